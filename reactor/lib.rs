@@ -1,3 +1,70 @@
 //! A networking engine in the manner of Twisted: an event loop, protocols, transports and Deferreds.
 
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
+
+// What a consumer implements, and what it is given.
+mod protocol;
+
+mod transport;
+
+mod handle;
+
+mod group;
+
+mod reason;
+
+mod address;
+
+mod limits;
+
+mod layer;
+
+// The loop: who runs next.
+mod reactor;
+
+mod delayed_call;
+
+mod timers;
+
+mod shutdown;
+
+mod threads;
+
+mod observer;
+
+// Connections in the loop's hands.
+mod connection;
+
+mod listening;
+
+mod connecting;
+
+// What those are made of.
+mod unsent;
+
+mod requests;
+
+mod table;
+
+// Where readiness, bytes and time come from.
+mod driver;
+
+mod tcp;
+
+mod signals;
+
+pub use address::Address;
+pub use connecting::Connector;
+pub use delayed_call::{DelayedCall, DelayedCallError};
+pub use group::Group;
+pub use handle::Handle;
+pub use layer::Layer;
+pub use limits::Limits;
+pub use listening::{CannotListen, ListeningPort};
+pub use observer::{Callback, Cause, Event, Observer};
+pub use protocol::{Factory, Protocol, WithLimits};
+pub use reactor::{Reactor, RunError, WeakReactor};
+pub use reason::Reason;
+pub use shutdown::{Phase, SystemEvent};
+pub use threads::{ReactorGone, RemoteReactor};
+pub use transport::{ConnectionId, Transport};

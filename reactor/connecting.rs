@@ -1,0 +1,310 @@
+//! Clients: an attempt to connect, over all addresses of a host.
+//!
+//! ```text
+//! connect_tcp -> find addresses (on another thread) -> try the first -> ... -> try the last
+//!                                                        └─ connection_made     └─ connection_failed
+//! ```
+//!
+//! Each address gets an equal share of the time that is left, so that one that swallows packets
+//! does not use up the time of those behind it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::delayed_call::Due;
+use crate::driver::{Resolution, Stream};
+use crate::limits::Limits;
+use crate::listening::SharedFactory;
+use crate::observer::{Callback, Cause};
+use crate::protocol::Factory;
+use crate::reactor::{Occupant, Reactor, WeakReactor};
+use crate::reason::Reason;
+use crate::table::Token;
+use crate::timers::TimerId;
+use crate::transport::Transport;
+
+/// An attempt in the loop's hands.
+pub(crate) struct Attempt {
+    token: Token,
+    host: String,
+    factory: SharedFactory,
+    limits: Rc<Limits>,
+    /// When everything has taken too long.
+    deadline: Instant,
+    timer: Option<TimerId>,
+    /// Addresses that were not tried yet.
+    addresses: VecDeque<SocketAddr>,
+    stream: Option<Box<dyn Stream>>,
+    /// Why the address before failed.
+    last_error: Reason,
+}
+
+impl Reactor {
+    /// Connects to a TCP port, and gives the connection a protocol of `factory`.
+    ///
+    /// `host` is an address or a name, which is looked up on another thread. All its addresses are
+    /// tried, one after the other, within [`Limits::connect`]. When none can be connected, the
+    /// factory hears `connection_failed`; nothing is called before this method has returned.
+    #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
+    pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
+        let limits = Rc::new(factory.limits());
+        let token = self.0.table.borrow_mut().reserve();
+        let now = self.now();
+        let deadline = now
+            .checked_add(limits.connect)
+            .unwrap_or(now + Duration::from_secs(1 << 30));
+        let due = Due::Attempt(token);
+        let timer = self.0.timers.borrow_mut().insert(self.nanos(deadline), due);
+        let attempt = Attempt {
+            token,
+            host: format!("{host}:{port}"),
+            factory: Rc::new(RefCell::new(Box::new(factory))),
+            limits,
+            deadline,
+            timer: Some(timer),
+            addresses: VecDeque::new(),
+            stream: None,
+            last_error: Reason::ConnectTimeout,
+        };
+        self.put(token, Occupant::Attempt(Box::new(attempt)));
+        self.find_addresses(token, host, port);
+        Connector {
+            reactor: self.downgrade(),
+            token,
+        }
+    }
+
+    fn find_addresses(&self, token: Token, host: &str, port: u16) {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            let weak = self.downgrade();
+            return self.call_soon(move || {
+                let Some(reactor) = weak.upgrade() else {
+                    return;
+                };
+                reactor.addresses_found(token, Ok(vec![SocketAddr::new(address, port)]));
+            });
+        }
+        let resolution = self.0.driver.borrow_mut().resolve(host, port);
+        match resolution {
+            Resolution::Known(result) => {
+                let weak = self.downgrade();
+                self.call_soon(move || {
+                    let Some(reactor) = weak.upgrade() else {
+                        return;
+                    };
+                    reactor.addresses_found(token, result);
+                });
+            }
+            Resolution::Ask(ask) => {
+                let remote = self.remote();
+                self.0.thread_queue.in_pool(move || {
+                    let result = ask();
+                    let call = move |reactor: &Self| reactor.addresses_found(token, result);
+                    // It fails when nobody is left who wants to know.
+                    let _ = remote.call_from_thread(call);
+                });
+            }
+        }
+    }
+
+    fn addresses_found(&self, token: Token, result: io::Result<Vec<SocketAddr>>) {
+        let Some(mut attempt) = self.take_attempt(token) else {
+            return;
+        };
+        match result {
+            Ok(addresses) if addresses.is_empty() => {
+                attempt.last_error = Reason::from(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!("{} has no address", attempt.host),
+                ));
+            }
+            Ok(addresses) => attempt.addresses = addresses.into(),
+            Err(error) => attempt.last_error = Reason::from(error),
+        }
+        self.try_next_address(attempt);
+    }
+
+    /// Begins with the next address, or ends the attempt when there is none.
+    fn try_next_address(&self, mut attempt: Box<Attempt>) {
+        attempt.stream = None;
+        while let Some(address) = attempt.addresses.pop_front() {
+            let stream = self
+                .0
+                .driver
+                .borrow_mut()
+                .connect(&address.into(), attempt.token);
+            match stream {
+                Ok(stream) => {
+                    attempt.stream = Some(stream);
+                    self.arm_attempt(&mut attempt);
+                    return self.put(attempt.token, Occupant::Attempt(attempt));
+                }
+                Err(error) => attempt.last_error = Reason::from(error),
+            }
+        }
+        self.attempt_failed(attempt);
+    }
+
+    /// Gives the address that is being tried its share of the time that is left.
+    fn arm_attempt(&self, attempt: &mut Attempt) {
+        let now = self.now();
+        let left = attempt.deadline.saturating_duration_since(now);
+        let share = left / (attempt.addresses.len() as u32 + 1);
+        let deadline = self.nanos(now + share);
+        let mut timers = self.0.timers.borrow_mut();
+        match attempt.timer {
+            Some(timer) => drop(timers.reset(timer, deadline)),
+            None => attempt.timer = Some(timers.insert(deadline, Due::Attempt(attempt.token))),
+        }
+    }
+
+    /// The attempt's socket is ready: established or refused.
+    pub(crate) fn attempt_ready(&self, mut attempt: Box<Attempt>) {
+        let Some(stream) = &mut attempt.stream else {
+            return self.put(attempt.token, Occupant::Attempt(attempt));
+        };
+        let established = match stream.take_error() {
+            Ok(Some(error)) | Err(error) => Err(error),
+            Ok(None) => stream.peer_addr(),
+        };
+        match established {
+            Ok(peer) => self.attempt_succeeded(attempt, peer),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                self.put(attempt.token, Occupant::Attempt(attempt));
+            }
+            Err(error) => {
+                attempt.last_error = Reason::from(error);
+                self.try_next_address(attempt);
+            }
+        }
+    }
+
+    fn attempt_succeeded(&self, mut attempt: Box<Attempt>, peer: Address) {
+        self.cancel_attempt_timer(&mut attempt);
+        let Some(stream) = attempt.stream.take() else {
+            return;
+        };
+        let local = stream.local_addr().unwrap_or_else(|_| peer.clone());
+        let Some(protocol) = self.build_protocol(&attempt.factory, &peer) else {
+            attempt.last_error = Reason::Refused;
+            drop(stream);
+            return self.attempt_failed(attempt);
+        };
+        let Attempt { token, limits, .. } = *attempt;
+        let transport = Transport::new(token, &self.0.requests, &limits, peer, Rc::new(local));
+        let mut connection = Connection::new(stream, transport, protocol);
+        // Bytes may have come with the event that said it is established.
+        connection.may_be_readable();
+        self.connection_made(connection);
+        self.0.ready.borrow_mut().push_back(token);
+    }
+
+    /// The share of the address that is being tried is over, or everything is.
+    pub(crate) fn attempt_timer(&self, token: Token) {
+        let Some(mut attempt) = self.take_attempt(token) else {
+            return;
+        };
+        attempt.timer = None;
+        attempt.last_error = Reason::ConnectTimeout;
+        if self.0.requests.turn_time() >= attempt.deadline {
+            attempt.addresses.clear();
+        }
+        self.try_next_address(attempt);
+    }
+
+    /// Ends an attempt from outside.
+    pub(crate) fn give_up_attempt(&self, token: Token, reason: Reason) {
+        let Some(mut attempt) = self.take_attempt(token) else {
+            return;
+        };
+        attempt.addresses.clear();
+        attempt.stream = None;
+        attempt.last_error = reason;
+        let weak = self.downgrade();
+        // The factory must not be called from inside the callback that gives up.
+        self.call_soon(move || {
+            if let Some(reactor) = weak.upgrade() {
+                reactor.attempt_failed(attempt);
+            }
+        });
+    }
+
+    fn attempt_failed(&self, mut attempt: Box<Attempt>) {
+        self.cancel_attempt_timer(&mut attempt);
+        let Attempt {
+            token,
+            factory,
+            last_error,
+            ..
+        } = *attempt;
+        self.0.table.borrow_mut().remove(token);
+        let name = factory.borrow().name();
+        let callback = Callback {
+            cause: Cause::ConnectionFailed,
+            connection: None,
+            name,
+            place: None,
+        };
+        // A panic was logged, and concerns nobody else.
+        let _ = self
+            .0
+            .dispatch
+            .call(callback, || factory.borrow_mut().failed(&last_error));
+    }
+
+    fn cancel_attempt_timer(&self, attempt: &mut Attempt) {
+        if let Some(timer) = attempt.timer.take() {
+            self.0.timers.borrow_mut().remove(timer);
+        }
+    }
+
+    fn take_attempt(&self, token: Token) -> Option<Box<Attempt>> {
+        match self.take(token)? {
+            Occupant::Attempt(attempt) => Some(attempt),
+            other => {
+                self.put(token, other);
+                None
+            }
+        }
+    }
+}
+
+/// An attempt to connect, which may be given up. Dropping it does not.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    reactor: WeakReactor,
+    token: Token,
+}
+
+impl Connector {
+    /// Gives the attempt up. The factory hears `connection_failed` with [`Reason::Cancelled`], and
+    /// builds no protocol. Does nothing when the attempt has succeeded or failed already.
+    pub fn cancel(&self) {
+        if let Some(reactor) = self.reactor.upgrade() {
+            reactor.give_up_attempt(self.token, Reason::Cancelled);
+        }
+    }
+
+    /// Whether the attempt has neither succeeded nor failed nor been given up.
+    #[must_use]
+    pub fn is_connecting(&self) -> bool {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return false;
+        };
+        let mut table = reactor.0.table.borrow_mut();
+        matches!(table.peek(self.token), Some(Occupant::Attempt(_)))
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the attempt to connect to {}", self.host)
+    }
+}

@@ -1,0 +1,224 @@
+//! One connection in the loop's hands: its socket, its layers, its transport and its protocol.
+//!
+//! ```text
+//!   socket ──read──▶ layers ──▶ protocol.data_received
+//!   socket ◀─write── layers ◀── transport.unsent
+//! ```
+//!
+//! Readiness is edge-triggered, so what an event said is remembered until it was used up:
+//! `readable` until a read found the socket empty, `writable` until a write was not taken whole.
+
+mod deadlines;
+mod layering;
+mod receiving;
+mod sending;
+
+use std::panic::Location;
+
+use self::layering::Layered;
+use crate::driver::{Ready, Stream};
+use crate::observer::{Callback, Cause, Event, Panicked};
+use crate::protocol::AnyProtocol;
+use crate::reactor::{Occupant, Reactor};
+use crate::reason::Reason;
+use crate::requests::Post;
+use crate::timers::TimerId;
+use crate::transport::{Closing, Transport};
+
+pub(crate) struct Connection {
+    pub(crate) stream: Box<dyn Stream>,
+    pub(crate) transport: Transport,
+    pub(crate) protocol: Box<dyn AnyProtocol>,
+    pub(crate) layered: Option<Box<Layered>>,
+    /// There may be something to read.
+    pub(crate) readable: bool,
+    /// The connection is in line to be read.
+    pub(crate) in_line: bool,
+    /// The socket may take bytes.
+    pub(crate) writable: bool,
+    /// The peer has closed its sending half; a short read does not mean that the socket is empty.
+    pub(crate) read_closed: bool,
+    /// Both halves are gone.
+    pub(crate) broken: bool,
+    pub(crate) timer: Option<TimerId>,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: Box<dyn Stream>,
+        transport: Transport,
+        protocol: Box<dyn AnyProtocol>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            transport,
+            protocol,
+            layered: None,
+            readable: false,
+            in_line: false,
+            writable: true,
+            read_closed: false,
+            broken: false,
+            timer: None,
+        })
+    }
+
+    /// The first read has to find out; the connection is put in line with it.
+    pub(crate) fn may_be_readable(&mut self) {
+        self.readable = true;
+        self.in_line = true;
+    }
+
+    /// Remembers what an event said. Returns whether the connection gets in line to be read.
+    pub(crate) fn note_ready(&mut self, ready: Ready) -> bool {
+        self.read_closed |= ready.read_closed;
+        self.broken |= ready.broken;
+        self.readable |= ready.readable || ready.read_closed || ready.broken;
+        if ready.writable && !self.writable {
+            self.writable = true;
+            self.transport.ask();
+        }
+        self.gets_in_line()
+    }
+
+    /// Whether to get in line, once. A paused connection does so only if the peer may be gone.
+    pub(crate) fn gets_in_line(&mut self) -> bool {
+        let wants = self.readable && (self.may_read() || self.read_closed || self.broken);
+        wants && !std::mem::replace(&mut self.in_line, true)
+    }
+
+    pub(crate) fn may_read(&self) -> bool {
+        match self.transport.closing() {
+            Closing::No => self.transport.is_reading(),
+            // What still comes is ignored, but it has to be read for the end behind it to be seen.
+            Closing::AfterFlush => !self.transport.has_read_end(),
+            Closing::Now | Closing::Lost => false,
+        }
+    }
+
+    pub(crate) fn fail(&mut self, reason: impl Into<Reason>) {
+        self.readable = false;
+        self.transport.fail_connection(reason.into());
+    }
+}
+
+/// Its protocol's callbacks: the first, the last, and those between.
+impl Reactor {
+    /// Calls the protocol, which is out of the table.
+    pub(crate) fn call(
+        &self,
+        connection: &mut Connection,
+        cause: Cause,
+        f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
+    ) {
+        self.call_at_place(connection, cause, None, f);
+    }
+
+    fn call_at_place(
+        &self,
+        connection: &mut Connection,
+        cause: Cause,
+        place: Option<&'static Location<'static>>,
+        f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
+    ) {
+        let Connection {
+            protocol,
+            transport,
+            ..
+        } = connection;
+        let callback = Callback {
+            cause,
+            connection: Some(transport.id()),
+            name: protocol.name(),
+            place,
+        };
+        self.0.requests.set_talker(Some(transport.clone()));
+        let result = self
+            .0
+            .dispatch
+            .call(callback, || f(&mut **protocol, transport));
+        self.0.requests.set_talker(None);
+        if let Err(Panicked(message)) = result {
+            transport.fail_connection(Reason::Panicked {
+                callback: cause.name(),
+                message,
+            });
+        }
+    }
+
+    /// Makes a call that came through a handle.
+    pub(crate) fn deliver_post(&self, connection: &mut Connection, post: Post) {
+        if connection.transport.closing() == Closing::Lost {
+            return;
+        }
+        if connection.protocol.reach(post.wanted).is_none() {
+            let protocol = connection.protocol.name();
+            return log::error!(
+                "a handle of {} does not reach a {protocol}, set at {}",
+                post.name,
+                post.place
+            );
+        }
+        let (wanted, call) = (post.wanted, post.call);
+        self.call_at_place(
+            connection,
+            Cause::HandleCall,
+            Some(post.place),
+            |protocol, transport| {
+                if let Some(part) = protocol.reach(wanted) {
+                    call(part, transport);
+                }
+            },
+        );
+    }
+
+    /// The connection begins: it is in the table from now on.
+    pub(crate) fn connection_made(&self, mut connection: Box<Connection>) {
+        let token = connection.transport.token();
+        self.observe(|| Event::ConnectionOpened {
+            connection: connection.transport.id(),
+            peer: connection.transport.peer_addr(),
+            protocol: connection.protocol.name(),
+        });
+        self.call(
+            &mut connection,
+            Cause::ConnectionMade,
+            |protocol, transport| {
+                protocol.connection_made(transport);
+            },
+        );
+        self.put(token, Occupant::Connection(connection));
+    }
+
+    /// The connection is over: it is out of the table for good. The socket is closed first, so
+    /// that its descriptor is free when the protocol hears of it.
+    pub(crate) fn connection_lost(&self, connection: Connection) {
+        let Connection {
+            stream,
+            transport,
+            mut protocol,
+            layered,
+            ..
+        } = connection;
+        drop(stream);
+        let reason = transport.reason();
+        self.observe(|| Event::ConnectionLost {
+            connection: transport.id(),
+            reason: &reason,
+        });
+        let (id, name) = (Some(transport.id()), protocol.name());
+        let callback = |cause| Callback {
+            cause,
+            connection: id,
+            name,
+            place: None,
+        };
+        // A panic was logged; there is nothing left that it could end.
+        let _ = self.0.dispatch.call(callback(Cause::ConnectionLost), || {
+            protocol.connection_lost(&transport, &reason);
+        });
+        let _ = self.0.dispatch.call(callback(Cause::ProtocolDropped), || {
+            drop((protocol, layered));
+        });
+    }
+}

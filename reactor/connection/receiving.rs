@@ -1,0 +1,115 @@
+//! From the socket to the protocol.
+//!
+//! One read a turn and connection, into a buffer that the whole reactor shares, is handed to the
+//! protocol and forgotten. A read that does not fill the buffer has emptied the socket, so the
+//! second read, which would only say so, is not made; unless the peer has closed, because its end
+//! lies behind the last bytes and no event will tell of it again.
+
+use std::io;
+
+use crate::connection::Connection;
+use crate::observer::{Cause, Event};
+use crate::reactor::Reactor;
+use crate::transport::Closing;
+
+impl Reactor {
+    /// Reads what is there, at most one buffer, and hands it to the protocol. Returns the number
+    /// of bytes.
+    pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
+        connection.in_line = false;
+        let mut bytes = 0;
+        while connection.readable && bytes < buffer.len() {
+            if !connection.may_read() {
+                self.look_for_the_end(connection);
+                break;
+            }
+            bytes += self.receive_once(connection, buffer);
+        }
+        if connection.gets_in_line() && connection.may_read() {
+            self.0
+                .ready
+                .borrow_mut()
+                .push_back(connection.transport.token());
+        } else {
+            connection.in_line = false;
+        }
+        bytes
+    }
+
+    fn receive_once(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
+        match connection.stream.read(buffer) {
+            Ok(0) => self.read_ended(connection),
+            Ok(bytes) => {
+                // A short read has emptied the socket, unless the end waits behind it.
+                connection.readable =
+                    bytes == buffer.len() || connection.read_closed || connection.broken;
+                self.observe(|| Event::BytesReceived {
+                    connection: connection.transport.id(),
+                    bytes,
+                });
+                self.received(connection, &buffer[..bytes]);
+                return bytes;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => connection.fail(error),
+        }
+        0
+    }
+
+    /// Bytes came from the socket.
+    pub(crate) fn received(&self, connection: &mut Connection, data: &[u8]) {
+        if connection.transport.closing() != Closing::No {
+            return;
+        }
+        connection.transport.received();
+        let Some(layered) = &mut connection.layered else {
+            return self.deliver(connection, data);
+        };
+        let mut wire = Vec::new();
+        let result = self.call_layer(&connection.transport, || {
+            layered.layers.receive(data, &mut wire)
+        });
+        self.layers_received(connection, result, &wire);
+    }
+
+    pub(super) fn deliver(&self, connection: &mut Connection, data: &[u8]) {
+        self.call(connection, Cause::DataReceived, |protocol, transport| {
+            protocol.data_received(transport, data);
+        });
+    }
+
+    /// The peer's stream has ended.
+    pub(crate) fn read_ended(&self, connection: &mut Connection) {
+        connection.readable = false;
+        connection.transport.read_ended();
+        if let Some(layered) = &mut connection.layered {
+            let result = self.call_layer(&connection.transport, || layered.layers.read_closed());
+            if let Err(reason) = result {
+                return connection.fail(reason);
+            }
+        }
+        if connection.transport.closing() == Closing::No {
+            self.call(connection, Cause::ReadClosed, |protocol, transport| {
+                protocol.read_closed(transport);
+            });
+        }
+        connection.transport.ask();
+    }
+
+    /// A connection that is not read is still told that the peer is gone, where no unread bytes
+    /// come before the end.
+    fn look_for_the_end(&self, connection: &mut Connection) {
+        if connection.transport.closing() != Closing::No || connection.transport.has_read_end() {
+            return;
+        }
+        if connection.broken
+            && let Ok(Some(error)) = connection.stream.take_error()
+        {
+            return connection.fail(error);
+        }
+        if connection.read_closed && matches!(connection.stream.peek(&mut [0]), Ok(0)) {
+            self.read_ended(connection);
+        }
+    }
+}

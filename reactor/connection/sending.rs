@@ -1,0 +1,159 @@
+//! From the protocol to the socket, and to the connection's end.
+//!
+//! At the end of a turn the loop serves each connection whose transport asked for something: all
+//! that the turn wrote goes out in one call. Writability is waited for only when the socket did not
+//! take everything.
+
+use std::io;
+
+use crate::connection::Connection;
+use crate::observer::{Cause, Event};
+use crate::reactor::Reactor;
+use crate::reason::Reason;
+use crate::transport::{Closing, Mark, Sending};
+
+impl Reactor {
+    pub(crate) fn serve_request(&self, connection: &mut Connection) {
+        connection.transport.asked();
+        self.put_layers(connection);
+        self.flush(connection);
+        self.tell_marks(connection);
+        match connection.transport.closing() {
+            Closing::No => self.shut_sending_if_asked(connection),
+            Closing::AfterFlush => self.finish(connection),
+            Closing::Now | Closing::Lost => {}
+        }
+        // Any of the steps before may have ended the connection.
+        if connection.transport.closing() == Closing::Now {
+            return self.lose(connection);
+        }
+        if connection.transport.has_resumed() {
+            self.call(connection, Cause::ReadingResumed, |protocol, transport| {
+                protocol.reading_resumed(transport);
+            });
+        }
+        if connection.gets_in_line() {
+            self.0
+                .ready
+                .borrow_mut()
+                .push_back(connection.transport.token());
+        }
+        self.arm_timer(connection);
+    }
+
+    /// Hands what is unsent to the socket, in one call.
+    pub(super) fn flush(&self, connection: &mut Connection) {
+        if matches!(connection.transport.closing(), Closing::Now | Closing::Lost) {
+            return;
+        }
+        if connection.layered.is_some() {
+            self.send_through_layers(connection);
+        }
+        let waiting = connection.transport.unsent();
+        if waiting == 0 || !connection.writable {
+            return;
+        }
+        match connection.send() {
+            Ok(sent) => {
+                connection.transport.taken();
+                connection.writable = sent == waiting;
+                let connection = connection.transport.id();
+                self.observe(|| Event::BytesSent {
+                    connection,
+                    waiting,
+                    sent,
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => connection.transport.ask(),
+            Err(error) => connection.fail(error),
+        }
+    }
+
+    /// Tells the protocol, and talkers that wait, how far the peer has come.
+    fn tell_marks(&self, connection: &mut Connection) {
+        let transport = &connection.transport;
+        if transport.unsent() <= transport.limits().low_water {
+            transport.release_talkers();
+        }
+        if transport.closing() != Closing::No {
+            return;
+        }
+        match transport.crossed_mark() {
+            None => {}
+            Some(Mark::High) => {
+                self.call(connection, Cause::WritingPaused, |protocol, transport| {
+                    protocol.writing_paused(transport);
+                });
+            }
+            Some(Mark::Low) => {
+                self.call(connection, Cause::WritingResumed, |protocol, transport| {
+                    protocol.writing_resumed(transport);
+                });
+            }
+        }
+    }
+
+    fn shut_sending_if_asked(&self, connection: &mut Connection) {
+        if connection.transport.sending() == Sending::ShutAfterFlush
+            && connection.transport.unsent() == 0
+        {
+            self.shut_sending(connection);
+        }
+    }
+
+    /// Sends the last words and the end of the stream, then waits for the peer's end.
+    pub(crate) fn finish(&self, connection: &mut Connection) {
+        if connection.transport.unsent() == 0 && connection.transport.sending() != Sending::Shut {
+            self.finish_layers(connection);
+        }
+        if connection.transport.closing() != Closing::AfterFlush
+            || connection.transport.unsent() > 0
+        {
+            return;
+        }
+        if connection.transport.has_read_end() {
+            return self.lose(connection);
+        }
+        if connection.transport.sending() != Sending::Shut {
+            self.shut_sending(connection);
+            connection.transport.taken();
+        }
+    }
+
+    fn shut_sending(&self, connection: &mut Connection) {
+        connection.transport.sending_shut();
+        if let Err(error) = connection.stream.shutdown_write() {
+            connection.fail(error);
+        }
+    }
+
+    /// The connection has ended; `connection_lost` comes at the end of the turn.
+    pub(super) fn lose(&self, connection: &mut Connection) {
+        if connection.transport.closing() == Closing::Lost {
+            return;
+        }
+        if let Some(timer) = connection.timer.take() {
+            self.0.timers.borrow_mut().remove(timer);
+        }
+        let reason = connection.transport.lost();
+        if !reason.is_clean() && !matches!(reason, Reason::Reset | Reason::Error(_)) {
+            connection.stream.reset_on_drop();
+        }
+        self.0.lost.borrow_mut().push(connection.transport.token());
+    }
+}
+
+impl Connection {
+    /// One call of the socket.
+    pub(crate) fn send(&mut self) -> io::Result<usize> {
+        let (stream, transport) = (&mut self.stream, &self.transport);
+        let spare = &transport.requests().spare;
+        let Some(layered) = &mut self.layered else {
+            return transport.with_unsent(|unsent| unsent.send(spare, |bytes| stream.write(bytes)));
+        };
+        let sent = layered.wire.send(spare, |bytes| stream.write(bytes));
+        transport.set_below(layered.wire.len());
+        sent
+    }
+}

@@ -1,0 +1,150 @@
+//! The operating system, through mio.
+//!
+//! A socket is registered once, for both directions, and never touched again until it is closed,
+//! which takes it out of the poll by itself.
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
+
+use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use crate::address::Address;
+use crate::signals::Signals;
+use crate::table::Token;
+use crate::tcp::{MioListener, MioStream};
+
+/// How many events one wait returns. More wait for the next turn.
+const EVENTS: usize = 1024;
+/// No wait is longer, because the operating system counts milliseconds in 32 bits.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+const WAKER: MioToken = MioToken(usize::MAX);
+const SIGNALS: MioToken = MioToken(usize::MAX - 1);
+
+pub(crate) struct MioDriver {
+    poll: Poll,
+    events: Events,
+    registry: Rc<Registry>,
+    waker: Arc<Waker>,
+    signals: Option<Signals>,
+    /// Whether the wait said that a signal came, so that asking costs no call otherwise.
+    signalled: bool,
+}
+
+impl MioDriver {
+    pub(crate) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        Ok(Self {
+            registry: Rc::new(poll.registry().try_clone()?),
+            waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
+            events: Events::with_capacity(EVENTS),
+            signals: None,
+            signalled: false,
+            poll,
+        })
+    }
+}
+
+/// Both directions, at once and for good.
+pub(crate) fn register(
+    registry: &Registry,
+    source: &mut impl mio::event::Source,
+    token: Token,
+) -> io::Result<()> {
+    registry.register(
+        source,
+        MioToken(token.to_usize()),
+        Interest::READABLE | Interest::WRITABLE,
+    )
+}
+
+impl Driver for MioDriver {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        // mio rounds up to the operating system's milliseconds, so no wait is too short.
+        match self
+            .poll
+            .poll(&mut self.events, timeout.map(|t| t.min(LONGEST_WAIT)))
+        {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        }
+        self.signalled |= self.events.iter().any(|event| event.token() == SIGNALS);
+        let sources = self
+            .events
+            .iter()
+            .filter(|e| e.token() != WAKER && e.token() != SIGNALS);
+        ready.extend(sources.map(|event| Ready {
+            token: Token::from_usize(event.token().0),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            read_closed: event.is_read_closed(),
+            broken: event.is_error() || event.is_write_closed(),
+        }));
+        Ok(())
+    }
+
+    fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>> {
+        match address {
+            Address::Tcp(address) => Ok(Box::new(MioListener::bind(
+                *address,
+                Rc::clone(&self.registry),
+                token,
+            )?)),
+        }
+    }
+
+    fn connect(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Stream>> {
+        match address {
+            Address::Tcp(address) => Ok(Box::new(MioStream::connect(
+                *address,
+                &self.registry,
+                token,
+            )?)),
+        }
+    }
+
+    fn resolve(&mut self, host: &str, port: u16) -> Resolution {
+        let host = host.to_owned();
+        Resolution::Ask(Box::new(move || {
+            Ok((host.as_str(), port).to_socket_addrs()?.collect())
+        }))
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::clone(&self.waker) as Arc<dyn Wake>
+    }
+
+    fn take_signals(&mut self, take: bool) -> io::Result<()> {
+        self.signals = None;
+        if take {
+            let mut signals = Signals::take()?;
+            self.registry
+                .register(signals.source(), SIGNALS, Interest::READABLE)?;
+            self.signals = Some(signals);
+        }
+        Ok(())
+    }
+
+    fn signals(&mut self) -> Vec<Signal> {
+        match &mut self.signals {
+            Some(signals) if std::mem::take(&mut self.signalled) => signals.pending(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Wake for Waker {
+    fn wake(&self) {
+        if let Err(error) = Self::wake(self) {
+            log::error!("the loop cannot be woken: {error}");
+        }
+    }
+}

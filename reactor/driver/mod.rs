@@ -1,0 +1,106 @@
+//! The seam between the loop and the world: where readiness and time come from.
+//!
+//! The loop asks a [`Driver`] for both, and moves bytes through [`Stream`]s and [`Listener`]s that
+//! the driver made. There are two drivers: `mio`, the operating system, and `simulated`, a network
+//! in memory with a clock of its own. Nothing above this file knows which one it runs on.
+//!
+//! Readiness is edge-triggered: after an event, a source is silent until it has been used up to
+//! `WouldBlock` (or to a short read or write, which says the same) and something new has come. The
+//! loop remembers what it left unread.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::address::Address;
+use crate::table::Token;
+
+pub(crate) mod mio;
+pub(crate) mod simulated;
+
+/// A source of readiness and time.
+pub(crate) trait Driver {
+    /// The time. Never goes back.
+    fn now(&self) -> Instant;
+
+    /// Waits until something is ready, another thread wakes the loop, a signal comes, or the
+    /// timeout is over, but not less long than the timeout otherwise; `None` waits for ever. May
+    /// also return for no reason. Appends to `ready`.
+    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+
+    /// Listens at an address. The listener is ready under `token`.
+    fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>>;
+
+    /// Begins to connect. The stream becomes writable when it is established, and says in
+    /// `take_error` whether it is.
+    fn connect(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Stream>>;
+
+    /// Finds the addresses of a host.
+    fn resolve(&mut self, host: &str, port: u16) -> Resolution;
+
+    /// What wakes the loop from another thread.
+    fn waker(&self) -> Arc<dyn Wake>;
+
+    /// Begins, or ends, to take the signals that stop a program.
+    fn take_signals(&mut self, take: bool) -> io::Result<()>;
+
+    /// The signals that came since the last question.
+    fn signals(&mut self) -> Vec<Signal>;
+}
+
+/// What one source is ready for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    pub(crate) token: Token,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The peer has closed its sending half, perhaps behind bytes that are still to be read.
+    pub(crate) read_closed: bool,
+    /// Both halves are gone.
+    pub(crate) broken: bool,
+}
+
+/// A connection's socket. No method blocks; `WouldBlock` says that an event will come.
+pub(crate) trait Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&mut self, data: &[u8]) -> io::Result<usize>;
+    /// How many of the bytes that wait can be seen without taking them; zero is the end.
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn shutdown_write(&mut self) -> io::Result<()>;
+    /// The error of an attempt to connect, or of a broken connection.
+    fn take_error(&mut self) -> io::Result<Option<io::Error>>;
+    /// Fails while the connection is not established.
+    fn peer_addr(&self) -> io::Result<Address>;
+    fn local_addr(&self) -> io::Result<Address>;
+    /// Makes the drop that follows reset the connection, so that the peer cannot take it for an
+    /// orderly end.
+    fn reset_on_drop(&mut self);
+}
+
+/// A listening socket.
+pub(crate) trait Listener {
+    /// Takes the next connection, whose events come under `token`.
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Address)>;
+    fn local_addr(&self) -> io::Result<Address>;
+}
+
+/// Wakes the loop; the only thing of a driver that other threads may touch.
+pub(crate) trait Wake: Send + Sync {
+    fn wake(&self);
+}
+
+/// Where the addresses of a host come from.
+pub(crate) enum Resolution {
+    #[expect(dead_code, reason = "the simulated network is to know its hosts")]
+    Known(io::Result<Vec<SocketAddr>>),
+    /// Asking blocks, so it has to be done on another thread.
+    Ask(Box<dyn FnOnce() -> io::Result<Vec<SocketAddr>> + Send>),
+}
+
+/// A signal that asks a program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+}

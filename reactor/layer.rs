@@ -1,0 +1,269 @@
+//! Bytes into bytes, between socket and protocol: the place of TLS, a PROXY header, a traffic log.
+//!
+//! ```text
+//!   protocol
+//!      │ write                     ▲ data_received
+//!      ▼                           │
+//!   layer pushed last   send ──▶   │   ◀── receive
+//!      │                           │
+//!   layer pushed first             │
+//!      ▼                           │
+//!   socket
+//! ```
+//!
+//! A layer does no I/O. It is handed bytes and appends what becomes of them to the buffers that it
+//! is given, so it can be tested without a connection. With no layer in place nothing is copied.
+//! What turns bytes into messages is not a layer but framing, above the protocol's own interface.
+
+use crate::reason::Reason;
+
+/// One stage between the socket and the protocol, put in place by
+/// [`Transport::push_layer`](crate::Transport::push_layer).
+///
+/// An error ends the connection with it as the reason; what `down` got before is not sent.
+pub trait Layer: 'static {
+    /// The layer is in place. What must be said first, a greeting or a header, goes to `down`.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection has to end.
+    fn started(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+        let _ = down;
+        Ok(())
+    }
+
+    /// Bytes came from below. What the protocol shall see goes to `up`, what the peer shall get, an
+    /// answer of a handshake, to `down`.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection has to end.
+    fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, down: &mut Vec<u8>) -> Result<(), Reason>;
+
+    /// The protocol wrote `data`. What the peer shall get goes to `down`.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection has to end.
+    fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason>;
+
+    /// The peer's stream has ended below. A layer that knows more was to come says so.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection has to end now, instead of in an orderly way.
+    fn read_closed(&mut self) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    /// The protocol has written its last byte. What must be said at the end goes to `down`.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the connection has to end.
+    fn finish(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+        let _ = down;
+        Ok(())
+    }
+}
+
+/// The layers of one connection, the one nearest to the socket first.
+#[derive(Default)]
+pub(crate) struct Layers {
+    stack: Vec<Box<dyn Layer>>,
+    finished: bool,
+}
+
+impl Layers {
+    /// Puts a layer on top. What it has to say first is appended to `wire`.
+    pub(crate) fn push(
+        &mut self,
+        mut layer: Box<dyn Layer>,
+        wire: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        let mut down = Vec::new();
+        layer.started(&mut down)?;
+        self.send(down, wire)?;
+        self.stack.push(layer);
+        Ok(())
+    }
+
+    /// Passes what the socket received up. Returns what the protocol shall see; answers of layers
+    /// are appended to `wire`.
+    pub(crate) fn receive(&mut self, data: &[u8], wire: &mut Vec<u8>) -> Result<Vec<u8>, Reason> {
+        self.receive_from(0, data, wire)
+    }
+
+    /// Passes bytes to the topmost layer alone: what was read before it was pushed.
+    pub(crate) fn receive_at_top(
+        &mut self,
+        data: &[u8],
+        wire: &mut Vec<u8>,
+    ) -> Result<Vec<u8>, Reason> {
+        self.receive_from(self.stack.len().saturating_sub(1), data, wire)
+    }
+
+    /// Passes what the protocol wrote down and appends what becomes of it to `wire`.
+    pub(crate) fn send(&mut self, data: Vec<u8>, wire: &mut Vec<u8>) -> Result<(), Reason> {
+        let above = self.stack.len();
+        self.send_below(above, data, wire)
+    }
+
+    /// Asks each layer that the peer's end of stream was expected.
+    pub(crate) fn read_closed(&mut self) -> Result<(), Reason> {
+        self.stack
+            .iter_mut()
+            .try_for_each(|layer| layer.read_closed())
+    }
+
+    /// Lets each layer say its last words, the topmost first, once.
+    pub(crate) fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Reason> {
+        if std::mem::replace(&mut self.finished, true) {
+            return Ok(());
+        }
+        for index in (0..self.stack.len()).rev() {
+            let mut down = Vec::new();
+            self.stack[index].finish(&mut down)?;
+            self.send_below(index, down, wire)?;
+        }
+        Ok(())
+    }
+
+    fn receive_from(
+        &mut self,
+        first: usize,
+        data: &[u8],
+        wire: &mut Vec<u8>,
+    ) -> Result<Vec<u8>, Reason> {
+        let mut data = data.to_vec();
+        for index in first..self.stack.len() {
+            let (mut up, mut down) = (Vec::new(), Vec::new());
+            self.stack[index].receive(&data, &mut up, &mut down)?;
+            self.send_below(index, down, wire)?;
+            data = up;
+        }
+        Ok(data)
+    }
+
+    fn send_below(
+        &mut self,
+        index: usize,
+        mut data: Vec<u8>,
+        wire: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        for layer in self.stack[..index].iter_mut().rev() {
+            if data.is_empty() {
+                return Ok(());
+            }
+            let mut down = Vec::new();
+            layer.send(&data, &mut down)?;
+            data = down;
+        }
+        wire.extend_from_slice(&data);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts its name around everything, so that the order of the layers shows.
+    struct Wrap(u8);
+
+    impl Layer for Wrap {
+        fn started(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+            down.extend([b'+', self.0]);
+            Ok(())
+        }
+
+        fn receive(
+            &mut self,
+            data: &[u8],
+            up: &mut Vec<u8>,
+            down: &mut Vec<u8>,
+        ) -> Result<(), Reason> {
+            let inside = data
+                .strip_prefix(&[self.0])
+                .and_then(|d| d.strip_suffix(&[self.0]));
+            let inside = inside.ok_or_else(|| Reason::Violation("a wrapped message".to_owned()))?;
+            up.extend(inside);
+            if inside.is_empty() {
+                down.push(b'?');
+            }
+            Ok(())
+        }
+
+        fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+            down.push(self.0);
+            down.extend(data);
+            down.push(self.0);
+            Ok(())
+        }
+
+        fn finish(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+            down.extend([b'-', self.0]);
+            Ok(())
+        }
+    }
+
+    fn stack(wire: &mut Vec<u8>) -> Layers {
+        let mut layers = Layers::default();
+        layers
+            .push(Box::new(Wrap(b'a')), wire)
+            .expect("the layer starts");
+        layers
+            .push(Box::new(Wrap(b'b')), wire)
+            .expect("the layer starts");
+        layers
+    }
+
+    #[test]
+    fn bytes_pass_the_layers_in_opposite_order_up_and_down() {
+        let mut wire = Vec::new();
+        let mut layers = stack(&mut wire);
+        assert_eq!(wire, b"+aa+ba", "a new layer speaks through those below it");
+        wire.clear();
+        layers
+            .send(b"x".to_vec(), &mut wire)
+            .expect("the layers send");
+        assert_eq!(wire, b"abxba");
+        let up = layers
+            .receive(b"abxba", &mut Vec::new())
+            .expect("the layers receive");
+        assert_eq!(up, b"x");
+    }
+
+    #[test]
+    fn an_answer_of_a_layer_passes_those_below_it() {
+        let mut wire = Vec::new();
+        let mut layers = stack(&mut wire);
+        wire.clear();
+        layers
+            .receive(b"abba", &mut wire)
+            .expect("the layers receive");
+        assert_eq!(wire, b"a?a");
+    }
+
+    #[test]
+    fn last_words_are_said_once_the_topmost_first() {
+        let mut wire = Vec::new();
+        let mut layers = stack(&mut wire);
+        wire.clear();
+        layers.finish(&mut wire).expect("the layers finish");
+        layers.finish(&mut wire).expect("the layers finish");
+        assert_eq!(wire, b"a-ba-a");
+    }
+
+    #[test]
+    fn an_error_of_a_layer_is_the_reason() {
+        let mut layers = stack(&mut Vec::new());
+        let error = layers
+            .receive(b"axa", &mut Vec::new())
+            .expect_err("not wrapped twice");
+        assert_eq!(
+            error.to_string(),
+            "the peer broke the protocol: a wrapped message"
+        );
+    }
+}

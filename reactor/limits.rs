@@ -1,0 +1,44 @@
+//! How much a connection may hold, and how long it may take.
+
+use std::time::Duration;
+
+/// The limits of one connection, given by its factory.
+///
+/// The defaults are meant for production. To change some of them, wrap the factory in
+/// [`Factory::with_limits`](crate::Factory::with_limits):
+///
+/// ```
+/// use reactor::Limits;
+///
+/// let patient = Limits { unsent: 8 << 20, ..Limits::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Unsent bytes, left over when the socket would take no more, above which the protocol hears
+    /// `writing_paused`.
+    pub high_water: usize,
+    /// Unsent bytes at or below which it hears `writing_resumed`.
+    pub low_water: usize,
+    /// Unsent bytes above which another write drops the connection with
+    /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). One write of any size is taken
+    /// while the buffer is not above this limit, so a connection never holds more than this and
+    /// one write.
+    pub unsent: usize,
+    /// How long, after `lose_connection`, the peer may go without taking a byte before the rest is
+    /// dropped; and how long it may at most take to close its side once it has everything.
+    pub linger: Duration,
+    /// How long an attempt to connect may take, name resolution and all addresses together.
+    pub connect: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            high_water: 64 << 10,
+            low_water: 16 << 10,
+            unsent: 1 << 20,
+            linger: Duration::from_secs(30),
+            connect: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Servers: a port that accepts connections and gives each a protocol.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::net::ToSocketAddrs;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::delayed_call::Due;
+use crate::driver::{Listener, Stream};
+use crate::limits::Limits;
+use crate::observer::{Callback, Cause};
+use crate::protocol::{AnyFactory, AnyProtocol, Factory};
+use crate::reactor::{Occupant, Reactor, WeakReactor};
+use crate::table::Token;
+use crate::transport::Transport;
+
+/// How many connections one port accepts in a turn, so that a storm of them leaves time for those
+/// who are connected already.
+const ACCEPTS_A_TURN: usize = 64;
+
+/// How long a port waits that could not accept, for want of file descriptors for example.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// A port in the loop's hands.
+pub(crate) struct Port {
+    token: Token,
+    listener: Box<dyn Listener>,
+    factory: SharedFactory,
+    limits: Rc<Limits>,
+    local: Rc<Address>,
+    /// Since when `accept` has failed without a success between; logged once.
+    failing: Option<Instant>,
+}
+
+/// A factory, which several attempts to connect may share.
+pub(crate) type SharedFactory = Rc<RefCell<Box<dyn AnyFactory>>>;
+
+impl Reactor {
+    /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
+    /// operating system choose; [`ListeningPort::local_addr`] tells what it chose.
+    ///
+    /// A host name is looked up at once, which blocks. Of its addresses the first is taken that
+    /// can be listened at.
+    ///
+    /// ```
+    /// # use reactor::{Address, Protocol, Reactor, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    /// let reactor = Reactor::new()?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", |_: &Address| Echo)?;
+    /// println!("listening at {}", port.local_addr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the address is none, is in use, or is not for this user or this machine.
+    pub fn listen_tcp(
+        &self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<ListeningPort, CannotListen> {
+        let cannot = |address, source| CannotListen { address, source };
+        let addresses = address
+            .to_socket_addrs()
+            .map_err(|error| cannot(format!("{address:?}"), error))?;
+        let limits = Rc::new(factory.limits());
+        let factory: SharedFactory = Rc::new(RefCell::new(Box::new(factory)));
+        let mut failed = cannot(
+            format!("{address:?}"),
+            io::ErrorKind::AddrNotAvailable.into(),
+        );
+        for address in addresses {
+            match self.listen(address.into(), Rc::clone(&factory), Rc::clone(&limits)) {
+                Ok(port) => return Ok(port),
+                Err(error) => failed = cannot(address.to_string(), error),
+            }
+        }
+        Err(failed)
+    }
+
+    fn listen(
+        &self,
+        address: Address,
+        factory: SharedFactory,
+        limits: Rc<Limits>,
+    ) -> io::Result<ListeningPort> {
+        let token = self.0.table.borrow_mut().reserve();
+        let listener = self.0.driver.borrow_mut().listen(&address, token);
+        let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (local, listener) = match bound {
+            Ok(bound) => bound,
+            Err(error) => {
+                self.0.table.borrow_mut().remove(token);
+                return Err(error);
+            }
+        };
+        let local = Rc::new(local);
+        let port = Port {
+            token,
+            listener,
+            factory,
+            limits,
+            local: Rc::clone(&local),
+            failing: None,
+        };
+        self.put(token, Occupant::Port(Box::new(port)));
+        Ok(ListeningPort {
+            reactor: self.downgrade(),
+            token,
+            local,
+        })
+    }
+
+    /// Accepts what is there.
+    pub(crate) fn accept(&self, port: &mut Port) {
+        for _ in 0..ACCEPTS_A_TURN {
+            if !self.0.table.borrow_mut().contains(port.token) {
+                return; // a callback has stopped it
+            }
+            let token = self.0.table.borrow_mut().reserve();
+            let accepted = port.listener.accept(token);
+            let Err(error) =
+                accepted.map(|(stream, peer)| self.accepted(port, token, stream, peer))
+            else {
+                continue;
+            };
+            self.0.table.borrow_mut().remove(token);
+            match error.kind() {
+                io::ErrorKind::WouldBlock => return,
+                // The peer went away before it was its turn.
+                io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                _ => return self.back_off(port, &error),
+            }
+        }
+        // No event will come for those who are still waiting.
+        self.0.ready.borrow_mut().push_back(port.token);
+    }
+
+    fn accepted(&self, port: &mut Port, token: Token, stream: Box<dyn Stream>, peer: Address) {
+        if let Some(since) = port.failing.take() {
+            let seconds = (self.0.requests.turn_time() - since).as_secs_f32();
+            log::info!(
+                "{} accepts connections again, after {seconds:.1} s",
+                port.local
+            );
+        }
+        // A socket that is bound to every address has another one for each connection.
+        let local = match port.local.socket_addr() {
+            Some(address) if address.ip().is_unspecified() => stream
+                .local_addr()
+                .map_or_else(|_| Rc::clone(&port.local), Rc::new),
+            _ => Rc::clone(&port.local),
+        };
+        let Some(protocol) = self.build_protocol(&port.factory, &peer) else {
+            self.0.table.borrow_mut().remove(token);
+            return;
+        };
+        let transport = Transport::new(token, &self.0.requests, &port.limits, peer, local);
+        self.connection_made(Connection::new(stream, transport, protocol));
+    }
+
+    /// No edge comes when file descriptors are free again, and trying at once would spin.
+    fn back_off(&self, port: &mut Port, error: &io::Error) {
+        let now = self.0.requests.turn_time();
+        if port.failing.is_none() {
+            log::error!(
+                "{} cannot accept a connection, and tries again: {error}",
+                port.local
+            );
+            port.failing = Some(now);
+        }
+        let deadline = self.nanos(now + BACK_OFF);
+        self.0
+            .timers
+            .borrow_mut()
+            .insert(deadline, Due::Port(port.token));
+    }
+
+    /// Asks a factory, which may refuse; a panic refuses too.
+    pub(crate) fn build_protocol(
+        &self,
+        factory: &SharedFactory,
+        peer: &Address,
+    ) -> Option<Box<dyn AnyProtocol>> {
+        let name = factory.borrow().name();
+        let callback = Callback {
+            cause: Cause::BuildProtocol,
+            connection: None,
+            name,
+            place: None,
+        };
+        // Nothing else borrows a factory while it builds: callbacks never nest.
+        self.0
+            .dispatch
+            .call(callback, || factory.borrow_mut().build(peer))
+            .ok()
+            .flatten()
+    }
+
+    pub(crate) fn stop_listening(&self, token: Token) {
+        let port = self.0.table.borrow_mut().remove(token);
+        drop(port);
+    }
+
+    /// The tokens of all ports.
+    pub(crate) fn is_port(&self, token: Token) -> bool {
+        matches!(
+            self.0.table.borrow_mut().peek(token),
+            Some(Occupant::Port(_))
+        )
+    }
+}
+
+/// A port that listens. Dropping this handle does not stop it.
+#[derive(Clone, Debug)]
+pub struct ListeningPort {
+    reactor: WeakReactor,
+    token: Token,
+    local: Rc<Address>,
+}
+
+impl ListeningPort {
+    /// Where it listens, with the port that the operating system chose.
+    #[must_use]
+    pub fn local_addr(&self) -> &Address {
+        &self.local
+    }
+
+    /// Accepts no more connections and frees the address. Connections that were accepted stay. The
+    /// factory is dropped. Does nothing when it was called before, or the reactor was shut down.
+    pub fn stop_listening(&self) {
+        if let Some(reactor) = self.reactor.upgrade() {
+            reactor.stop_listening(self.token);
+        }
+    }
+}
+
+/// Why it was not possible to listen at an address.
+#[derive(Debug)]
+pub struct CannotListen {
+    address: String,
+    source: io::Error,
+}
+
+impl CannotListen {
+    /// The operating system's error.
+    #[must_use]
+    pub fn io_error(&self) -> &io::Error {
+        &self.source
+    }
+}
+
+impl fmt::Display for CannotListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.address, self.source)
+    }
+}
+
+impl std::error::Error for CannotListen {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}

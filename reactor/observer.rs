@@ -1,0 +1,283 @@
+//! The one dispatch point: every call of a consumer's code goes through [`Dispatch::call`].
+//!
+//! The guard against panics, the name in log lines, the time that a callback took and the
+//! [`Observer`] live here and nowhere else. Without an observer the clock is not read and no event
+//! is made.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::address::Address;
+use crate::reason::Reason;
+use crate::transport::ConnectionId;
+
+/// Sees what the loop does, while it does it: to log slow callbacks, draw a timeline, record a run.
+///
+/// Attached with [`Reactor::add_observer`](crate::Reactor::add_observer). It is called from the
+/// middle of the loop, so it should only take notes. An observer that panics is detached.
+pub trait Observer {
+    /// Something happens, at `now` by the reactor's clock.
+    fn event(&self, now: Instant, event: &Event<'_>);
+}
+
+/// What an [`Observer`] sees.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A turn of the loop begins: what was queued runs now.
+    TurnBegan,
+    /// The wait for readiness is over, and so many sources are ready.
+    Woke {
+        /// How many events the wait returned.
+        ready: usize,
+    },
+    /// The turn is over.
+    TurnEnded,
+    /// A callback begins.
+    CallbackBegan(&'a Callback),
+    /// The callback that began last has ended.
+    CallbackEnded {
+        /// The callback.
+        callback: &'a Callback,
+        /// How long it took.
+        took: Duration,
+        /// Whether it panicked.
+        panicked: bool,
+    },
+    /// A connection was established; its `connection_made` comes next.
+    ConnectionOpened {
+        /// The connection.
+        connection: ConnectionId,
+        /// The peer's end.
+        peer: &'a Address,
+        /// The name of the protocol's type.
+        protocol: &'static str,
+    },
+    /// A connection was lost; its `connection_lost` comes next.
+    ConnectionLost {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: &'a Reason,
+    },
+    /// Bytes were read from a socket.
+    BytesReceived {
+        /// The connection.
+        connection: ConnectionId,
+        /// How many.
+        bytes: usize,
+    },
+    /// The turn's bytes of one connection were handed to its socket.
+    BytesSent {
+        /// The connection.
+        connection: ConnectionId,
+        /// How many bytes waited.
+        waiting: usize,
+        /// How many of them the socket took.
+        sent: usize,
+    },
+    /// A delayed call was set, or set anew.
+    TimerSet {
+        /// The delayed call.
+        timer: u64,
+        /// When it is due.
+        deadline: Instant,
+        /// Where it was set.
+        place: &'static Location<'static>,
+    },
+    /// A delayed call was cancelled. That one is due shows as a callback.
+    TimerCancelled {
+        /// The delayed call.
+        timer: u64,
+    },
+}
+
+/// A call of a consumer's code.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Callback {
+    /// What happened.
+    pub cause: Cause,
+    /// Whose callback it is, where it belongs to a connection.
+    pub connection: Option<ConnectionId>,
+    /// The type of the protocol, factory or closure.
+    pub name: &'static str,
+    /// Where the call was asked for, where somebody asked for it.
+    pub place: Option<&'static Location<'static>>,
+}
+
+/// What a callback answers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// `Factory::build_protocol`.
+    BuildProtocol,
+    /// `Factory::connection_failed`.
+    ConnectionFailed,
+    /// `Protocol::connection_made`.
+    ConnectionMade,
+    /// `Protocol::data_received`.
+    DataReceived,
+    /// `Protocol::read_closed`.
+    ReadClosed,
+    /// `Protocol::writing_paused`.
+    WritingPaused,
+    /// `Protocol::writing_resumed`.
+    WritingResumed,
+    /// `Protocol::reading_resumed`.
+    ReadingResumed,
+    /// `Protocol::timed_out`.
+    TimedOut,
+    /// `Protocol::shutdown_requested`.
+    ShutdownRequested,
+    /// `Protocol::connection_lost`.
+    ConnectionLost,
+    /// A protocol is dropped.
+    ProtocolDropped,
+    /// A method of a layer.
+    Layer,
+    /// A call through a `Handle`.
+    HandleCall,
+    /// A call set with `call_later` or `call_at`.
+    DelayedCall,
+    /// A call queued with `call_soon` or `call_when_running`.
+    QueuedCall,
+    /// A call from another thread.
+    CallFromThread,
+    /// A trigger of startup or shutdown.
+    SystemEvent,
+}
+
+impl Cause {
+    /// The name of the method, or in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BuildProtocol => "build_protocol",
+            Self::ConnectionFailed => "connection_failed",
+            Self::ConnectionMade => "connection_made",
+            Self::DataReceived => "data_received",
+            Self::ReadClosed => "read_closed",
+            Self::WritingPaused => "writing_paused",
+            Self::WritingResumed => "writing_resumed",
+            Self::ReadingResumed => "reading_resumed",
+            Self::TimedOut => "timed_out",
+            Self::ShutdownRequested => "shutdown_requested",
+            Self::ConnectionLost => "connection_lost",
+            Self::ProtocolDropped => "drop",
+            Self::Layer => "layer",
+            Self::HandleCall => "handle call",
+            Self::DelayedCall => "delayed call",
+            Self::QueuedCall => "queued call",
+            Self::CallFromThread => "call from another thread",
+            Self::SystemEvent => "system event trigger",
+        }
+    }
+}
+
+impl fmt::Display for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.cause.name(), self.name)?;
+        if let Some(connection) = self.connection {
+            write!(f, " {connection}")?;
+        }
+        if let Some(place) = self.place {
+            write!(f, " set at {place}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The panic of a callback: what it said.
+pub(crate) struct Panicked(pub(crate) String);
+
+/// Calls consumers' code, guarded and observed.
+#[derive(Default)]
+pub(crate) struct Dispatch {
+    observers: RefCell<Vec<Rc<dyn Observer>>>,
+    /// Whether there are observers, so that looking costs one load.
+    observed: Cell<bool>,
+}
+
+impl Dispatch {
+    /// Calls `f`. A panic is caught and logged under the callback's name.
+    pub(crate) fn call<R>(&self, callback: Callback, f: impl FnOnce() -> R) -> Result<R, Panicked> {
+        let result = if self.observed.get() {
+            self.call_observed(&callback, f)
+        } else {
+            catch_unwind(AssertUnwindSafe(f))
+        };
+        result.map_err(|payload| panicked(&callback, payload.as_ref()))
+    }
+
+    /// Tells the observers. `event` is only made when there are any.
+    pub(crate) fn observe<'a>(
+        &self,
+        now: impl FnOnce() -> Instant,
+        event: impl FnOnce() -> Event<'a>,
+    ) {
+        if self.observed.get() {
+            self.tell(now(), &event());
+        }
+    }
+
+    pub(crate) fn add_observer(&self, observer: Rc<dyn Observer>) {
+        self.observers.borrow_mut().push(observer);
+        self.observed.set(true);
+    }
+
+    pub(crate) fn remove_observer(&self, observer: &Rc<dyn Observer>) {
+        let mut observers = self.observers.borrow_mut();
+        observers.retain(|o| !Rc::ptr_eq(o, observer));
+        self.observed.set(!observers.is_empty());
+    }
+
+    #[cold]
+    fn call_observed<R>(
+        &self,
+        callback: &Callback,
+        f: impl FnOnce() -> R,
+    ) -> std::thread::Result<R> {
+        let began = Instant::now();
+        self.tell(began, &Event::CallbackBegan(callback));
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let ended = Instant::now();
+        let (took, panicked) = (ended - began, result.is_err());
+        self.tell(
+            ended,
+            &Event::CallbackEnded {
+                callback,
+                took,
+                panicked,
+            },
+        );
+        result
+    }
+
+    #[cold]
+    fn tell(&self, now: Instant, event: &Event<'_>) {
+        let observers = self.observers.borrow().clone();
+        for observer in observers {
+            let told = catch_unwind(AssertUnwindSafe(|| observer.event(now, event)));
+            if told.is_err() {
+                log::error!("an observer panicked and is detached");
+                self.remove_observer(&observer);
+            }
+        }
+    }
+}
+
+#[cold]
+fn panicked(callback: &Callback, payload: &(dyn Any + Send)) -> Panicked {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is not text".to_owned());
+    log::error!("{callback} panicked: {message}");
+    Panicked(message)
+}

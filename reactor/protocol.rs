@@ -1,0 +1,231 @@
+//! What a consumer implements: a [`Protocol`] for each connection, and a [`Factory`] that makes
+//! them.
+//!
+//! The events of one connection come in this order:
+//!
+//! ```text
+//! connection_made -> ( data_received | timed_out | writing_paused -> writing_resumed
+//!                    | reading_resumed | shutdown_requested )* -> read_closed? -> … -> connection_lost
+//! ```
+//!
+//! Invariant: callbacks never nest. One starts when the one before has returned, whatever it did
+//! to its own connection or to others.
+
+use std::any::{Any, TypeId};
+
+use crate::address::Address;
+use crate::limits::Limits;
+use crate::reason::Reason;
+use crate::transport::Transport;
+
+/// What happens on one connection, as events.
+///
+/// Every method is called by the loop, on the reactor's thread. A panic in one of them ends this
+/// connection, with [`Reason::Panicked`], and nothing else. Inside each of them every operation of
+/// every transport and of the reactor is allowed.
+///
+/// ```
+/// use reactor::{Protocol, Transport};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+/// ```
+pub trait Protocol: Any {
+    /// The connection is established. Comes first, and once.
+    fn connection_made(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+
+    /// Bytes came, in the order in which the peer sent them, split anywhere. `data` is never empty
+    /// and is lent for the call: it lies in the buffer that all connections are read into.
+    fn data_received(&mut self, transport: &Transport, data: &[u8]);
+
+    /// The peer will send no more; it may still read. Comes once, after all data.
+    ///
+    /// By default everything that was written is sent, and then the connection is lost with
+    /// [`Reason::PeerClosed`]. A protocol that goes on writing does nothing here, and calls
+    /// [`lose_connection`](Transport::lose_connection) when it is done.
+    fn read_closed(&mut self, transport: &Transport) {
+        transport.lose_connection();
+    }
+
+    /// The peer reads more slowly than this side writes: more than [`Limits::high_water`] bytes are
+    /// left after the socket took what it would.
+    ///
+    /// By default nothing is read from the peer until it has taken its answers, which bounds the
+    /// memory of every protocol that only writes when it receives. A protocol that writes of its
+    /// own accord should stop until `writing_resumed`.
+    fn writing_paused(&mut self, transport: &Transport) {
+        transport.pause_reading();
+    }
+
+    /// At most [`Limits::low_water`] bytes are left. Comes once after each `writing_paused`, unless
+    /// the connection is lost before.
+    fn writing_resumed(&mut self, transport: &Transport) {
+        transport.resume_reading();
+    }
+
+    /// Bytes are delivered again after they were not, because reading was paused or because the
+    /// listeners of a group were behind. A protocol that keeps bytes which it was handed before,
+    /// as one that splits them into messages does, goes on with them here.
+    fn reading_resumed(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+
+    /// No byte was received for as long as [`Transport::set_timeout`] allows.
+    ///
+    /// By default the connection is aborted with [`Reason::IdleTimeout`]. A protocol that stays
+    /// sets a new timeout, if it wants one.
+    fn timed_out(&mut self, transport: &Transport) {
+        transport.fail_connection(Reason::IdleTimeout);
+    }
+
+    /// The reactor is shutting down, and waits for this connection until the grace is over.
+    ///
+    /// By default the connection is closed when what was written is sent.
+    fn shutdown_requested(&mut self, transport: &Transport) {
+        transport.lose_connection();
+    }
+
+    /// The connection is lost. Comes last, and once, never from inside another callback of the
+    /// same connection. The protocol is dropped afterwards.
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        let _ = (transport, reason);
+    }
+
+    /// The part of this protocol that has the type `wanted`, where it is not this type itself.
+    ///
+    /// Only a protocol that wraps another one implements this, so that a
+    /// [`Handle`](crate::Handle) reaches what is wrapped.
+    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        let _ = wanted;
+        None
+    }
+}
+
+/// Makes the protocol of each connection. A closure `FnMut(&Address) -> P` is a factory too.
+///
+/// What the connections of one server share is an `Rc` in the factory, of which each protocol gets
+/// a clone: everything runs on one thread, so it needs no lock.
+pub trait Factory: 'static {
+    /// The protocol that this factory makes.
+    type Protocol: Protocol;
+
+    /// Makes the protocol for a connection with the peer at `address`, or refuses the connection,
+    /// which is then closed. A panic refuses it too.
+    fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol>;
+
+    /// The limits of the connections that this factory makes protocols for. Asked for once, when
+    /// the factory is given to the reactor.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// An attempt to connect has failed. Comes from the loop, never from inside the call that
+    /// began the attempt. Servers never hear this.
+    fn connection_failed(&mut self, reason: &Reason) {
+        log::warn!("connection failed: {reason}");
+    }
+
+    /// This factory, with other limits.
+    ///
+    /// ```
+    /// # use reactor::{Address, Factory, Limits, Protocol, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    /// let factory = (|_: &Address| Echo).with_limits(Limits { unsent: 8 << 20, ..Limits::default() });
+    /// ```
+    fn with_limits(self, limits: Limits) -> WithLimits<Self>
+    where
+        Self: Sized,
+    {
+        WithLimits {
+            factory: self,
+            limits,
+        }
+    }
+}
+
+impl<F, P> Factory for F
+where
+    F: FnMut(&Address) -> P + 'static,
+    P: Protocol,
+{
+    type Protocol = P;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<P> {
+        Some(self(address))
+    }
+}
+
+/// A factory with other limits; see [`Factory::with_limits`].
+#[derive(Clone, Debug)]
+pub struct WithLimits<F> {
+    factory: F,
+    limits: Limits,
+}
+
+impl<F: Factory> Factory for WithLimits<F> {
+    type Protocol = F::Protocol;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<F::Protocol> {
+        self.factory.build_protocol(address)
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    fn connection_failed(&mut self, reason: &Reason) {
+        self.factory.connection_failed(reason);
+    }
+}
+
+/// A protocol whose type was forgotten, but for its name and for [`reach`](Self::reach).
+pub(crate) trait AnyProtocol: Protocol {
+    fn name(&self) -> &'static str;
+
+    /// This protocol, or the part of it, that has the type `wanted`.
+    fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any>;
+}
+
+impl<P: Protocol> AnyProtocol for P {
+    fn name(&self) -> &'static str {
+        std::any::type_name::<P>()
+    }
+
+    fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        if wanted == TypeId::of::<P>() {
+            Some(self)
+        } else {
+            self.part(wanted)
+        }
+    }
+}
+
+/// A factory whose protocol's type was forgotten.
+pub(crate) trait AnyFactory {
+    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>>;
+    fn failed(&mut self, reason: &Reason);
+    fn name(&self) -> &'static str;
+}
+
+impl<F: Factory> AnyFactory for F {
+    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>> {
+        self.build_protocol(address)
+            .map(|protocol| Box::new(protocol) as Box<dyn AnyProtocol>)
+    }
+
+    fn failed(&mut self, reason: &Reason) {
+        self.connection_failed(reason);
+    }
+
+    fn name(&self) -> &'static str {
+        std::any::type_name::<F::Protocol>()
+    }
+}

@@ -1,0 +1,584 @@
+//! The loop: sleep until a socket is ready or a call is due, then hand the event to its owner.
+//!
+//! One turn of [`Reactor::run`] is
+//!
+//! ```text
+//! queued calls -> sleep -> accept, read -> due timers -> flush -> connections that ended
+//! ```
+//!
+//! The clock is read once a turn, when the sleep ends; calls of a consumer that set a timer read it
+//! anew, so that no timer is early after a callback that took long.
+//!
+//! Invariant: no `RefCell` is borrowed while a protocol, a factory or a delayed call runs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use crate::connecting::Attempt;
+use crate::connection::Connection;
+use crate::delayed_call::{DelayedCall, Due, NamedCall};
+use crate::driver::mio::MioDriver;
+use crate::driver::{Driver, Ready};
+use crate::listening::Port;
+use crate::observer::{Callback, Cause, Dispatch, Event, Observer};
+use crate::requests::Requests;
+use crate::shutdown::Life;
+use crate::table::{Table, Token};
+use crate::threads::{RemoteReactor, ThreadQueue};
+use crate::timers::Timers;
+
+/// A reader that lends at most this much in one turn. One buffer of this size serves all
+/// connections.
+pub(crate) const READ_BUFFER: usize = 64 << 10;
+
+/// After this many bytes a turn reads no further connection, so that what the bytes caused to be
+/// written is flushed before it grows large. The others go on in the next turn, in their order.
+const BYTES_A_TURN: usize = 256 << 10;
+
+/// After this many calls through handles, the rest waits for the next turn.
+const POSTS_A_TURN: usize = 10_000;
+
+/// An event loop, and all that one may ask of it.
+///
+/// This is a handle: cheap to clone, and every clone is the same loop. It belongs to the thread
+/// that made it; other threads hold a [`RemoteReactor`]. A program may have several.
+///
+/// ```
+/// use std::time::Duration;
+/// use reactor::Reactor;
+///
+/// let reactor = Reactor::new()?;
+/// reactor.call_later(Duration::from_millis(1), || println!("later"));
+/// reactor.run()?; // returns when nothing is left to wait for
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Reactor(pub(crate) Rc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) driver: RefCell<Box<dyn Driver>>,
+    /// Timers count nanoseconds from here.
+    began: Instant,
+    pub(crate) requests: Rc<Requests>,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) table: RefCell<Table<Occupant>>,
+    pub(crate) timers: RefCell<Timers<Due>>,
+    queued: RefCell<VecDeque<QueuedCall>>,
+    /// Who may have something to read or to accept, in the order in which it is their turn.
+    pub(crate) ready: RefCell<VecDeque<Token>>,
+    /// Connections whose `connection_lost` is due.
+    pub(crate) lost: RefCell<Vec<Token>>,
+    pub(crate) thread_queue: ThreadQueue,
+    pub(crate) life: Life,
+    scratch: RefCell<Scratch>,
+    /// Whether a turn is being made, so that a callback cannot make another inside it.
+    turning: Cell<bool>,
+    handles_signals: Cell<bool>,
+}
+
+/// Who can own a token. Boxed, because being served means being moved.
+pub(crate) enum Occupant {
+    Connection(Box<Connection>),
+    Port(Box<Port>),
+    Attempt(Box<Attempt>),
+}
+
+struct QueuedCall {
+    call: Box<dyn NamedCall>,
+    place: &'static Location<'static>,
+}
+
+/// Memory that every turn uses again.
+struct Scratch {
+    ready: Vec<Ready>,
+    asking: Vec<Token>,
+    buffer: Vec<u8>,
+}
+
+impl Reactor {
+    /// Makes a loop on the operating system's sockets and clock.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no file descriptors for it.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self::with_driver(Box::new(MioDriver::new()?)))
+    }
+
+    pub(crate) fn with_driver(driver: Box<dyn Driver>) -> Self {
+        let began = driver.now();
+        Self(Rc::new(Inner {
+            thread_queue: ThreadQueue::new(driver.waker()),
+            driver: RefCell::new(driver),
+            began,
+            requests: Requests::new(began),
+            dispatch: Dispatch::default(),
+            table: RefCell::new(Table::new()),
+            timers: RefCell::new(Timers::new()),
+            queued: RefCell::default(),
+            ready: RefCell::default(),
+            lost: RefCell::default(),
+            life: Life::default(),
+            scratch: RefCell::new(Scratch::new()),
+            turning: Cell::new(false),
+            handles_signals: Cell::new(true),
+        }))
+    }
+
+    /// Runs the loop until it was asked to [`stop`](Self::stop), or until nothing is left that could
+    /// ever wake it: no connection, no listening port, no delayed or queued call, and no
+    /// [`RemoteReactor`]. May be called again afterwards.
+    ///
+    /// SIGINT and SIGTERM stop the loop meanwhile, unless
+    /// [`handle_signals`](Self::handle_signals) says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::AlreadyRunning`] when it is called from inside a callback of the same loop, and
+    /// [`RunError::Driver`] when the operating system does not let the loop wait.
+    pub fn run(&self) -> Result<(), RunError> {
+        let running = self.begin_run()?;
+        while !self.has_stopped() && self.has_something_to_wait_for() {
+            self.make_turn(None)?;
+        }
+        drop(running);
+        Ok(())
+    }
+
+    /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
+    /// or due, at most for `timeout`; `None` is for ever. Signals are left to the caller.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        if self.0.turning.get() {
+            return Err(RunError::AlreadyRunning);
+        }
+        self.make_turn(timeout)
+    }
+
+    /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run).
+    pub fn handle_signals(&self, handle: bool) {
+        self.0.handles_signals.set(handle);
+    }
+
+    /// The time by the loop's clock, which is a virtual one in a simulation.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.0.driver.borrow().now()
+    }
+
+    /// Calls `f` once, after `delay`; never earlier, and first in, first out for equal deadlines.
+    /// A delay of zero is due in the next turn. One that is too long to count is never over.
+    #[track_caller]
+    pub fn call_later(&self, delay: Duration, f: impl FnOnce() + 'static) -> DelayedCall {
+        let deadline = self.nanos(self.now()).saturating_add(as_nanos(delay));
+        self.set_timer(deadline, f, Location::caller())
+    }
+
+    /// Calls `f` once, at `deadline` or as soon as possible afterwards. Costs less than
+    /// [`call_later`](Self::call_later), which reads the clock.
+    #[track_caller]
+    pub fn call_at(&self, deadline: Instant, f: impl FnOnce() + 'static) -> DelayedCall {
+        self.set_timer(self.nanos(deadline), f, Location::caller())
+    }
+
+    /// Calls `f` in the next turn, before the loop sleeps, in the order in which calls were queued.
+    #[track_caller]
+    pub fn call_soon(&self, f: impl FnOnce() + 'static) {
+        let queued = QueuedCall {
+            call: Box::new(f),
+            place: Location::caller(),
+        };
+        self.0.queued.borrow_mut().push_back(queued);
+    }
+
+    /// Calls `f` as soon as the loop runs: in its first turn when it does not yet, otherwise in
+    /// the next one.
+    #[track_caller]
+    pub fn call_when_running(&self, f: impl FnOnce() + 'static) {
+        self.call_soon(f);
+    }
+
+    /// A handle for other threads, which keeps the loop running until it is dropped.
+    #[must_use]
+    pub fn remote(&self) -> RemoteReactor {
+        self.0.thread_queue.remote()
+    }
+
+    /// Attaches an observer, after those that are attached already.
+    pub fn add_observer(&self, observer: Rc<dyn Observer>) {
+        self.0.dispatch.add_observer(observer);
+    }
+
+    /// Detaches an observer.
+    pub fn remove_observer(&self, observer: &Rc<dyn Observer>) {
+        self.0.dispatch.remove_observer(observer);
+    }
+
+    /// A handle that does not keep the loop in memory, for a closure that the loop itself keeps.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakReactor {
+        WeakReactor(Rc::downgrade(&self.0))
+    }
+}
+
+/// The turn, in its order.
+impl Reactor {
+    fn make_turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        self.0.turning.set(true);
+        let mut scratch = self.0.scratch.take();
+        let result = self.make_turn_with(&mut scratch, timeout);
+        self.0.scratch.replace(scratch);
+        self.0.turning.set(false);
+        result.map_err(RunError::Driver)
+    }
+
+    fn make_turn_with(&self, scratch: &mut Scratch, timeout: Option<Duration>) -> io::Result<()> {
+        self.observe(|| Event::TurnBegan);
+        self.run_queued_calls();
+        self.run_thread_calls();
+        self.wait(timeout, &mut scratch.ready)?;
+        self.serve_ready(&mut scratch.buffer);
+        self.run_posts();
+        self.run_due_timers();
+        self.run_posts();
+        self.serve_requests(&mut scratch.asking);
+        self.report_lost();
+        self.go_on_stopping();
+        self.observe(|| Event::TurnEnded);
+        Ok(())
+    }
+
+    /// Calls that are queued meanwhile wait for the next turn.
+    fn run_queued_calls(&self) {
+        let count = self.0.queued.borrow().len();
+        for _ in 0..count {
+            let Some(queued) = self.0.queued.borrow_mut().pop_front() else {
+                return;
+            };
+            self.call_named(Cause::QueuedCall, queued.call, queued.place);
+        }
+    }
+
+    fn run_thread_calls(&self) {
+        for queued in self.0.thread_queue.take() {
+            let callback = Callback {
+                cause: Cause::CallFromThread,
+                connection: None,
+                name: queued.name,
+                place: Some(queued.place),
+            };
+            // A panic was logged, and concerns nobody else.
+            let _ = self.0.dispatch.call(callback, || (queued.call)(self));
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        ready.clear();
+        let timeout = self.sleep_at_most(timeout);
+        let mut driver = self.0.driver.borrow_mut();
+        driver.wait(timeout, ready)?;
+        self.0.requests.set_turn_time(driver.now());
+        let signals = driver.signals();
+        drop(driver);
+        self.observe(|| Event::Woke { ready: ready.len() });
+        signals
+            .into_iter()
+            .for_each(|signal| self.signalled(signal));
+        ready.iter().for_each(|ready| self.note_ready(*ready));
+        Ok(())
+    }
+
+    /// How long the loop may sleep: not at all when there is something to do.
+    fn sleep_at_most(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let idle = self.0.queued.borrow().is_empty()
+            && self.0.requests.is_empty()
+            && self.0.ready.borrow().is_empty()
+            && self.0.lost.borrow().is_empty()
+            && !self.stops_at_once();
+        if !idle {
+            return Some(Duration::ZERO);
+        }
+        let Some(deadline) = self.0.timers.borrow_mut().next_deadline() else {
+            return timeout;
+        };
+        let until = Duration::from_nanos(deadline.saturating_sub(self.nanos(self.now())));
+        Some(timeout.map_or(until, |timeout| timeout.min(until)))
+    }
+
+    /// Remembers what an event said. Who may read now gets in line.
+    fn note_ready(&self, ready: Ready) {
+        let mut table = self.0.table.borrow_mut();
+        let gets_in_line = match table.peek(ready.token) {
+            None => false,
+            Some(Occupant::Connection(connection)) => connection.note_ready(ready),
+            Some(Occupant::Port(_) | Occupant::Attempt(_)) => true,
+        };
+        if gets_in_line {
+            self.0.ready.borrow_mut().push_back(ready.token);
+        }
+    }
+
+    /// Serves everybody who is in line now, until the turn has read enough.
+    fn serve_ready(&self, buffer: &mut Vec<u8>) {
+        if self.0.ready.borrow().is_empty() {
+            return;
+        }
+        buffer.resize(READ_BUFFER, 0);
+        let count = self.0.ready.borrow().len();
+        let mut bytes = 0;
+        for _ in 0..count {
+            let Some(token) = self.0.ready.borrow_mut().pop_front() else {
+                return;
+            };
+            bytes += self.serve(token, buffer);
+            if bytes >= BYTES_A_TURN {
+                return;
+            }
+        }
+    }
+
+    /// Serves one occupant, out of the table, and returns how many bytes it received.
+    fn serve(&self, token: Token, buffer: &mut [u8]) -> usize {
+        let Some(mut occupant) = self.take(token) else {
+            return 0;
+        };
+        let mut bytes = 0;
+        match &mut occupant {
+            Occupant::Connection(connection) => bytes = self.receive(connection, buffer),
+            Occupant::Port(port) => self.accept(port),
+            Occupant::Attempt(_) => {
+                let Occupant::Attempt(attempt) = occupant else {
+                    return 0;
+                };
+                self.attempt_ready(attempt);
+                return 0;
+            }
+        }
+        self.put(token, occupant);
+        bytes
+    }
+
+    /// Calls made through handles, those they make included.
+    fn run_posts(&self) {
+        for _ in 0..POSTS_A_TURN {
+            let Some(post) = self.0.requests.next_post() else {
+                return;
+            };
+            let Some(occupant) = self.take(post.token) else {
+                continue;
+            };
+            let Occupant::Connection(mut connection) = occupant else {
+                continue;
+            };
+            let token = post.token;
+            self.deliver_post(&mut connection, post);
+            self.put(token, Occupant::Connection(connection));
+        }
+    }
+
+    /// Timers that are set meanwhile wait for the next turn, even when they are due.
+    fn run_due_timers(&self) {
+        let now = self.nanos(self.0.requests.turn_time());
+        let mark = self.0.timers.borrow().mark();
+        loop {
+            let due = self.0.timers.borrow_mut().pop_due(now, mark);
+            match due {
+                None => return,
+                Some(Due::Call { call, place }) => self.call_named(Cause::DelayedCall, call, place),
+                Some(Due::Connection(token)) => self.connection_timer(token),
+                Some(Due::Port(token)) => self.0.ready.borrow_mut().push_back(token),
+                Some(Due::Attempt(token)) => self.attempt_timer(token),
+                Some(Due::Grace) => self.grace_is_over(),
+            }
+        }
+    }
+
+    /// Does what transports were asked for since the last turn. What is asked for meanwhile waits
+    /// for the next one.
+    fn serve_requests(&self, asking: &mut Vec<Token>) {
+        self.0.requests.swap_asking(asking);
+        for token in asking.drain(..) {
+            let Some(occupant) = self.take(token) else {
+                continue;
+            };
+            let Occupant::Connection(mut connection) = occupant else {
+                continue;
+            };
+            self.serve_request(&mut connection);
+            self.put(token, Occupant::Connection(connection));
+        }
+    }
+
+    fn report_lost(&self) {
+        let lost = std::mem::take(&mut *self.0.lost.borrow_mut());
+        for token in lost {
+            let occupant = self.0.table.borrow_mut().remove(token);
+            if let Some(Occupant::Connection(connection)) = occupant {
+                self.connection_lost(*connection);
+            }
+        }
+    }
+}
+
+/// What the other parts of the loop need.
+impl Reactor {
+    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        self.0.dispatch.observe(|| self.now(), event);
+    }
+
+    pub(crate) fn take(&self, token: Token) -> Option<Occupant> {
+        self.0.table.borrow_mut().take(token)
+    }
+
+    pub(crate) fn put(&self, token: Token, occupant: Occupant) {
+        let left_over = self.0.table.borrow_mut().put(token, occupant);
+        drop(left_over);
+    }
+
+    pub(crate) fn nanos(&self, time: Instant) -> u64 {
+        as_nanos(time.saturating_duration_since(self.0.began))
+    }
+
+    pub(crate) fn instant(&self, nanos: u64) -> Instant {
+        self.0.began + Duration::from_nanos(nanos)
+    }
+
+    pub(crate) fn call_named(
+        &self,
+        cause: Cause,
+        call: Box<dyn NamedCall>,
+        place: &'static Location<'static>,
+    ) {
+        let callback = Callback {
+            cause,
+            connection: None,
+            name: call.name(),
+            place: Some(place),
+        };
+        // A panic was logged, and concerns nobody else.
+        let _ = self.0.dispatch.call(callback, || call.call());
+    }
+
+    pub(crate) fn is_turning(&self) -> bool {
+        self.0.turning.get()
+    }
+
+    pub(crate) fn takes_signals(&self) -> bool {
+        self.0.handles_signals.get()
+    }
+
+    fn has_something_to_wait_for(&self) -> bool {
+        self.0.table.borrow().len() > 0
+            || self.0.timers.borrow().len() > 0
+            || !self.0.queued.borrow().is_empty()
+            || !self.0.requests.is_empty()
+            || self.0.thread_queue.has_remotes()
+    }
+
+    fn set_timer(
+        &self,
+        deadline: u64,
+        f: impl FnOnce() + 'static,
+        place: &'static Location<'static>,
+    ) -> DelayedCall {
+        let due = Due::Call {
+            call: Box::new(f),
+            place,
+        };
+        let timer = self.0.timers.borrow_mut().insert(deadline, due);
+        let call = DelayedCall::new(self.downgrade(), timer);
+        self.observe(|| Event::TimerSet {
+            timer: timer.number(),
+            deadline: self.instant(deadline),
+            place,
+        });
+        call
+    }
+}
+
+pub(crate) fn as_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self {
+            ready: Vec::new(),
+            asking: Vec::new(),
+            buffer: Vec::new(),
+        }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("occupants", &self.0.table.borrow().len())
+            .field("timers", &self.0.timers.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handle of a loop that does not keep it in memory.
+///
+/// A closure or a protocol that holds a [`Reactor`] and is itself held by that reactor is a cycle,
+/// and is never freed. In a program that has one loop this does not matter; where it does, hold
+/// this instead.
+#[derive(Clone, Debug)]
+pub struct WeakReactor(Weak<Inner>);
+
+impl WeakReactor {
+    /// The loop, if it still exists.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Reactor> {
+        self.0.upgrade().map(Reactor)
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
+    }
+}
+
+/// Why a loop did not run, or stopped running.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The loop is running: `run` or `turn` was called from inside one of its callbacks.
+    AlreadyRunning,
+    /// The operating system does not let the loop wait.
+    Driver(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRunning => write!(f, "the reactor is running already"),
+            Self::Driver(error) => write!(f, "the reactor cannot wait for events: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::AlreadyRunning => None,
+            Self::Driver(error) => Some(error),
+        }
+    }
+}

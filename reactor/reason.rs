@@ -1,0 +1,111 @@
+//! Why a connection was lost, or never came to be.
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+
+/// Why a connection was lost, or why an attempt to connect failed.
+///
+/// The first cause wins: a connection that is aborted while it is being closed for another
+/// reason keeps the first one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The peer ended the connection in an orderly way, and everything that was written has been
+    /// handed to the operating system.
+    PeerClosed,
+    /// This side asked for the end with `lose_connection`, and everything that was written before
+    /// has been handed to the operating system.
+    LocalClosed,
+    /// This side asked for the end with `abort_connection`; unsent bytes were dropped.
+    Aborted,
+    /// The peer reset the connection. Bytes may be lost in both directions.
+    Reset,
+    /// No byte came for as long as `set_timeout` allows.
+    IdleTimeout,
+    /// `lose_connection` was asked for, and the peer took no byte of what was left for as long as
+    /// `Limits::linger` allows; the rest was dropped.
+    LingerTimeout,
+    /// The connection was not established within `Limits::connect`.
+    ConnectTimeout,
+    /// An attempt to connect was given up with `Connector::cancel`.
+    Cancelled,
+    /// More bytes than `Limits::unsent` waited for a peer that did not read them.
+    UnsentOverflow {
+        /// The limit that was passed, in bytes.
+        limit: usize,
+    },
+    /// The peer sent what its protocol does not allow; the text says what was expected.
+    Violation(String),
+    /// A callback panicked.
+    Panicked {
+        /// The event whose callback it was, for example `data_received`.
+        callback: &'static str,
+        /// What the panic said.
+        message: String,
+    },
+    /// The factory refused the connection by building no protocol for it.
+    Refused,
+    /// The reactor was shut down and the grace was over.
+    Shutdown,
+    /// The operating system, a name server or a layer reported an error.
+    Error(Rc<io::Error>),
+}
+
+impl Reason {
+    /// Whether the connection ended as both sides meant it to: nothing that was written was lost
+    /// on this side.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::PeerClosed | Self::LocalClosed)
+    }
+}
+
+impl From<io::Error> for Reason {
+    /// An error of a socket, as the reason why its connection is lost.
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
+            _ => Self::Error(Rc::new(error)),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => write!(f, "the peer closed the connection"),
+            Self::LocalClosed => write!(f, "the connection was closed on this side"),
+            Self::Aborted => write!(f, "the connection was aborted on this side"),
+            Self::Reset => write!(f, "the peer reset the connection"),
+            Self::IdleTimeout => write!(f, "nothing was received for too long"),
+            Self::LingerTimeout => {
+                write!(f, "the peer did not read what was left before the close")
+            }
+            Self::ConnectTimeout => write!(f, "the connection was not established in time"),
+            Self::Cancelled => write!(f, "the attempt to connect was cancelled"),
+            Self::UnsentOverflow { limit } => {
+                write!(
+                    f,
+                    "more than {limit} bytes waited for a peer that did not read"
+                )
+            }
+            Self::Violation(expected) => write!(f, "the peer broke the protocol: {expected}"),
+            Self::Panicked { callback, message } => {
+                write!(f, "the callback {callback} panicked: {message}")
+            }
+            Self::Refused => write!(f, "the factory refused the connection"),
+            Self::Shutdown => write!(f, "the reactor was shut down"),
+            Self::Error(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Reason {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Error(error) => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What transports and handles ask of the loop: a list that it works off, never a call into it.
+//!
+//! A transport that has something to send, or wants to be closed, or to be read again, puts its
+//! token on the list `asking`, once, and the loop looks at it at the end of the turn. A handle puts
+//! a call on the list `posts`, and the loop makes it when the callback that is running has returned.
+//! So nothing that a consumer does from inside a callback can start another callback.
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::table::Token;
+use crate::transport::Transport;
+use crate::unsent::Spare;
+
+/// The lists of one reactor, shared by all its transports.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    asking: RefCell<Vec<Token>>,
+    posts: RefCell<VecDeque<Post>>,
+    /// Whose callback is running: who talks, when a group is written to.
+    talker: RefCell<Option<Transport>>,
+    /// When the turn's wait ended. The clock is not read again for what happens to connections.
+    turn_time: Cell<Instant>,
+    /// Buffers that no connection needs at the moment.
+    pub(crate) spare: RefCell<Spare>,
+}
+
+/// A call that gets the part of a protocol which it wants.
+pub(crate) type PartCall = Box<dyn FnOnce(&mut dyn Any, &Transport)>;
+
+/// A call for the protocol of one connection.
+pub(crate) struct Post {
+    pub(crate) token: Token,
+    /// The type that the call wants to reach: the protocol, or what it wraps.
+    pub(crate) wanted: TypeId,
+    pub(crate) name: &'static str,
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) call: PartCall,
+}
+
+impl std::fmt::Debug for Post {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Post")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Requests {
+    pub(crate) fn new(now: Instant) -> Rc<Self> {
+        Rc::new(Self {
+            asking: RefCell::default(),
+            posts: RefCell::default(),
+            talker: RefCell::default(),
+            turn_time: Cell::new(now),
+            spare: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn turn_time(&self) -> Instant {
+        self.turn_time.get()
+    }
+
+    pub(crate) fn set_turn_time(&self, now: Instant) {
+        self.turn_time.set(now);
+    }
+
+    pub(crate) fn ask(&self, token: Token) {
+        self.asking.borrow_mut().push(token);
+    }
+
+    pub(crate) fn post(&self, post: Post) {
+        self.posts.borrow_mut().push_back(post);
+    }
+
+    pub(crate) fn next_post(&self) -> Option<Post> {
+        self.posts.borrow_mut().pop_front()
+    }
+
+    /// Exchanges the list of who is asking for an empty one, whose memory is used again.
+    pub(crate) fn swap_asking(&self, empty: &mut Vec<Token>) {
+        std::mem::swap(&mut *self.asking.borrow_mut(), empty);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asking.borrow().is_empty() && self.posts.borrow().is_empty()
+    }
+
+    /// Notes whose callback begins, or `None` when it has ended.
+    pub(crate) fn set_talker(&self, talker: Option<Transport>) {
+        *self.talker.borrow_mut() = talker;
+    }
+
+    pub(crate) fn talker(&self) -> Option<Transport> {
+        self.talker.borrow().clone()
+    }
+}

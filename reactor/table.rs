@@ -1,0 +1,169 @@
+//! Who owns which token: slots that are reused, and tokens that are not.
+//!
+//! The operating system reports readiness by a number that we chose. If a slot's number were all
+//! of it, an event of a connection that was closed could reach the next owner of the same slot,
+//! in the same batch. So a token is a slot and a serial number, and an old token finds nothing.
+//!
+//! What is being served is taken out of its slot and put back afterwards, so that no borrow of
+//! the table is held while a consumer's code runs.
+
+use slab::Slab;
+
+/// Names one occupant of a [`Table`], for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Token {
+    slot: u32,
+    serial: u32,
+}
+
+impl Token {
+    /// What is given to the operating system, which hands it back with each event.
+    pub(crate) fn to_usize(self) -> usize {
+        (self.serial as usize) << 32 | self.slot as usize
+    }
+
+    /// The reverse of [`to_usize`](Self::to_usize).
+    pub(crate) fn from_usize(number: usize) -> Self {
+        Self {
+            slot: number as u32,
+            serial: (number >> 32) as u32,
+        }
+    }
+
+    /// The number by which people know a connection: they count from one.
+    pub(crate) fn serial(self) -> u32 {
+        self.serial
+    }
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    serial: u32,
+    /// `None` while the occupant is out, being served.
+    occupant: Option<T>,
+}
+
+/// Occupants by token. All operations are O(1).
+#[derive(Debug)]
+pub(crate) struct Table<T> {
+    slots: Slab<Slot<T>>,
+    last_serial: u32,
+}
+
+impl<T> Table<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            last_serial: 0,
+        }
+    }
+
+    /// Reserves a slot, whose occupant comes with [`put`](Self::put).
+    pub(crate) fn reserve(&mut self) -> Token {
+        // The highest value is kept free for tokens that belong to no slot, and zero for nobody.
+        self.last_serial = (self.last_serial + 1) % (u32::MAX - 1);
+        let slot = self.slots.insert(Slot {
+            serial: self.last_serial,
+            occupant: None,
+        });
+        Token {
+            slot: slot as u32,
+            serial: self.last_serial,
+        }
+    }
+
+    /// Takes an occupant out, to serve it. Nothing is found by an old token, or when it is out.
+    pub(crate) fn take(&mut self, token: Token) -> Option<T> {
+        self.slot(token)?.occupant.take()
+    }
+
+    /// Puts an occupant into the slot that it was taken from, or that was reserved for it. Gives
+    /// it back when the slot was freed meanwhile.
+    #[must_use = "an occupant owns a consumer's values, which must not be dropped under a borrow"]
+    pub(crate) fn put(&mut self, token: Token, occupant: T) -> Option<T> {
+        let Some(slot) = self.slot(token) else {
+            return Some(occupant);
+        };
+        slot.occupant.replace(occupant)
+    }
+
+    /// Whether the token's slot is still taken, even if its occupant is out.
+    pub(crate) fn contains(&mut self, token: Token) -> bool {
+        self.slot(token).is_some()
+    }
+
+    /// Looks at an occupant without taking it out. No consumer's code may run meanwhile.
+    pub(crate) fn peek(&mut self, token: Token) -> Option<&mut T> {
+        self.slot(token)?.occupant.as_mut()
+    }
+
+    /// Frees the slot. Its token finds nothing from now on.
+    pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
+        self.slot(token)?;
+        self.slots.remove(token.slot as usize).occupant
+    }
+
+    /// How many slots are taken, those of occupants that are out included.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// All tokens in use, in the order of their slots.
+    pub(crate) fn tokens(&self) -> Vec<Token> {
+        self.slots
+            .iter()
+            .map(|(slot, entry)| Token {
+                slot: slot as u32,
+                serial: entry.serial,
+            })
+            .collect()
+    }
+
+    fn slot(&mut self, token: Token) -> Option<&mut Slot<T>> {
+        self.slots
+            .get_mut(token.slot as usize)
+            .filter(|slot| slot.serial == token.serial)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_token_does_not_find_the_next_owner_of_its_slot() {
+        let mut table = Table::new();
+        let first = table.reserve();
+        assert_eq!(table.put(first, "first"), None);
+        assert_eq!(table.remove(first), Some("first"));
+        let second = table.reserve();
+        assert_eq!(table.put(second, "second"), None);
+        assert_eq!(first.slot, second.slot, "the slot is reused");
+        assert_eq!(table.take(first), None);
+        assert_eq!(table.put(first, "late"), Some("late"));
+        assert_eq!(table.remove(first), None);
+        assert_eq!(table.take(second), Some("second"));
+    }
+
+    #[test]
+    fn an_occupant_that_is_out_is_not_found_and_keeps_its_slot() {
+        let mut table = Table::new();
+        let token = table.reserve();
+        assert_eq!(table.put(token, 1), None);
+        assert_eq!(table.take(token), Some(1));
+        assert_eq!(table.take(token), None);
+        assert_ne!(table.reserve(), token);
+        assert_eq!(table.put(token, 2), None);
+        assert_eq!(table.peek(token), Some(&mut 2));
+        assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn a_token_survives_the_journey_through_the_operating_system() {
+        let token = Token {
+            slot: 7,
+            serial: u32::MAX - 2,
+        };
+        assert_eq!(Token::from_usize(token.to_usize()), token);
+    }
+}

@@ -1,0 +1,102 @@
+//! TCP sockets of the operating system.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use mio::Registry;
+use mio::net::{TcpListener, TcpStream};
+use socket2::SockRef;
+
+use crate::address::Address;
+use crate::driver::mio::register;
+use crate::driver::{Listener, Stream};
+use crate::table::Token;
+
+/// Whether an accepted socket has the options of its listener, so that they need not be set on each.
+const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+pub(crate) struct MioStream(TcpStream);
+
+impl MioStream {
+    pub(crate) fn connect(
+        address: SocketAddr,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        // One flush a turn gathers what belongs together; the kernel need not wait for more.
+        stream.set_nodelay(true)?;
+        register(registry, &mut stream, token)?;
+        Ok(Self(stream))
+    }
+}
+
+impl Stream for MioStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.write(data)
+    }
+
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buffer)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Write)
+    }
+
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    fn peer_addr(&self) -> io::Result<Address> {
+        self.0.peer_addr().map(Address::Tcp)
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        self.0.local_addr().map(Address::Tcp)
+    }
+
+    fn reset_on_drop(&mut self) {
+        // It fails on a socket that is gone already, where there is nothing left to reset.
+        let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
+    }
+}
+
+pub(crate) struct MioListener {
+    listener: TcpListener,
+    registry: Rc<Registry>,
+}
+
+impl MioListener {
+    pub(crate) fn bind(
+        address: SocketAddr,
+        registry: Rc<Registry>,
+        token: Token,
+    ) -> io::Result<Self> {
+        let mut listener = TcpListener::bind(address)?;
+        SockRef::from(&listener).set_tcp_nodelay(true)?;
+        register(&registry, &mut listener, token)?;
+        Ok(Self { listener, registry })
+    }
+}
+
+impl Listener for MioListener {
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Address)> {
+        let (mut stream, address) = self.listener.accept()?;
+        if !ACCEPTED_SOCKETS_INHERIT {
+            stream.set_nodelay(true)?;
+        }
+        register(&self.registry, &mut stream, token)?;
+        Ok((Box::new(MioStream(stream)), Address::Tcp(address)))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        self.listener.local_addr().map(Address::Tcp)
+    }
+}

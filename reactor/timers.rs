@@ -1,0 +1,344 @@
+//! The queue of delayed calls: a heap of deadlines over a slab of what is due.
+//!
+//! The heap holds only keys, of 24 bytes; what is to be done lies in the slab and never moves.
+//! Cancelling takes the entry out of the slab, with everything it holds, and leaves its key in the
+//! heap; postponing writes the new deadline into the entry and leaves the key. A key that comes to
+//! the top and no longer says the truth is dropped, or put back with the true deadline. So both
+//! cost a few instructions, and a timeout that is pushed back at every byte costs one heap
+//! operation each time it would have fired, not one a byte.
+//!
+//! Stale keys are counted. When they are more than half of the heap, it is rebuilt without them,
+//! which costs O(1) for each cancelled call: ten million cancelled calls leave nothing behind.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use slab::Slab;
+
+/// A point in time: nanoseconds since the reactor was made. Reaches for 584 years.
+pub(crate) type Nanos = u64;
+
+/// The order in which calls are made: by deadline, and first in, first out for equal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct When {
+    deadline: Nanos,
+    sequence: u64,
+}
+
+/// A key in the heap. It tells the truth when the entry in its slot has the same `When`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    when: When,
+    slot: usize,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    /// The sequence number of the insertion, which tells entries of the same slot apart.
+    id: u64,
+    when: When,
+    /// What the key in the heap says; never later than `when`.
+    key: When,
+    due: T,
+}
+
+/// Names one entry, for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimerId {
+    slot: usize,
+    id: u64,
+}
+
+impl TimerId {
+    /// The number by which an observer knows the entry.
+    pub(crate) fn number(self) -> u64 {
+        self.id
+    }
+}
+
+/// Calls that are due at their deadlines. `T` is what is due.
+#[derive(Debug)]
+pub(crate) struct Timers<T> {
+    heap: BinaryHeap<Reverse<Key>>,
+    entries: Slab<Entry<T>>,
+    sequence: u64,
+    /// Keys in the heap that belong to no entry any more.
+    stale: usize,
+}
+
+/// A heap this small is not worth rebuilding.
+const REBUILD_FROM: usize = 64;
+
+impl<T> Timers<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            entries: Slab::new(),
+            sequence: 0,
+            stale: 0,
+        }
+    }
+
+    /// Amortized O(1) for deadlines that mostly rise, O(log n) at worst.
+    pub(crate) fn insert(&mut self, deadline: Nanos, due: T) -> TimerId {
+        let when = self.when(deadline);
+        let slot = self.entries.insert(Entry {
+            id: when.sequence,
+            when,
+            key: when,
+            due,
+        });
+        self.heap.push(Reverse(Key { when, slot }));
+        TimerId {
+            slot,
+            id: when.sequence,
+        }
+    }
+
+    /// Takes an entry out; `None` when it was taken out before. Amortized O(1).
+    pub(crate) fn remove(&mut self, timer: TimerId) -> Option<T> {
+        self.entry(timer)?;
+        let entry = self.entries.remove(timer.slot);
+        self.stale += 1;
+        self.rebuild_if_mostly_stale();
+        Some(entry.due)
+    }
+
+    /// Moves the deadline. Behind all entries that have the same deadline already. O(1) when the
+    /// new deadline is not earlier. Returns whether there is such an entry.
+    pub(crate) fn reset(&mut self, timer: TimerId, deadline: Nanos) -> bool {
+        let when = self.when(deadline);
+        let Some(entry) = self.entry(timer) else {
+            return false;
+        };
+        entry.when = when;
+        if when < entry.key {
+            entry.key = when;
+            self.stale += 1;
+            self.heap.push(Reverse(Key {
+                when,
+                slot: timer.slot,
+            }));
+            self.rebuild_if_mostly_stale();
+        }
+        true
+    }
+
+    /// When an entry is due; `None` when it was taken out.
+    pub(crate) fn deadline(&mut self, timer: TimerId) -> Option<Nanos> {
+        self.entry(timer).map(|entry| entry.when.deadline)
+    }
+
+    /// A lower bound of the sequence numbers of everything that is inserted or reset from now on.
+    pub(crate) fn mark(&self) -> u64 {
+        self.sequence + 1
+    }
+
+    /// Takes out the next entry that is due at `now` and was set before `mark`.
+    pub(crate) fn pop_due(&mut self, now: Nanos, mark: u64) -> Option<T> {
+        let when = self.first()?;
+        if when.deadline > now || when.sequence >= mark {
+            return None;
+        }
+        let Reverse(key) = self.heap.pop()?;
+        Some(self.entries.remove(key.slot).due)
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next_deadline(&mut self) -> Option<Nanos> {
+        self.first().map(|when| when.deadline)
+    }
+
+    /// How many entries wait.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn when(&mut self, deadline: Nanos) -> When {
+        self.sequence += 1;
+        When {
+            deadline,
+            sequence: self.sequence,
+        }
+    }
+
+    fn entry(&mut self, timer: TimerId) -> Option<&mut Entry<T>> {
+        self.entries
+            .get_mut(timer.slot)
+            .filter(|entry| entry.id == timer.id)
+    }
+
+    /// Brings a key that tells the truth to the top of the heap.
+    fn first(&mut self) -> Option<When> {
+        loop {
+            let Reverse(key) = *self.heap.peek()?;
+            match self.entries.get_mut(key.slot) {
+                Some(entry) if entry.when == key.when => return Some(key.when),
+                Some(entry) if entry.key == key.when => {
+                    // Postponed: the true deadline takes the key's place.
+                    entry.key = entry.when;
+                    if let Some(mut top) = self.heap.peek_mut() {
+                        top.0.when = entry.when;
+                    }
+                }
+                _ => {
+                    self.heap.pop();
+                    self.stale -= 1;
+                }
+            }
+        }
+    }
+
+    fn rebuild_if_mostly_stale(&mut self) {
+        if self.heap.len() < REBUILD_FROM || self.stale <= self.heap.len() / 2 {
+            return;
+        }
+        let entries = &self.entries;
+        self.heap.retain(|Reverse(key)| {
+            entries
+                .get(key.slot)
+                .is_some_and(|entry| entry.key == key.when)
+        });
+        self.heap.shrink_to(self.heap.len() * 2);
+        self.stale = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(timers: &mut Timers<u32>, now: Nanos) -> Vec<u32> {
+        let mark = timers.mark();
+        std::iter::from_fn(|| timers.pop_due(now, mark)).collect()
+    }
+
+    #[test]
+    fn equal_deadlines_are_first_in_first_out() {
+        let mut timers = Timers::new();
+        for n in 0..20 {
+            timers.insert(5, n);
+        }
+        timers.insert(4, 99);
+        assert_eq!(drain(&mut timers, 4), [99]);
+        assert_eq!(drain(&mut timers, 5), (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_reset_moves_in_both_directions_and_behind_its_equals() {
+        let mut timers = Timers::new();
+        let later = timers.insert(10, 0);
+        let sooner = timers.insert(10, 1);
+        timers.insert(20, 2);
+        assert!(timers.reset(later, 20));
+        assert!(timers.reset(sooner, 5));
+        assert_eq!(timers.next_deadline(), Some(5));
+        assert_eq!(drain(&mut timers, 19), [1]);
+        assert_eq!(timers.next_deadline(), Some(20));
+        assert_eq!(drain(&mut timers, 20), [2, 0]);
+        assert!(!timers.reset(later, 30), "it has fired");
+    }
+
+    #[test]
+    fn an_entry_that_moved_forth_and_back_fires_once() {
+        let mut timers = Timers::new();
+        let timer = timers.insert(10, 7);
+        timers.reset(timer, 5);
+        timers.reset(timer, 30);
+        timers.reset(timer, 8);
+        timers.reset(timer, 12);
+        assert_eq!(drain(&mut timers, 11), []);
+        assert_eq!(drain(&mut timers, 12), [7]);
+        assert_eq!(drain(&mut timers, 100), []);
+        assert_eq!((timers.len(), timers.next_deadline()), (0, None));
+    }
+
+    #[test]
+    fn what_is_set_while_the_due_ones_run_waits_for_the_next_round() {
+        let mut timers = Timers::new();
+        timers.insert(1, 1);
+        let mark = timers.mark();
+        assert_eq!(timers.pop_due(5, mark), Some(1));
+        timers.insert(1, 2);
+        assert_eq!(timers.pop_due(5, mark), None);
+        assert_eq!(drain(&mut timers, 5), [2]);
+    }
+
+    #[test]
+    fn a_timer_id_does_not_reach_the_next_entry_of_its_slot() {
+        let mut timers = Timers::new();
+        let first = timers.insert(1, 1);
+        assert_eq!(timers.remove(first), Some(1));
+        let second = timers.insert(1, 2);
+        assert_eq!(first.slot, second.slot, "the slot is reused");
+        assert_eq!(timers.remove(first), None);
+        assert_eq!(timers.deadline(first), None);
+        assert_eq!(timers.deadline(second), Some(1));
+    }
+
+    #[test]
+    fn cancelling_leaves_no_garbage() {
+        let mut timers = Timers::new();
+        timers.insert(Nanos::MAX, 0);
+        for n in 0..1_000_000u32 {
+            let timer = timers.insert(Nanos::MAX - 1, n);
+            timers.remove(timer);
+            assert!(timers.heap.len() <= REBUILD_FROM);
+        }
+        assert!(timers.entries.capacity() <= REBUILD_FROM);
+        assert!(timers.heap.capacity() <= 4 * REBUILD_FROM);
+    }
+
+    #[test]
+    fn pulling_forward_leaves_no_garbage() {
+        let mut timers = Timers::new();
+        let timer = timers.insert(Nanos::MAX, 0);
+        for n in 1..100_000 {
+            timers.reset(timer, Nanos::MAX - n);
+            assert!(timers.heap.len() <= REBUILD_FROM + 1);
+        }
+        assert_eq!(timers.next_deadline(), Some(Nanos::MAX - 99_999));
+    }
+
+    /// Against a list that is searched: the same operations, the same order.
+    #[test]
+    fn the_heap_agrees_with_a_sorted_list() {
+        let mut random = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let mut timers = Timers::new();
+        let mut list: Vec<(Nanos, u64, u32, TimerId)> = Vec::new();
+        let (mut now, mut order) = (0, 0);
+        for n in 0..200_000u32 {
+            order += 1;
+            match next(5) {
+                0 | 1 => {
+                    let deadline = now + next(50);
+                    list.push((deadline, order, n, timers.insert(deadline, n)));
+                }
+                2 if !list.is_empty() => {
+                    let (_, _, n, timer) = list.swap_remove(next(list.len() as u64) as usize);
+                    assert_eq!(timers.remove(timer), Some(n));
+                }
+                3 if !list.is_empty() => {
+                    let index = next(list.len() as u64) as usize;
+                    let deadline = now + next(50);
+                    assert!(timers.reset(list[index].3, deadline));
+                    (list[index].0, list[index].1) = (deadline, order);
+                }
+                _ => {
+                    now += next(4);
+                    list.sort_unstable_by_key(|entry| (entry.0, entry.1));
+                    let count = list.iter().take_while(|entry| entry.0 <= now).count();
+                    let due: Vec<u32> = list.drain(..count).map(|entry| entry.2).collect();
+                    assert_eq!(drain(&mut timers, now), due);
+                    assert_eq!(timers.len(), list.len());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,608 @@
+//! A connection as its protocol sees it: a buffer and flags, not a socket.
+//!
+//! Everything that a protocol may ask of its connection is noted here, and the loop does it at the
+//! end of the turn. So a transport never calls back, may be used while any `RefCell` is borrowed,
+//! and a handle that was kept after the connection was lost is harmless.
+//!
+//! How a connection ends:
+//!
+//! ```text
+//!            lose_connection                    all sent               the peer closes too
+//!  Open ────────────────────────▶ AfterFlush ─────────────▶ shut down ─────────────────────▶ lost
+//!    │                               │ linger: no byte taken    │ linger is over                ▲
+//!    │ abort, reset, limit, panic    ▼                          ▼                               │
+//!    └───────────────────────────▶ Now ─────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A peer that has closed its own side before is not waited for after the last byte.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use crate::address::Address;
+use crate::layer::Layer;
+use crate::limits::Limits;
+use crate::reason::Reason;
+use crate::requests::Requests;
+use crate::table::Token;
+use crate::unsent::{Block, Unsent};
+
+/// Names a connection in log lines and for an [`Observer`](crate::Observer); never used twice
+/// within one reactor, until four thousand million connections have been made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub(crate) u32);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// How far the end of a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    No,
+    /// What is unsent goes first. Nothing more is taken or delivered.
+    AfterFlush,
+    /// What is unsent was dropped.
+    Now,
+    /// `connection_lost` is due or was made.
+    Lost,
+}
+
+/// The sending half of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    Open,
+    /// `lose_write_connection` was asked for, and bytes are still unsent.
+    ShutAfterFlush,
+    Shut,
+}
+
+/// A cheap handle of one connection. Clones are the same connection, and compare equal.
+///
+/// All methods may be called at any time: inside every callback, for this connection and for
+/// others, from timers, and after the connection was lost, when they do nothing.
+#[derive(Clone)]
+pub struct Transport(Rc<Inner>);
+
+/// A handle that does not keep the buffers of a lost connection in memory.
+pub(crate) struct WeakTransport(Weak<Inner>);
+
+struct Inner {
+    token: Token,
+    requests: Rc<Requests>,
+    limits: Rc<Limits>,
+    peer: Address,
+    local: Rc<Address>,
+    unsent: RefCell<Unsent>,
+    /// Bytes that layers have taken and the socket has not.
+    below: Cell<usize>,
+    closing: Cell<Closing>,
+    sending: Cell<Sending>,
+    /// Why the connection ends; the first cause wins.
+    reason: RefCell<Option<Reason>>,
+    /// Whether the token is on the list of who is asking.
+    asking: Cell<bool>,
+    paused: Cell<bool>,
+    /// Whether a listener of a group is behind, so that this talker is not read.
+    held: Cell<bool>,
+    /// Whether a pause or a hold has ended, and the protocol was not told.
+    resumed: Cell<bool>,
+    read_ended: Cell<bool>,
+    /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
+    above_high_water: Cell<bool>,
+    /// Whether the peer took nothing for so long that no talker waits for it.
+    stalled: Cell<bool>,
+    timeout: Cell<Option<Duration>>,
+    /// When the last byte was received.
+    active_at: Cell<Instant>,
+    /// When the peer last took a byte, or began not to.
+    taken_at: Cell<Instant>,
+    relations: RefCell<Option<Box<Relations>>>,
+}
+
+/// What most connections have none of, kept apart because an idle connection should be small.
+#[derive(Default)]
+struct Relations {
+    /// Talkers that are not read until this connection has taken what it was sent.
+    waiting: Vec<Transport>,
+    /// Who wants to know when the connection is lost, and by which key it knows it.
+    watchers: Vec<(Weak<dyn Watcher>, usize)>,
+    /// Layers that were pushed and not put in place yet.
+    layers: Vec<NewLayer>,
+}
+
+/// A layer on its way between socket and protocol.
+pub(crate) struct NewLayer {
+    pub(crate) layer: Box<dyn Layer>,
+    /// What was written before the layer was pushed, to be sent without it.
+    pub(crate) unsent: Vec<u8>,
+    /// What was received already and has to pass through it.
+    pub(crate) received: Vec<u8>,
+}
+
+/// Wants to know when a connection is lost. A [`Group`](crate::Group) does.
+pub(crate) trait Watcher {
+    /// The connection known by `key` was lost.
+    fn connection_lost(&self, key: usize);
+}
+
+/// What a protocol may ask of its connection.
+impl Transport {
+    /// Appends `data` to what is sent at the end of the turn, and returns at once.
+    ///
+    /// Everything that is written in one turn goes out in one system call where the socket takes
+    /// it. Returns whether the bytes were taken; they are dropped, and the answer is `false`, after
+    /// `lose_connection`, `lose_write_connection`, `abort_connection` and after the connection was
+    /// lost.
+    ///
+    /// When more than [`Limits::unsent`] bytes are waiting already, the connection is dropped with
+    /// [`Reason::UnsentOverflow`]. A protocol that stops writing between `writing_paused` and
+    /// `writing_resumed` never gets there.
+    pub fn write(&self, data: &[u8]) -> bool {
+        if !self.takes_bytes() {
+            return false;
+        }
+        self.0
+            .unsent
+            .borrow_mut()
+            .push(data, &self.0.requests.spare);
+        self.ask();
+        true
+    }
+
+    /// Sends what was written, then closes the connection.
+    ///
+    /// Nothing is delivered and nothing taken from now on. When all is sent, the peer is told, and
+    /// given until [`Limits::linger`], at most two seconds, to close its side; what it still sends
+    /// meanwhile is read and ignored, because a socket that is closed with unread bytes resets the
+    /// connection and destroys the last words. A peer that takes no byte for [`Limits::linger`] is
+    /// dropped with [`Reason::LingerTimeout`].
+    pub fn lose_connection(&self) {
+        if self.0.closing.get() == Closing::No {
+            let peer_was_first = self.0.read_ended.get();
+            self.end(
+                Closing::AfterFlush,
+                if peer_was_first {
+                    Reason::PeerClosed
+                } else {
+                    Reason::LocalClosed
+                },
+            );
+            self.0.taken_at.set(self.0.requests.turn_time());
+        }
+    }
+
+    /// Sends what was written, then tells the peer that no more will come. What the peer sends is
+    /// still delivered, until it closes its side too.
+    pub fn lose_write_connection(&self) {
+        if self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open {
+            self.0.sending.set(Sending::ShutAfterFlush);
+            self.ask();
+        }
+    }
+
+    /// Drops the connection and what is unsent. The peer sees a reset, so that it cannot take what
+    /// it got for all there was.
+    pub fn abort_connection(&self) {
+        self.fail_connection(Reason::Aborted);
+    }
+
+    /// Like [`abort_connection`](Self::abort_connection), with a reason of the caller's, for
+    /// example [`Reason::Violation`].
+    pub fn fail_connection(&self, reason: Reason) {
+        if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
+            // An abort after `lose_connection` changes how the connection ends, and so the reason.
+            if self.0.closing.get() == Closing::AfterFlush {
+                self.0.reason.replace(None);
+            }
+            self.end(Closing::Now, reason);
+            self.0.unsent.borrow_mut().clear(&self.0.requests.spare);
+        }
+    }
+
+    /// Delivers nothing until [`resume_reading`](Self::resume_reading). The peer can send no more
+    /// than the operating system's buffers hold. That the peer is gone is noticed all the same.
+    pub fn pause_reading(&self) {
+        self.0.paused.set(true);
+    }
+
+    /// Ends a pause. What came meanwhile is delivered from the next turn on.
+    pub fn resume_reading(&self) {
+        if self.0.paused.replace(false) {
+            self.0.resumed.set(true);
+            self.ask();
+        }
+    }
+
+    /// Whether bytes are delivered: reading is neither paused, nor held back by slow listeners of
+    /// a [`Group`](crate::Group), nor over because the connection ends.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        !self.0.paused.get() && !self.0.held.get() && self.0.closing.get() == Closing::No
+    }
+
+    /// Calls `timed_out` when no byte was received for this long; `None` turns that off. Returns
+    /// the timeout that was set before. It costs nothing a byte, and is over when the connection
+    /// is lost or when it has fired.
+    pub fn set_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
+        self.reset_timeout();
+        self.ask();
+        self.0.timeout.replace(timeout)
+    }
+
+    /// Counts the timeout from now on, as if a byte had been received.
+    pub fn reset_timeout(&self) {
+        self.0.active_at.set(self.0.requests.turn_time());
+    }
+
+    /// Puts a layer between the socket and what is above it now, for example TLS.
+    ///
+    /// What was written before goes out without it. `received` is what came from the socket already
+    /// and has to pass through the layer: the bytes behind the line that asked for it.
+    pub fn push_layer(&self, layer: impl Layer, received: &[u8]) {
+        if self.0.closing.get() != Closing::No {
+            return;
+        }
+        let unsent = self.0.unsent.borrow_mut().take(&self.0.requests.spare);
+        self.0.below.set(self.0.below.get() + unsent.len());
+        let received = received.to_vec();
+        let layer = NewLayer {
+            layer: Box::new(layer),
+            unsent,
+            received,
+        };
+        self.relations(|relations| relations.layers.push(layer));
+        self.ask();
+    }
+
+    /// Bytes that were written and that the operating system has not taken.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.0.unsent.borrow().len() + self.0.below.get()
+    }
+
+    /// Whether bytes are taken and delivered: neither side has begun to close the connection, but
+    /// for a peer that only closed its sending half.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.closing.get() == Closing::No
+    }
+
+    /// Whether the connection is over.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.closing.get() == Closing::Lost
+    }
+
+    /// The peer's end. Still known after the connection was lost.
+    #[must_use]
+    pub fn peer_addr(&self) -> &Address {
+        &self.0.peer
+    }
+
+    /// This side's end. Still known after the connection was lost.
+    #[must_use]
+    pub fn local_addr(&self) -> &Address {
+        &self.0.local
+    }
+
+    /// The connection's number, by which log lines name it.
+    #[must_use]
+    pub fn id(&self) -> ConnectionId {
+        ConnectionId(self.0.token.serial())
+    }
+}
+
+/// What the loop does with a transport.
+impl Transport {
+    pub(crate) fn new(
+        token: Token,
+        requests: &Rc<Requests>,
+        limits: &Rc<Limits>,
+        peer: Address,
+        local: Rc<Address>,
+    ) -> Self {
+        let now = requests.turn_time();
+        Self(Rc::new(Inner {
+            token,
+            requests: Rc::clone(requests),
+            limits: Rc::clone(limits),
+            peer,
+            local,
+            unsent: RefCell::default(),
+            below: Cell::new(0),
+            closing: Cell::new(Closing::No),
+            sending: Cell::new(Sending::Open),
+            reason: RefCell::default(),
+            asking: Cell::new(false),
+            paused: Cell::new(false),
+            held: Cell::new(false),
+            resumed: Cell::new(false),
+            read_ended: Cell::new(false),
+            above_high_water: Cell::new(false),
+            stalled: Cell::new(false),
+            timeout: Cell::new(None),
+            active_at: Cell::new(now),
+            taken_at: Cell::new(now),
+            relations: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.0.token
+    }
+
+    pub(crate) fn requests(&self) -> &Rc<Requests> {
+        &self.0.requests
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTransport {
+        WeakTransport(Rc::downgrade(&self.0))
+    }
+
+    /// Puts the connection on the list that the loop works off at the end of the turn.
+    pub(crate) fn ask(&self) {
+        if !self.0.asking.replace(true) {
+            self.0.requests.ask(self.0.token);
+        }
+    }
+
+    /// The loop looks at what was asked for.
+    pub(crate) fn asked(&self) {
+        self.0.asking.set(false);
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        self.0.closing.get()
+    }
+
+    pub(crate) fn sending(&self) -> Sending {
+        self.0.sending.get()
+    }
+
+    /// The sending half was shut down.
+    pub(crate) fn sending_shut(&self) {
+        self.0.sending.set(Sending::Shut);
+    }
+
+    /// The end of the peer's stream was read.
+    pub(crate) fn read_ended(&self) {
+        self.0.read_ended.set(true);
+    }
+
+    pub(crate) fn has_read_end(&self) -> bool {
+        self.0.read_ended.get()
+    }
+
+    /// Whether reading goes on after a pause, and this was not asked before.
+    pub(crate) fn has_resumed(&self) -> bool {
+        self.is_reading() && self.0.resumed.replace(false)
+    }
+
+    pub(crate) fn received(&self) {
+        self.0.active_at.set(self.0.requests.turn_time());
+    }
+
+    pub(crate) fn with_unsent<R>(&self, f: impl FnOnce(&mut Unsent) -> R) -> R {
+        f(&mut self.0.unsent.borrow_mut())
+    }
+
+    pub(crate) fn set_below(&self, bytes: usize) {
+        self.0.below.set(bytes);
+    }
+
+    pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
+        match &mut *self.0.relations.borrow_mut() {
+            Some(relations) => std::mem::take(&mut relations.layers),
+            None => Vec::new(),
+        }
+    }
+
+    /// The peer took bytes.
+    pub(crate) fn taken(&self) {
+        self.0.taken_at.set(self.0.requests.turn_time());
+        self.0.stalled.set(false);
+    }
+
+    pub(crate) fn taken_at(&self) -> Instant {
+        self.0.taken_at.get()
+    }
+
+    /// When `timed_out` is due, if nothing is received until then.
+    pub(crate) fn idle_deadline(&self) -> Option<Instant> {
+        self.0.active_at.get().checked_add(self.0.timeout.get()?)
+    }
+
+    /// Whether the unsent bytes have crossed a mark since this was last asked, and which.
+    pub(crate) fn crossed_mark(&self) -> Option<Mark> {
+        let unsent = self.unsent();
+        if !self.0.above_high_water.get() && unsent > self.0.limits.high_water {
+            self.0.above_high_water.set(true);
+            Some(Mark::High)
+        } else if self.0.above_high_water.get() && unsent <= self.0.limits.low_water {
+            self.0.above_high_water.set(false);
+            Some(Mark::Low)
+        } else {
+            None
+        }
+    }
+
+    /// The connection ends: nothing is held for it any more, and who waits for it is let go.
+    /// Returns the reason.
+    pub(crate) fn lost(&self) -> Reason {
+        self.0.closing.set(Closing::Lost);
+        self.0.unsent.borrow_mut().clear(&self.0.requests.spare);
+        self.release_talkers();
+        if let Some(relations) = self.0.relations.take() {
+            for (watcher, key) in relations.watchers {
+                if let Some(watcher) = watcher.upgrade() {
+                    watcher.connection_lost(key);
+                }
+            }
+        }
+        self.reason()
+    }
+
+    /// Why the connection ends; asked only when it does.
+    pub(crate) fn reason(&self) -> Reason {
+        self.0.reason.borrow().clone().unwrap_or(Reason::Aborted)
+    }
+
+    fn end(&self, closing: Closing, reason: Reason) {
+        self.0.closing.set(closing);
+        self.0.reason.borrow_mut().get_or_insert(reason);
+        self.ask();
+    }
+
+    /// Whether a write is taken. One that finds too much unsent drops the connection.
+    fn takes_bytes(&self) -> bool {
+        if self.0.closing.get() != Closing::No || self.0.sending.get() != Sending::Open {
+            return false;
+        }
+        let limit = self.0.limits.unsent;
+        if self.unsent() > limit {
+            self.fail_connection(Reason::UnsentOverflow { limit });
+            return false;
+        }
+        true
+    }
+
+    fn relations<R>(&self, f: impl FnOnce(&mut Relations) -> R) -> R {
+        f(self.0.relations.borrow_mut().get_or_insert_default())
+    }
+}
+
+/// What a group does with its members.
+impl Transport {
+    /// Appends a part of a shared block; otherwise like [`write`](Self::write).
+    pub(crate) fn write_shared(&self, block: &Block, from: u32, to: u32) -> bool {
+        if !self.takes_bytes() {
+            return false;
+        }
+        self.0
+            .unsent
+            .borrow_mut()
+            .push_shared(block, from, to, &self.0.requests.spare);
+        self.ask();
+        true
+    }
+
+    /// Whether a talker should wait until this listener has taken more.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.unsent() > self.0.limits.high_water && !self.0.stalled.get()
+    }
+
+    /// Stops reading from `talker` until this listener has taken what it was sent, or is lost, or
+    /// takes nothing for too long.
+    pub(crate) fn hold(&self, talker: &Self) {
+        if !talker.0.held.replace(true) {
+            self.relations(|relations| relations.waiting.push(talker.clone()));
+            self.ask();
+        }
+    }
+
+    pub(crate) fn has_waiting_talkers(&self) -> bool {
+        self.0
+            .relations
+            .borrow()
+            .as_ref()
+            .is_some_and(|relations| !relations.waiting.is_empty())
+    }
+
+    /// Lets the talkers go on because this listener has caught up.
+    pub(crate) fn release_talkers(&self) {
+        let waiting = match &mut *self.0.relations.borrow_mut() {
+            Some(relations) => std::mem::take(&mut relations.waiting),
+            None => return,
+        };
+        for talker in waiting {
+            talker.0.held.set(false);
+            talker.0.resumed.set(true);
+            talker.ask();
+        }
+    }
+
+    /// Lets the talkers go on because this listener takes nothing; none waits for it until it
+    /// does.
+    pub(crate) fn set_stalled(&self) {
+        self.0.stalled.set(true);
+        self.release_talkers();
+    }
+
+    pub(crate) fn watch(&self, watcher: Weak<dyn Watcher>, key: usize) {
+        self.relations(|relations| relations.watchers.push((watcher, key)));
+    }
+
+    /// Ends the watch and returns its key, if there was one.
+    pub(crate) fn unwatch(&self, watcher: &Weak<dyn Watcher>) -> Option<usize> {
+        self.relations(|relations| {
+            let position = relations
+                .watchers
+                .iter()
+                .position(|(w, _)| w.ptr_eq(watcher))?;
+            Some(relations.watchers.swap_remove(position).1)
+        })
+    }
+
+    pub(crate) fn is_watched_by(&self, watcher: &Weak<dyn Watcher>) -> bool {
+        let relations = Ref::map(self.0.relations.borrow(), |relations| relations);
+        relations
+            .as_ref()
+            .is_some_and(|r| r.watchers.iter().any(|(w, _)| w.ptr_eq(watcher)))
+    }
+}
+
+/// Which mark the unsent bytes have crossed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    High,
+    Low,
+}
+
+impl WeakTransport {
+    pub(crate) fn upgrade(&self) -> Option<Transport> {
+        self.0.upgrade().map(Transport)
+    }
+}
+
+impl Clone for WeakTransport {
+    fn clone(&self) -> Self {
+        Self(Weak::clone(&self.0))
+    }
+}
+
+impl PartialEq for Transport {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Transport {}
+
+impl Hash for Transport {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.0).hash(state);
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("id", &self.id())
+            .field("peer", &self.0.peer)
+            .field("closing", &self.0.closing.get())
+            .field("sending", &self.0.sending.get())
+            .field("reading", &self.is_reading())
+            .field("unsent", &self.unsent())
+            .finish_non_exhaustive()
+    }
+}
