@@ -159,8 +159,10 @@ impl Reactor {
         let share = left / (attempt.addresses.len() as u32 + 1);
         let deadline = self.nanos(now + share);
         let mut timers = self.0.timers.borrow_mut();
-        match attempt.timer {
-            Some(timer) => drop(timers.reset(timer, deadline)),
+        match &mut attempt.timer {
+            Some(timer) => {
+                timers.reset(timer, deadline);
+            }
             None => attempt.timer = Some(timers.insert(deadline, Due::Attempt(attempt.token))),
         }
     }

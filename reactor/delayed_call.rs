@@ -48,7 +48,7 @@ impl<F: FnOnce()> NamedCall for F {
 /// Dropping this handle does not cancel the call.
 pub struct DelayedCall {
     reactor: WeakReactor,
-    timer: TimerId,
+    timer: Cell<TimerId>,
     cancelled: Cell<bool>,
 }
 
@@ -56,7 +56,7 @@ impl DelayedCall {
     pub(crate) fn new(reactor: WeakReactor, timer: TimerId) -> Self {
         Self {
             reactor,
-            timer,
+            timer: Cell::new(timer),
             cancelled: Cell::new(false),
         }
     }
@@ -69,10 +69,10 @@ impl DelayedCall {
     pub fn cancel(&self) -> Result<(), DelayedCallError> {
         let (reactor, _) = self.pending()?;
         // The closure is dropped here, after the borrow: it may own what sets timers in its drop.
-        let call = reactor.0.timers.borrow_mut().remove(self.timer);
+        let call = reactor.0.timers.borrow_mut().remove(self.timer.get());
         self.cancelled.set(true);
         reactor.observe(|| Event::TimerCancelled {
-            timer: self.timer.number(),
+            timer: self.timer.get().number(),
         });
         drop(call);
         Ok(())
@@ -133,13 +133,17 @@ impl DelayedCall {
             .reactor
             .upgrade()
             .ok_or(DelayedCallError::AlreadyCalled)?;
-        let deadline = reactor.0.timers.borrow_mut().deadline(self.timer);
+        let deadline = reactor.0.timers.borrow_mut().deadline(self.timer.get());
         Ok((reactor, deadline.ok_or(DelayedCallError::AlreadyCalled)?))
     }
 
     fn reset_to(&self, reactor: &Reactor, deadline: Nanos, place: &'static Location<'static>) {
-        reactor.0.timers.borrow_mut().reset(self.timer, deadline);
-        let timer = self.timer.number();
+        let mut timer = self.timer.get();
+        let before = timer.number();
+        reactor.0.timers.borrow_mut().reset(&mut timer, deadline);
+        self.timer.set(timer);
+        reactor.observe(|| Event::TimerCancelled { timer: before });
+        let timer = timer.number();
         let deadline = reactor.instant(deadline);
         reactor.observe(|| Event::TimerSet {
             timer,
@@ -152,7 +156,7 @@ impl DelayedCall {
 impl fmt::Debug for DelayedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DelayedCall")
-            .field("timer", &self.timer.number())
+            .field("timer", &self.timer.get().number())
             .field("is_active", &self.is_active())
             .finish()
     }

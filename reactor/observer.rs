@@ -80,7 +80,7 @@ pub enum Event<'a> {
         /// How many of them the socket took.
         sent: usize,
     },
-    /// A delayed call was set, or set anew.
+    /// A delayed call was set. One that is moved is cancelled and set, under a new number.
     TimerSet {
         /// The delayed call.
         timer: u64,

@@ -109,8 +109,9 @@ impl Reactor {
         let deadline = self.nanos(self.now()).saturating_add(as_nanos(grace));
         let mut timers = self.0.timers.borrow_mut();
         match life.grace.get() {
-            Some(timer) if timers.deadline(timer).is_some_and(|set| deadline < set) => {
-                timers.reset(timer, deadline);
+            Some(mut timer) if timers.deadline(timer).is_some_and(|set| deadline < set) => {
+                timers.reset(&mut timer, deadline);
+                life.grace.set(Some(timer));
             }
             Some(_) => {}
             None => life.grace.set(Some(timers.insert(deadline, Due::Grace))),

@@ -12,47 +12,43 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use slab::Slab;
 
 /// A point in time: nanoseconds since the reactor was made. Reaches for 584 years.
 pub(crate) type Nanos = u64;
 
-/// The order in which calls are made: by deadline, and first in, first out for equal ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct When {
-    deadline: Nanos,
-    sequence: u64,
-}
-
-/// A key in the heap. It tells the truth when the entry in its slot has the same `When`.
+/// A key in the heap: by deadline, and first in, first out for equal ones. It tells the truth when
+/// the entry in its slot has the same sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    when: When,
-    slot: usize,
+    deadline: Nanos,
+    sequence: u64,
+    slot: u32,
 }
 
 #[derive(Debug)]
 struct Entry<T> {
-    /// The sequence number of the insertion, which tells entries of the same slot apart.
-    id: u64,
-    when: When,
-    /// What the key in the heap says; never later than `when`.
-    key: When,
+    deadline: Nanos,
+    /// The place among equal deadlines; a new one with each reset, and never used twice.
+    sequence: u64,
+    /// The sequence number that the key in the heap has. That key is never too late.
+    key_sequence: u64,
     due: T,
 }
 
-/// Names one entry, for ever.
+/// Names one entry until it is reset, which gives it a new name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerId {
-    slot: usize,
-    id: u64,
+    slot: u32,
+    sequence: u64,
 }
 
 impl TimerId {
     /// The number by which an observer knows the entry.
     pub(crate) fn number(self) -> u64 {
-        self.id
+        self.sequence
     }
 }
 
@@ -80,53 +76,60 @@ impl<T> Timers<T> {
     }
 
     /// Amortized O(1) for deadlines that mostly rise, O(log n) at worst.
+    #[inline]
     pub(crate) fn insert(&mut self, deadline: Nanos, due: T) -> TimerId {
-        let when = self.when(deadline);
-        let slot = self.entries.insert(Entry {
-            id: when.sequence,
-            when,
-            key: when,
+        let sequence = self.next_sequence();
+        let entry = Entry {
+            deadline,
+            sequence,
+            key_sequence: sequence,
             due,
-        });
-        self.heap.push(Reverse(Key { when, slot }));
-        TimerId {
+        };
+        let slot = self.entries.insert(entry) as u32;
+        self.heap.push(Reverse(Key {
+            deadline,
+            sequence,
             slot,
-            id: when.sequence,
-        }
+        }));
+        TimerId { slot, sequence }
     }
 
     /// Takes an entry out; `None` when it was taken out before. Amortized O(1).
     pub(crate) fn remove(&mut self, timer: TimerId) -> Option<T> {
         self.entry(timer)?;
-        let entry = self.entries.remove(timer.slot);
+        let entry = self.entries.remove(timer.slot as usize);
         self.stale += 1;
         self.rebuild_if_mostly_stale();
         Some(entry.due)
     }
 
-    /// Moves the deadline. Behind all entries that have the same deadline already. O(1) when the
-    /// new deadline is not earlier. Returns whether there is such an entry.
-    pub(crate) fn reset(&mut self, timer: TimerId, deadline: Nanos) -> bool {
-        let when = self.when(deadline);
-        let Some(entry) = self.entry(timer) else {
+    /// Moves the deadline, behind all entries that have the same one already, and gives the entry
+    /// a new name. O(1) when the new deadline is not earlier than the old one. Returns whether
+    /// there is such an entry.
+    pub(crate) fn reset(&mut self, timer: &mut TimerId, deadline: Nanos) -> bool {
+        let sequence = self.next_sequence();
+        let Some(entry) = self.entry(*timer) else {
             return false;
         };
-        entry.when = when;
-        if when < entry.key {
-            entry.key = when;
+        let is_earlier = deadline < entry.deadline;
+        (entry.deadline, entry.sequence) = (deadline, sequence);
+        if is_earlier {
+            entry.key_sequence = sequence;
             self.stale += 1;
             self.heap.push(Reverse(Key {
-                when,
+                deadline,
+                sequence,
                 slot: timer.slot,
             }));
             self.rebuild_if_mostly_stale();
         }
+        timer.sequence = sequence;
         true
     }
 
     /// When an entry is due; `None` when it was taken out.
     pub(crate) fn deadline(&mut self, timer: TimerId) -> Option<Nanos> {
-        self.entry(timer).map(|entry| entry.when.deadline)
+        self.entry(timer).map(|entry| entry.deadline)
     }
 
     /// A lower bound of the sequence numbers of everything that is inserted or reset from now on.
@@ -136,17 +139,17 @@ impl<T> Timers<T> {
 
     /// Takes out the next entry that is due at `now` and was set before `mark`.
     pub(crate) fn pop_due(&mut self, now: Nanos, mark: u64) -> Option<T> {
-        let when = self.first()?;
-        if when.deadline > now || when.sequence >= mark {
+        let key = self.first()?;
+        if key.deadline > now || key.sequence >= mark {
             return None;
         }
-        let Reverse(key) = self.heap.pop()?;
-        Some(self.entries.remove(key.slot).due)
+        self.heap.pop();
+        Some(self.entries.remove(key.slot as usize).due)
     }
 
     /// The earliest deadline.
     pub(crate) fn next_deadline(&mut self) -> Option<Nanos> {
-        self.first().map(|when| when.deadline)
+        self.first().map(|key| key.deadline)
     }
 
     /// How many entries wait.
@@ -154,35 +157,30 @@ impl<T> Timers<T> {
         self.entries.len()
     }
 
-    fn when(&mut self, deadline: Nanos) -> When {
+    fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
-        When {
-            deadline,
-            sequence: self.sequence,
-        }
+        self.sequence
     }
 
     fn entry(&mut self, timer: TimerId) -> Option<&mut Entry<T>> {
-        self.entries
-            .get_mut(timer.slot)
-            .filter(|entry| entry.id == timer.id)
+        let entry = self.entries.get_mut(timer.slot as usize);
+        entry.filter(|entry| entry.sequence == timer.sequence)
     }
 
     /// Brings a key that tells the truth to the top of the heap.
-    fn first(&mut self) -> Option<When> {
+    fn first(&mut self) -> Option<Key> {
         loop {
-            let Reverse(key) = *self.heap.peek()?;
-            match self.entries.get_mut(key.slot) {
-                Some(entry) if entry.when == key.when => return Some(key.when),
-                Some(entry) if entry.key == key.when => {
-                    // Postponed: the true deadline takes the key's place.
-                    entry.key = entry.when;
-                    if let Some(mut top) = self.heap.peek_mut() {
-                        top.0.when = entry.when;
-                    }
+            let mut top = self.heap.peek_mut()?;
+            let Reverse(key) = &mut *top;
+            match self.entries.get_mut(key.slot as usize) {
+                Some(entry) if entry.sequence == key.sequence => return Some(*key),
+                Some(entry) if entry.key_sequence == key.sequence => {
+                    // Postponed: the key is told the truth, and sinks to its place.
+                    (key.deadline, key.sequence) = (entry.deadline, entry.sequence);
+                    entry.key_sequence = entry.sequence;
                 }
                 _ => {
-                    self.heap.pop();
+                    PeekMut::pop(top);
                     self.stale -= 1;
                 }
             }
@@ -195,11 +193,9 @@ impl<T> Timers<T> {
         }
         let entries = &self.entries;
         self.heap.retain(|Reverse(key)| {
-            entries
-                .get(key.slot)
-                .is_some_and(|entry| entry.key == key.when)
+            let entry = entries.get(key.slot as usize);
+            entry.is_some_and(|entry| entry.key_sequence == key.sequence)
         });
-        self.heap.shrink_to(self.heap.len() * 2);
         self.stale = 0;
     }
 }
@@ -227,26 +223,25 @@ mod tests {
     #[test]
     fn a_reset_moves_in_both_directions_and_behind_its_equals() {
         let mut timers = Timers::new();
-        let later = timers.insert(10, 0);
-        let sooner = timers.insert(10, 1);
+        let mut later = timers.insert(10, 0);
+        let mut sooner = timers.insert(10, 1);
         timers.insert(20, 2);
-        assert!(timers.reset(later, 20));
-        assert!(timers.reset(sooner, 5));
+        assert!(timers.reset(&mut later, 20));
+        assert!(timers.reset(&mut sooner, 5));
         assert_eq!(timers.next_deadline(), Some(5));
         assert_eq!(drain(&mut timers, 19), [1]);
         assert_eq!(timers.next_deadline(), Some(20));
         assert_eq!(drain(&mut timers, 20), [2, 0]);
-        assert!(!timers.reset(later, 30), "it has fired");
+        assert!(!timers.reset(&mut later, 30), "it has fired");
     }
 
     #[test]
     fn an_entry_that_moved_forth_and_back_fires_once() {
         let mut timers = Timers::new();
-        let timer = timers.insert(10, 7);
-        timers.reset(timer, 5);
-        timers.reset(timer, 30);
-        timers.reset(timer, 8);
-        timers.reset(timer, 12);
+        let mut timer = timers.insert(10, 7);
+        for deadline in [5, 30, 8, 12] {
+            assert!(timers.reset(&mut timer, deadline));
+        }
         assert_eq!(drain(&mut timers, 11), []);
         assert_eq!(drain(&mut timers, 12), [7]);
         assert_eq!(drain(&mut timers, 100), []);
@@ -292,9 +287,9 @@ mod tests {
     #[test]
     fn pulling_forward_leaves_no_garbage() {
         let mut timers = Timers::new();
-        let timer = timers.insert(Nanos::MAX, 0);
+        let mut timer = timers.insert(Nanos::MAX, 0);
         for n in 1..100_000 {
-            timers.reset(timer, Nanos::MAX - n);
+            assert!(timers.reset(&mut timer, Nanos::MAX - n));
             assert!(timers.heap.len() <= REBUILD_FROM + 1);
         }
         assert_eq!(timers.next_deadline(), Some(Nanos::MAX - 99_999));
@@ -327,7 +322,7 @@ mod tests {
                 3 if !list.is_empty() => {
                     let index = next(list.len() as u64) as usize;
                     let deadline = now + next(50);
-                    assert!(timers.reset(list[index].3, deadline));
+                    assert!(timers.reset(&mut list[index].3, deadline));
                     (list[index].0, list[index].1) = (deadline, order);
                 }
                 _ => {

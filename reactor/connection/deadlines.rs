@@ -54,12 +54,12 @@ impl Reactor {
         };
         let deadline = self.nanos(deadline);
         let mut timers = self.0.timers.borrow_mut();
-        match connection.timer {
+        match &mut connection.timer {
             None => {
                 let due = Due::Connection(connection.transport.token());
                 connection.timer = Some(timers.insert(deadline, due));
             }
-            Some(timer) if timers.deadline(timer).is_some_and(|set| deadline < set) => {
+            Some(timer) if timers.deadline(*timer).is_some_and(|set| deadline < set) => {
                 timers.reset(timer, deadline);
             }
             Some(_) => {}
