@@ -248,7 +248,7 @@ impl Reactor {
         } = *attempt;
         self.0.table.borrow_mut().remove(token);
         let name = factory.borrow().name();
-        let callback = Callback {
+        let callback = || Callback {
             cause: Cause::ConnectionFailed,
             connection: None,
             name,

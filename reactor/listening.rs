@@ -188,7 +188,7 @@ impl Reactor {
         peer: &Address,
     ) -> Option<Box<dyn AnyProtocol>> {
         let name = factory.borrow().name();
-        let callback = Callback {
+        let callback = || Callback {
             cause: Cause::BuildProtocol,
             connection: None,
             name,

@@ -204,14 +204,19 @@ pub(crate) struct Dispatch {
 }
 
 impl Dispatch {
-    /// Calls `f`. A panic is caught and logged under the callback's name.
-    pub(crate) fn call<R>(&self, callback: Callback, f: impl FnOnce() -> R) -> Result<R, Panicked> {
+    /// Calls `f`. A panic is caught and logged under the callback's name. `callback` is only made
+    /// when somebody wants to know.
+    pub(crate) fn call<R>(
+        &self,
+        callback: impl Fn() -> Callback,
+        f: impl FnOnce() -> R,
+    ) -> Result<R, Panicked> {
         let result = if self.observed.get() {
-            self.call_observed(&callback, f)
+            self.call_observed(&callback(), f)
         } else {
             catch_unwind(AssertUnwindSafe(f))
         };
-        result.map_err(|payload| panicked(&callback, payload.as_ref()))
+        result.map_err(|payload| panicked(&callback(), payload.as_ref()))
     }
 
     /// Tells the observers. `event` is only made when there are any.

@@ -245,7 +245,7 @@ impl Reactor {
         self.run_queued_calls();
         self.run_thread_calls();
         self.wait(timeout, &mut scratch.ready)?;
-        self.serve_ready(&mut scratch.buffer);
+        self.serve_ready(&scratch.ready, &mut scratch.buffer);
         self.run_posts();
         self.run_due_timers();
         self.run_posts();
@@ -269,7 +269,7 @@ impl Reactor {
 
     fn run_thread_calls(&self) {
         for queued in self.0.thread_queue.take() {
-            let callback = Callback {
+            let callback = || Callback {
                 cause: Cause::CallFromThread,
                 connection: None,
                 name: queued.name,
@@ -292,7 +292,6 @@ impl Reactor {
         signals
             .into_iter()
             .for_each(|signal| self.signalled(signal));
-        ready.iter().for_each(|ready| self.note_ready(*ready));
         Ok(())
     }
 
@@ -313,57 +312,73 @@ impl Reactor {
         Some(timeout.map_or(until, |timeout| timeout.min(until)))
     }
 
-    /// Remembers what an event said. Who may read now gets in line.
-    fn note_ready(&self, ready: Ready) {
-        let mut table = self.0.table.borrow_mut();
-        let gets_in_line = match table.peek(ready.token) {
-            None => false,
-            Some(Occupant::Connection(connection)) => connection.note_ready(ready),
-            Some(Occupant::Port(_) | Occupant::Attempt(_)) => true,
-        };
-        if gets_in_line {
-            self.0.ready.borrow_mut().push_back(ready.token);
-        }
-    }
-
-    /// Serves everybody who is in line now, until the turn has read enough.
-    fn serve_ready(&self, buffer: &mut Vec<u8>) {
-        if self.0.ready.borrow().is_empty() {
+    /// Serves those who are in line since the turn before, then those to whom something has
+    /// happened, until the turn has read enough. The rest gets in line.
+    fn serve_ready(&self, events: &[Ready], buffer: &mut Vec<u8>) {
+        let in_line = self.0.ready.borrow().len();
+        if in_line == 0 && events.is_empty() {
             return;
         }
         buffer.resize(READ_BUFFER, 0);
-        let count = self.0.ready.borrow().len();
         let mut bytes = 0;
-        for _ in 0..count {
-            let Some(token) = self.0.ready.borrow_mut().pop_front() else {
-                return;
-            };
-            bytes += self.serve(token, buffer);
+        for _ in 0..in_line {
             if bytes >= BYTES_A_TURN {
-                return;
+                break;
+            }
+            let Some(token) = self.0.ready.borrow_mut().pop_front() else {
+                break;
+            };
+            bytes += self.serve(token, None, buffer);
+        }
+        for event in events {
+            if bytes < BYTES_A_TURN {
+                bytes += self.serve(event.token, Some(*event), buffer);
+            } else {
+                self.get_in_line(*event);
             }
         }
     }
 
-    /// Serves one occupant, out of the table, and returns how many bytes it received.
-    fn serve(&self, token: Token, buffer: &mut [u8]) -> usize {
-        let Some(mut occupant) = self.take(token) else {
+    /// Serves one occupant, out of the table: something has happened to it, or it was in line.
+    /// Returns how many bytes it received.
+    fn serve(&self, token: Token, event: Option<Ready>, buffer: &mut [u8]) -> usize {
+        let Some(occupant) = self.take(token) else {
             return 0;
         };
-        let mut bytes = 0;
-        match &mut occupant {
-            Occupant::Connection(connection) => bytes = self.receive(connection, buffer),
-            Occupant::Port(port) => self.accept(port),
-            Occupant::Attempt(_) => {
-                let Occupant::Attempt(attempt) = occupant else {
-                    return 0;
+        match occupant {
+            Occupant::Connection(mut connection) => {
+                let bytes = match event {
+                    Some(event) if !connection.note_ready(event) => 0,
+                    _ => self.receive(&mut connection, buffer),
                 };
+                self.put(token, Occupant::Connection(connection));
+                bytes
+            }
+            Occupant::Port(mut port) => {
+                self.accept(&mut port);
+                self.put(token, Occupant::Port(port));
+                0
+            }
+            Occupant::Attempt(attempt) => {
                 self.attempt_ready(attempt);
-                return 0;
+                0
             }
         }
-        self.put(token, occupant);
-        bytes
+    }
+
+    /// Remembers what an event said, for the next turn.
+    fn get_in_line(&self, event: Ready) {
+        let mut table = self.0.table.borrow_mut();
+        let gets_in_line = match table.peek(event.token) {
+            None => false,
+            Some(Occupant::Connection(connection)) => {
+                connection.note_ready(event) && connection.gets_in_line()
+            }
+            Some(Occupant::Port(_) | Occupant::Attempt(_)) => true,
+        };
+        if gets_in_line {
+            self.0.ready.borrow_mut().push_back(event.token);
+        }
     }
 
     /// Calls made through handles, those they make included.
@@ -457,10 +472,11 @@ impl Reactor {
         call: Box<dyn NamedCall>,
         place: &'static Location<'static>,
     ) {
-        let callback = Callback {
+        let name = call.name();
+        let callback = || Callback {
             cause,
             connection: None,
-            name: call.name(),
+            name,
             place: Some(place),
         };
         // A panic was logged, and concerns nobody else.

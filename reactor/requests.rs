@@ -17,12 +17,11 @@ use crate::transport::Transport;
 use crate::unsent::Spare;
 
 /// The lists of one reactor, shared by all its transports.
-#[derive(Debug)]
 pub(crate) struct Requests {
     asking: RefCell<Vec<Token>>,
     posts: RefCell<VecDeque<Post>>,
     /// Whose callback is running: who talks, when a group is written to.
-    talker: RefCell<Option<Transport>>,
+    talker: Cell<Option<Transport>>,
     /// When the turn's wait ended. The clock is not read again for what happens to connections.
     turn_time: Cell<Instant>,
     /// Buffers that no connection needs at the moment.
@@ -55,7 +54,7 @@ impl Requests {
         Rc::new(Self {
             asking: RefCell::default(),
             posts: RefCell::default(),
-            talker: RefCell::default(),
+            talker: Cell::new(None),
             turn_time: Cell::new(now),
             spare: RefCell::default(),
         })
@@ -92,10 +91,12 @@ impl Requests {
 
     /// Notes whose callback begins, or `None` when it has ended.
     pub(crate) fn set_talker(&self, talker: Option<Transport>) {
-        *self.talker.borrow_mut() = talker;
+        self.talker.set(talker);
     }
 
     pub(crate) fn talker(&self) -> Option<Transport> {
-        self.talker.borrow().clone()
+        let talker = self.talker.take();
+        self.talker.set(talker.clone());
+        talker
     }
 }

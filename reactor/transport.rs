@@ -87,6 +87,8 @@ struct Inner {
     reason: RefCell<Option<Reason>>,
     /// Whether the token is on the list of who is asking.
     asking: Cell<bool>,
+    /// Whether it asks for more than that bytes are sent, which is the usual case.
+    more: Cell<bool>,
     paused: Cell<bool>,
     /// Whether a listener of a group is behind, so that this talker is not read.
     held: Cell<bool>,
@@ -182,7 +184,7 @@ impl Transport {
     pub fn lose_write_connection(&self) {
         if self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open {
             self.0.sending.set(Sending::ShutAfterFlush);
-            self.ask();
+            self.ask_for_more();
         }
     }
 
@@ -215,7 +217,7 @@ impl Transport {
     pub fn resume_reading(&self) {
         if self.0.paused.replace(false) {
             self.0.resumed.set(true);
-            self.ask();
+            self.ask_for_more();
         }
     }
 
@@ -231,7 +233,7 @@ impl Transport {
     /// is lost or when it has fired.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
         self.reset_timeout();
-        self.ask();
+        self.ask_for_more();
         self.0.timeout.replace(timeout)
     }
 
@@ -257,7 +259,7 @@ impl Transport {
             received,
         };
         self.relations(|relations| relations.layers.push(layer));
-        self.ask();
+        self.ask_for_more();
     }
 
     /// Bytes that were written and that the operating system has not taken.
@@ -320,6 +322,7 @@ impl Transport {
             sending: Cell::new(Sending::Open),
             reason: RefCell::default(),
             asking: Cell::new(false),
+            more: Cell::new(false),
             paused: Cell::new(false),
             held: Cell::new(false),
             resumed: Cell::new(false),
@@ -356,9 +359,16 @@ impl Transport {
         }
     }
 
-    /// The loop looks at what was asked for.
-    pub(crate) fn asked(&self) {
+    /// Asks for more than that bytes are sent.
+    fn ask_for_more(&self) {
+        self.0.more.set(true);
+        self.ask();
+    }
+
+    /// The loop looks at what was asked for. Returns whether it is more than that bytes are sent.
+    pub(crate) fn asked(&self) -> bool {
         self.0.asking.set(false);
+        self.0.more.replace(false) || self.0.above_high_water.get()
     }
 
     pub(crate) fn closing(&self) -> Closing {
@@ -460,7 +470,7 @@ impl Transport {
     fn end(&self, closing: Closing, reason: Reason) {
         self.0.closing.set(closing);
         self.0.reason.borrow_mut().get_or_insert(reason);
-        self.ask();
+        self.ask_for_more();
     }
 
     /// Whether a write is taken. One that finds too much unsent drops the connection.
@@ -506,7 +516,7 @@ impl Transport {
     pub(crate) fn hold(&self, talker: &Self) {
         if !talker.0.held.replace(true) {
             self.relations(|relations| relations.waiting.push(talker.clone()));
-            self.ask();
+            self.ask_for_more();
         }
     }
 
@@ -518,6 +528,13 @@ impl Transport {
             .is_some_and(|relations| !relations.waiting.is_empty())
     }
 
+    /// Makes the loop think of the talkers that wait when bytes are sent next.
+    pub(crate) fn remember_talkers(&self) {
+        if self.has_waiting_talkers() {
+            self.0.more.set(true);
+        }
+    }
+
     /// Lets the talkers go on because this listener has caught up.
     pub(crate) fn release_talkers(&self) {
         let waiting = match &mut *self.0.relations.borrow_mut() {
@@ -527,7 +544,7 @@ impl Transport {
         for talker in waiting {
             talker.0.held.set(false);
             talker.0.resumed.set(true);
-            talker.ask();
+            talker.ask_for_more();
         }
     }
 

@@ -19,24 +19,31 @@ use std::rc::Rc;
 /// refers to it.
 pub(crate) type Block = Rc<RefCell<Vec<u8>>>;
 
-/// Buffers of at most this capacity are kept for reuse, and at most this many of them: together
-/// they never hold more than 4 MiB for a whole reactor.
-const SPARE_CAPACITY: usize = 4 << 10;
-const SPARE_COUNT: usize = 1024;
+/// Buffers of at most this capacity are kept for reuse, and at most so many bytes of them for a
+/// whole reactor.
+const SPARE_CAPACITY: usize = 64 << 10;
+const SPARE_BYTES: usize = 4 << 20;
 
 /// Emptied buffers, for the next connection that has something to send.
 #[derive(Debug, Default)]
-pub(crate) struct Spare(Vec<Vec<u8>>);
+pub(crate) struct Spare {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
 
 impl Spare {
     fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= SPARE_CAPACITY && self.0.len() < SPARE_COUNT {
+        let bytes = self.bytes + buffer.capacity();
+        if buffer.capacity() <= SPARE_CAPACITY && bytes <= SPARE_BYTES {
             buffer.clear();
-            self.0.push(buffer);
+            self.buffers.push(buffer);
+            self.bytes = bytes;
         }
     }
 }
@@ -77,7 +84,9 @@ impl Unsent {
         if data.is_empty() {
             return;
         }
-        self.own_shared(spare);
+        if self.shared.is_some() {
+            self.own_shared(spare);
+        }
         self.prepare_own(spare);
         self.own.extend_from_slice(data);
     }
@@ -118,7 +127,9 @@ impl Unsent {
         if self.own.is_empty() {
             return self.send_shared(spare, send);
         }
-        self.own_shared(spare);
+        if self.shared.is_some() {
+            self.own_shared(spare);
+        }
         let sent = send(&self.own[self.start..])?;
         self.start += sent;
         if self.start == self.own.len() {
@@ -253,9 +264,9 @@ mod tests {
         let mut unsent = Unsent::default();
         unsent.push(&vec![0; SPARE_CAPACITY + 1], &spare);
         sent(&mut unsent, &spare, usize::MAX);
-        assert!(spare.borrow().0.is_empty());
+        assert!(spare.borrow().buffers.is_empty());
         unsent.push(b"small", &spare);
         sent(&mut unsent, &spare, usize::MAX);
-        assert_eq!(spare.borrow().0.len(), 1);
+        assert_eq!(spare.borrow().buffers.len(), 1);
     }
 }

@@ -96,7 +96,7 @@ impl Reactor {
         transport: &Transport,
         f: impl FnOnce() -> Result<R, Reason>,
     ) -> Result<R, Reason> {
-        let callback = Callback {
+        let callback = || Callback {
             cause: Cause::Layer,
             connection: Some(transport.id()),
             name: "a layer",

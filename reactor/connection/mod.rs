@@ -69,16 +69,17 @@ impl Connection {
         self.in_line = true;
     }
 
-    /// Remembers what an event said. Returns whether the connection gets in line to be read.
-    pub(crate) fn note_ready(&mut self, ready: Ready) -> bool {
-        self.read_closed |= ready.read_closed;
-        self.broken |= ready.broken;
-        self.readable |= ready.readable || ready.read_closed || ready.broken;
-        if ready.writable && !self.writable {
+    /// Remembers what an event said. Returns whether there may be something to read, and the
+    /// connection is not in line for it already.
+    pub(crate) fn note_ready(&mut self, event: Ready) -> bool {
+        self.read_closed |= event.read_closed;
+        self.broken |= event.broken;
+        self.readable |= event.readable || event.read_closed || event.broken;
+        if event.writable && !self.writable {
             self.writable = true;
             self.transport.ask();
         }
-        self.gets_in_line()
+        self.readable && !self.in_line
     }
 
     /// Whether to get in line, once. A paused connection does so only if the peer may be gone.
@@ -126,10 +127,11 @@ impl Reactor {
             transport,
             ..
         } = connection;
-        let callback = Callback {
+        let name = protocol.name();
+        let callback = || Callback {
             cause,
             connection: Some(transport.id()),
-            name: protocol.name(),
+            name,
             place,
         };
         self.0.requests.set_talker(Some(transport.clone()));
@@ -207,11 +209,13 @@ impl Reactor {
             reason: &reason,
         });
         let (id, name) = (Some(transport.id()), protocol.name());
-        let callback = |cause| Callback {
-            cause,
-            connection: id,
-            name,
-            place: None,
+        let callback = |cause| {
+            move || Callback {
+                cause,
+                connection: id,
+                name,
+                place: None,
+            }
         };
         // A panic was logged; there is nothing left that it could end.
         let _ = self.0.dispatch.call(callback(Cause::ConnectionLost), || {

@@ -14,7 +14,17 @@ use crate::transport::{Closing, Mark, Sending};
 
 impl Reactor {
     pub(crate) fn serve_request(&self, connection: &mut Connection) {
-        connection.transport.asked();
+        if connection.transport.asked() {
+            return self.serve_whole_request(connection);
+        }
+        self.flush(connection);
+        // Nearly always the socket has taken everything, and that was all.
+        if connection.transport.unsent() > 0 || connection.transport.closing() != Closing::No {
+            self.serve_whole_request(connection);
+        }
+    }
+
+    fn serve_whole_request(&self, connection: &mut Connection) {
         self.put_layers(connection);
         self.flush(connection);
         self.tell_marks(connection);
@@ -75,6 +85,8 @@ impl Reactor {
         let transport = &connection.transport;
         if transport.unsent() <= transport.limits().low_water {
             transport.release_talkers();
+        } else {
+            transport.remember_talkers();
         }
         if transport.closing() != Closing::No {
             return;
