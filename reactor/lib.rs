@@ -19,6 +19,9 @@ mod limits;
 
 mod layer;
 
+// Bytes into messages.
+pub mod framing;
+
 // The loop: who runs next.
 mod reactor;
 

@@ -1,0 +1,79 @@
+//! Bytes that were received while nothing may be delivered.
+
+/// What is left of a read when a callback has paused reading in the middle of it.
+///
+/// Taking from the front moves nothing, so that a protocol which pauses after every message costs
+/// no more than one that never does. Holds no memory while it is empty.
+#[derive(Default)]
+pub(super) struct Held {
+    bytes: Vec<u8>,
+    /// How many of them were delivered.
+    delivered: usize,
+}
+
+impl Held {
+    pub(super) fn is_empty(&self) -> bool {
+        self.delivered == self.bytes.len()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[self.delivered..]
+    }
+
+    /// Appends bytes. The delivered ones make room first, once they are the larger part, so that
+    /// each byte is moved at most twice.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.delivered > self.bytes.len() / 2 {
+            self.bytes.drain(..self.delivered);
+            self.delivered = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Puts bytes before those that are held.
+    pub(super) fn push_front(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let behind = std::mem::take(self);
+            self.push(bytes);
+            self.push(behind.bytes());
+        }
+    }
+
+    /// Keeps the last `left` bytes; those before them were delivered.
+    pub(super) fn keep(&mut self, left: usize) {
+        self.delivered = self.bytes.len() - left;
+        if left == 0 {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pushed_comes_out_in_order_and_the_empty_one_has_no_memory() {
+        let mut held = Held::default();
+        held.push(b"cd");
+        held.push_front(b"ab");
+        assert_eq!(held.bytes(), b"abcd");
+        held.keep(1);
+        held.push(b"ef");
+        assert_eq!(held.bytes(), b"def");
+        held.keep(0);
+        assert!(held.is_empty());
+        assert_eq!(held.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn delivered_bytes_do_not_pile_up() {
+        let mut held = Held::default();
+        held.push(&[0; 100]);
+        for _ in 0..10_000 {
+            held.push(&[0; 10]);
+            held.keep(100);
+        }
+        assert!(held.bytes.capacity() < 1_000, "{}", held.bytes.capacity());
+    }
+}

@@ -1,0 +1,129 @@
+//! A connection as a line protocol sees it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::Deref;
+
+use crate::layer::Layer;
+use crate::transport::Transport;
+
+/// How what is received is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// To `line_received`.
+    Lines,
+    /// To `raw_data_received`.
+    Raw,
+}
+
+/// A [`Transport`], and what only a line protocol asks of its connection.
+///
+/// It is lent for one callback. To write later, keep a clone of the [`Transport`] that it derefs
+/// to; to change the mode later, see [`LineReceiver::call`](crate::framing::LineReceiver::call).
+pub struct LineTransport<'a> {
+    transport: &'a Transport,
+    delimiter: &'static [u8],
+    mode: &'a Cell<Mode>,
+    /// The raw data that the callback is given, or what was received behind the line.
+    input: &'a [u8],
+    /// How many bytes at its end are to be delivered next.
+    left: Cell<usize>,
+    /// Bytes to be received behind all that was received.
+    extra: RefCell<Vec<u8>>,
+}
+
+impl LineTransport<'_> {
+    /// Sends a line: writes it and its delimiter, which is CR LF unless the receiver was given
+    /// another one. The answer is that of [`Transport::write`].
+    ///
+    /// The line should not contain the delimiter; it is not searched for one.
+    pub fn send_line(&self, line: &[u8]) -> bool {
+        self.transport.write(line) && self.transport.write(self.delimiter)
+    }
+
+    /// From now on what is received goes to
+    /// [`raw_data_received`](crate::framing::LineProtocol::raw_data_received), beginning with the
+    /// byte behind the line that is being delivered.
+    pub fn set_raw_mode(&self) {
+        self.mode.set(Mode::Raw);
+    }
+
+    /// From now on what is received is lines. `extra` comes before what is received later: the
+    /// bytes of raw data that do not belong to it, or none. It is delivered when the callback that
+    /// calls this has returned, and not copied when it is the end of what that was given.
+    pub fn set_line_mode(&self, extra: &[u8]) {
+        self.mode.set(Mode::Lines);
+        let is_tail = extra.as_ptr_range().end == self.input.as_ptr_range().end;
+        if extra.is_empty() {
+            // Nothing was too much.
+        } else if is_tail && extra.len() <= self.input.len() {
+            self.left.set(extra.len());
+        } else {
+            self.extra.borrow_mut().extend_from_slice(extra);
+        }
+    }
+
+    /// Puts a layer between the socket and this protocol, for example when a line has asked for
+    /// TLS. What was received behind that line goes through the layer: taking it for lines would
+    /// let anybody on the way put them there.
+    ///
+    /// Raw data that is to go through the layer was delivered already: give it to
+    /// [`Transport::push_layer`] instead.
+    pub fn push_layer(&self, layer: impl Layer) {
+        let behind = self.input.len() - self.left.take();
+        self.transport.push_layer(layer, &self.input[behind..]);
+    }
+}
+
+/// What a receiver does with it.
+impl<'a> LineTransport<'a> {
+    pub(super) fn new(
+        transport: &'a Transport,
+        delimiter: &'static [u8],
+        mode: &'a Cell<Mode>,
+    ) -> Self {
+        Self {
+            transport,
+            delimiter,
+            mode,
+            input: &[],
+            left: Cell::new(0),
+            extra: RefCell::default(),
+        }
+    }
+
+    /// For a callback that is given a line.
+    pub(super) fn before(mut self, behind: &'a [u8]) -> Self {
+        self.input = behind;
+        self.left = Cell::new(behind.len());
+        self
+    }
+
+    /// For a callback that is given raw data.
+    pub(super) fn giving(mut self, raw: &'a [u8]) -> Self {
+        self.input = raw;
+        self
+    }
+
+    /// How much of the end of the input comes next, and what comes behind all that was received.
+    pub(super) fn into_rest(self) -> (usize, Vec<u8>) {
+        (self.left.get(), self.extra.into_inner())
+    }
+}
+
+impl Deref for LineTransport<'_> {
+    type Target = Transport;
+
+    fn deref(&self) -> &Transport {
+        self.transport
+    }
+}
+
+impl fmt::Debug for LineTransport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineTransport")
+            .field("transport", self.transport)
+            .field("mode", &self.mode.get())
+            .finish_non_exhaustive()
+    }
+}
