@@ -56,6 +56,9 @@ mod tcp;
 
 mod signals;
 
+// What consumers use to test their protocols.
+pub mod testing;
+
 pub use address::Address;
 pub use connecting::Connector;
 pub use delayed_call::{DelayedCall, DelayedCallError};

@@ -283,8 +283,9 @@ impl Reactor {
     fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         ready.clear();
         let timeout = self.sleep_at_most(timeout);
+        let others_may_wake = self.0.thread_queue.has_remotes();
         let mut driver = self.0.driver.borrow_mut();
-        driver.wait(timeout, ready)?;
+        driver.wait(timeout, others_may_wake, ready)?;
         self.0.requests.set_turn_time(driver.now());
         let signals = driver.signals();
         drop(driver);
@@ -293,6 +294,11 @@ impl Reactor {
             .into_iter()
             .for_each(|signal| self.signalled(signal));
         Ok(())
+    }
+
+    /// Whether the next turn has something to do and does not sleep.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.sleep_at_most(None) == Some(Duration::ZERO)
     }
 
     /// How long the loop may sleep: not at all when there is something to do.

@@ -67,7 +67,12 @@ impl Driver for MioDriver {
         Instant::now()
     }
 
-    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        _others_may_wake: bool,
+        ready: &mut Vec<Ready>,
+    ) -> io::Result<()> {
         // mio rounds up to the operating system's milliseconds, so no wait is too short.
         match self
             .poll

@@ -27,7 +27,15 @@ pub(crate) trait Driver {
     /// Waits until something is ready, another thread wakes the loop, a signal comes, or the
     /// timeout is over, but not less long than the timeout otherwise; `None` waits for ever. May
     /// also return for no reason. Appends to `ready`.
-    fn wait(&mut self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
+    ///
+    /// A driver that sees that it would wait for ever, because `others_may_wake` is not so either,
+    /// fails instead.
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        others_may_wake: bool,
+        ready: &mut Vec<Ready>,
+    ) -> io::Result<()>;
 
     /// Listens at an address. The listener is ready under `token`.
     fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>>;
@@ -92,7 +100,6 @@ pub(crate) trait Wake: Send + Sync {
 
 /// Where the addresses of a host come from.
 pub(crate) enum Resolution {
-    #[expect(dead_code, reason = "the simulated network is to know its hosts")]
     Known(io::Result<Vec<SocketAddr>>),
     /// Asking blocks, so it has to be done on another thread.
     Ask(Box<dyn FnOnce() -> io::Result<Vec<SocketAddr>> + Send>),

@@ -1,1 +1,0 @@
-//! A network in memory, with a clock of its own.

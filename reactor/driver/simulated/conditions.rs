@@ -1,0 +1,74 @@
+//! What kind of network it is: how slow, how narrow, how malicious.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The conditions of a simulated network.
+///
+/// Where there is a range, each case is drawn from it, by the simulation's seed.
+///
+/// ```
+/// use std::time::Duration;
+/// use reactor::testing::{Conditions, Simulation};
+///
+/// let slow = Duration::from_millis(300);
+/// let satellite = Conditions { latency: slow..=slow, ..Conditions::calm() };
+/// let simulation = Simulation::with_conditions(satellite, 1);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// How long a segment is on its way. Segments of one connection never overtake each other.
+    pub latency: RangeInclusive<Duration>,
+    /// How many bytes travel together, at most: a write may be split, and several may be joined.
+    pub segment: RangeInclusive<usize>,
+    /// How many bytes a connection holds that were written and have not arrived. A write that finds
+    /// less room comes short.
+    pub send_buffer: RangeInclusive<usize>,
+    /// How many bytes a connection holds that have arrived and were not read.
+    pub receive_buffer: RangeInclusive<usize>,
+    /// How many times in a thousand the network and its system calls do what is allowed and
+    /// surprises: an event without a cause, events late or in another order, a wait that ends
+    /// early, a call that is interrupted, a write that is shorter than it had to be, an end of
+    /// stream that comes together with the last bytes or apart from them, a turn that takes time.
+    pub surprises: u32,
+    /// How many segments in a thousand find the connection reset instead of arriving.
+    pub resets: u32,
+}
+
+impl Conditions {
+    /// A fast network without surprises: 50 µs of latency, 64 KiB of buffer in each direction at
+    /// each end, and whole writes.
+    #[must_use]
+    pub fn calm() -> Self {
+        let latency = Duration::from_micros(50);
+        Self {
+            latency: latency..=latency,
+            segment: (64 << 10)..=(64 << 10),
+            send_buffer: (64 << 10)..=(64 << 10),
+            receive_buffer: (64 << 10)..=(64 << 10),
+            surprises: 0,
+            resets: 0,
+        }
+    }
+
+    /// A network that does everything that a correct one may do, often: what is sent is split
+    /// anywhere and comes late, buffers are small, events are reordered or have no cause. It loses
+    /// nothing and resets nothing.
+    #[must_use]
+    pub fn chaotic() -> Self {
+        Self {
+            latency: Duration::ZERO..=Duration::from_millis(20),
+            segment: 1..=5000,
+            send_buffer: 1..=20_000,
+            receive_buffer: 1..=20_000,
+            surprises: 100,
+            resets: 0,
+        }
+    }
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self::calm()
+    }
+}

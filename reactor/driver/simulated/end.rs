@@ -1,0 +1,206 @@
+//! One end of a connection: two buffers and how far its life has come.
+//!
+//! ```text
+//!   write ──▶ sent ═══ on the way ═══▶ arrived ──▶ read
+//!             (this end)               (the other end)
+//! ```
+//!
+//! What was written stays in `sent` until it has arrived; there is no third place. What an owner
+//! is to be told collects in `news`, so that several things reach it in one event, as with epoll.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::table::Token;
+
+/// Names an end, for ever.
+pub(crate) type EndId = u64;
+
+/// Who holds an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The reactor, which gets events under this token.
+    Loop(Token),
+    /// A test, which reads all that comes at once, or not.
+    Script { reads: bool },
+    /// A port has it until it is accepted.
+    Backlog,
+    /// It was closed; what it sent before still arrives.
+    Nobody,
+}
+
+/// The sending half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    Open,
+    /// No more is written. The end of the stream follows the last byte.
+    Shut,
+    /// The end of the stream has arrived too.
+    Over,
+}
+
+/// What an event says, or what is true at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) read_closed: bool,
+    pub(crate) broken: bool,
+}
+
+impl Readiness {
+    pub(crate) const READABLE: Self = Self {
+        readable: true,
+        writable: false,
+        read_closed: false,
+        broken: false,
+    };
+    pub(crate) const WRITABLE: Self = Self {
+        writable: true,
+        readable: false,
+        ..Self::READABLE
+    };
+    pub(crate) const READ_CLOSED: Self = Self {
+        read_closed: true,
+        ..Self::READABLE
+    };
+    pub(crate) const ALL: Self = Self {
+        readable: true,
+        writable: true,
+        read_closed: true,
+        broken: true,
+    };
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            readable: self.readable || other.readable,
+            writable: self.writable || other.writable,
+            read_closed: self.read_closed || other.read_closed,
+            broken: self.broken || other.broken,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct End {
+    /// The other end, which may be gone.
+    pub(super) other: EndId,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    pub(super) owner: Owner,
+    pub(super) established: bool,
+    pub(super) arrived: VecDeque<u8>,
+    /// How many bytes `arrived` holds.
+    pub(super) window: usize,
+    pub(super) sent: VecDeque<u8>,
+    /// How many bytes `sent` holds.
+    pub(super) capacity: usize,
+    /// A write came short; an event is due when there is room again.
+    pub(super) wants_room: bool,
+    /// A segment of `sent` is on the agenda.
+    pub(super) carrying: bool,
+    pub(super) sending: Sending,
+    /// The other end's end of stream has arrived.
+    pub(super) read_closed: bool,
+    /// Both halves are gone.
+    pub(super) broken: bool,
+    /// Why, until somebody has asked.
+    pub(super) error: Option<io::ErrorKind>,
+    pub(super) reset_on_close: bool,
+    /// The cable is cut: nothing arrives, in either direction, and nobody is told.
+    pub(super) vanished: bool,
+    /// What the owner has not been told.
+    pub(super) news: Readiness,
+    /// All that a test's end has read.
+    pub(super) log: Vec<u8>,
+}
+
+impl End {
+    pub(super) fn new(owner: Owner, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            other: 0,
+            local,
+            remote,
+            owner,
+            established: false,
+            arrived: VecDeque::new(),
+            window: 0,
+            sent: VecDeque::new(),
+            capacity: 0,
+            wants_room: false,
+            carrying: false,
+            sending: Sending::Open,
+            read_closed: false,
+            broken: false,
+            error: None,
+            reset_on_close: false,
+            vanished: false,
+            news: Readiness::default(),
+            log: Vec::new(),
+        }
+    }
+
+    /// Room for another segment.
+    pub(super) fn window_left(&self) -> usize {
+        if self.owner == (Owner::Script { reads: true }) {
+            return usize::MAX;
+        }
+        self.window.saturating_sub(self.arrived.len())
+    }
+
+    /// What is true now. Linux says that there is room again when a third of the buffer is free.
+    pub(super) fn level(&self) -> Readiness {
+        if !self.established && !self.broken {
+            return Readiness::default();
+        }
+        let room = self.capacity - self.sent.len().min(self.capacity);
+        let both_over = self.read_closed && self.sending != Sending::Open;
+        Readiness {
+            readable: !self.arrived.is_empty() || self.read_closed || self.broken,
+            writable: room >= self.capacity.div_ceil(3) || self.broken,
+            read_closed: self.read_closed || self.broken,
+            broken: self.broken || both_over,
+        }
+    }
+
+    /// Whether its owner may write.
+    pub(super) fn sends(&self) -> bool {
+        self.sending == Sending::Open
+    }
+
+    /// The error that a call is to fail with before it looks at the bytes, once.
+    pub(super) fn take_error(&mut self) -> io::Result<()> {
+        match self.error.take() {
+            Some(kind) => Err(kind.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes that have arrived come first, then a reset, then the end.
+    pub(super) fn read(&mut self, buffer: &mut [u8], keep: bool) -> io::Result<usize> {
+        if self.arrived.is_empty() {
+            self.take_error()?;
+            return match () {
+                () if self.read_closed || self.broken => Ok(0),
+                () if !self.established => Err(io::ErrorKind::NotConnected.into()),
+                () => Err(io::ErrorKind::WouldBlock.into()),
+            };
+        }
+        let count = buffer.len().min(self.arrived.len());
+        let bytes = self.arrived.range(..count);
+        buffer
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        if !keep {
+            self.arrived.drain(..count);
+        }
+        Ok(count)
+    }
+
+    /// A test's end reads everything that has come.
+    pub(super) fn read_all(&mut self) {
+        self.log.extend(self.arrived.drain(..));
+    }
+}

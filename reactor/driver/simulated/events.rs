@@ -1,0 +1,122 @@
+//! Who is told what, and when: the events that a wait returns.
+
+use super::end::{EndId, Owner, Readiness};
+use super::network::{Network, PortId};
+use crate::driver::Ready;
+use crate::table::Token;
+
+/// Who has news, in the order in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    End(EndId),
+    Port(PortId),
+}
+
+impl Network {
+    /// Notes what the owner of an end is to be told, if it is the reactor.
+    pub(super) fn news(&mut self, id: EndId, news: Readiness) {
+        let Some(end) = self.ends.get_mut(&id) else {
+            return;
+        };
+        if !matches!(end.owner, Owner::Loop(_)) {
+            return;
+        }
+        if end.news == Readiness::default() {
+            self.with_news.push(Source::End(id));
+        }
+        end.news = end.news.and(news);
+    }
+
+    pub(super) fn port_has_news(&mut self, id: PortId) {
+        if let Some(port) = self.ports.get_mut(&id)
+            && port.token.is_some()
+            && !std::mem::replace(&mut port.news, true)
+        {
+            self.with_news.push(Source::Port(id));
+        }
+    }
+
+    /// Reports who has news. Surprises are some who have none, and some who wait for the next time.
+    pub(super) fn report(&mut self, ready: &mut Vec<Ready>) {
+        let mut sources = std::mem::take(&mut self.with_news);
+        if !sources.is_empty() && self.surprise() {
+            self.random.shuffle(&mut sources);
+            let reported = 1 + self.random.below(sources.len() as u64) as usize;
+            self.with_news = sources.split_off(reported);
+        }
+        for source in sources {
+            ready.extend(self.event_of(source));
+        }
+        if self.surprise() {
+            let at = self.random.below(ready.len() as u64 + 1) as usize;
+            if let Some(event) = self.event_without_cause() {
+                ready.insert(at, event);
+            }
+        }
+    }
+
+    /// An event says what is new; on most systems also what was true before.
+    fn event_of(&mut self, source: Source) -> Option<Ready> {
+        let only_new = self.surprise();
+        let (token, readiness) = match source {
+            Source::Port(id) => {
+                let port = self.ports.get_mut(&id)?;
+                port.news = false;
+                (port.token?, Readiness::READABLE)
+            }
+            Source::End(id) => {
+                let end = self.ends.get_mut(&id)?;
+                let news = std::mem::take(&mut end.news);
+                let Owner::Loop(token) = end.owner else {
+                    return None;
+                };
+                (
+                    token,
+                    if only_new {
+                        news
+                    } else {
+                        news.and(end.level())
+                    },
+                )
+            }
+        };
+        Some(ready(token, readiness))
+    }
+
+    /// Anything that is not a lie which the operating system would never tell: about a socket that
+    /// is closed, or about bytes or room that are not there.
+    fn event_without_cause(&mut self) -> Option<Ready> {
+        let readiness = [
+            Readiness::default(),
+            Readiness::READABLE,
+            Readiness::WRITABLE,
+        ];
+        let readiness = readiness[self.random.below(3) as usize];
+        let open = self.ends.values().filter_map(|end| match end.owner {
+            Owner::Loop(token) => Some(token),
+            Owner::Script { .. } | Owner::Backlog | Owner::Nobody => None,
+        });
+        let ports = self.ports.values().filter_map(|port| port.token);
+        let tokens: Vec<Token> = open
+            .chain(ports)
+            .chain(self.closed.iter().copied())
+            .collect();
+        let index = self.random.below(tokens.len() as u64) as usize;
+        tokens.get(index).map(|token| ready(*token, readiness))
+    }
+
+    /// Whether there is something that a wait would return at once.
+    pub(super) fn has_news(&self) -> bool {
+        !self.with_news.is_empty() || !self.signals.is_empty()
+    }
+}
+
+fn ready(token: Token, readiness: Readiness) -> Ready {
+    Ready {
+        token,
+        readable: readiness.readable,
+        writable: readiness.writable,
+        read_closed: readiness.read_closed,
+        broken: readiness.broken,
+    }
+}

@@ -1,0 +1,257 @@
+//! A network in memory, with a clock of its own.
+//!
+//! ```text
+//!   mod.rs         the driver: waiting moves the clock to the next thing that happens
+//!   network.rs     what happens when, and who is reached where
+//!   events.rs      what a wait returns
+//!   end.rs         one end of a connection: two buffers and flags
+//!   carriage.rs    how bytes, ends of streams and resets get from one end to the other
+//!   socket.rs      the sockets that the reactor holds
+//!   script.rs      the ends that a test plays
+//!   conditions.rs  what kind of network it is
+//!   random.rs      chance, by a seed
+//! ```
+//!
+//! Nothing here asks the operating system for anything but the time at the beginning, so the same
+//! seed gives the same run. Events are edge-triggered and mean what they mean with epoll: one comes
+//! when something has arrived, or when there is room again after a write came short, and says all
+//! that is true by then.
+
+mod carriage;
+mod conditions;
+mod end;
+mod events;
+mod network;
+mod random;
+mod script;
+mod socket;
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use self::socket::{SimulatedListener, SimulatedStream};
+use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use crate::address::Address;
+use crate::table::Token;
+
+pub use self::conditions::Conditions;
+pub(crate) use self::end::{EndId, Owner};
+pub(crate) use self::network::{Fault, Network, PortId};
+
+/// After so many waits at one moment, each takes a microsecond: a loop that always has something to
+/// do must not stop the clock for everything else.
+const TURNS_A_MOMENT: u32 = 1000;
+
+pub(crate) struct SimulatedDriver {
+    network: Rc<RefCell<Network>>,
+    waker: Arc<SimulatedWaker>,
+    /// How many waits have ended at this moment.
+    turns: u32,
+}
+
+/// A flag that other threads set, and that the loop can wait for.
+#[derive(Default)]
+struct SimulatedWaker {
+    woken: Mutex<bool>,
+    condition: Condvar,
+}
+
+impl SimulatedDriver {
+    pub(crate) fn new(conditions: Conditions, seed: u64) -> (Self, Rc<RefCell<Network>>) {
+        let network = Rc::new(RefCell::new(Network::new(conditions, seed)));
+        let driver = Self {
+            network: Rc::clone(&network),
+            waker: Arc::default(),
+            turns: 0,
+        };
+        (driver, network)
+    }
+
+    fn reports(&self, ready: &mut Vec<Ready>) -> bool {
+        let mut network = self.network.borrow_mut();
+        network.catch_up();
+        network.report(ready);
+        !ready.is_empty() || !network.signals.is_empty() || self.waker.take()
+    }
+
+    /// The time that a turn takes which does not sleep.
+    fn take_time(&mut self) {
+        self.turns += 1;
+        let mut network = self.network.borrow_mut();
+        if self.turns > TURNS_A_MOMENT || network.surprise() {
+            network.now += Duration::from_micros(1);
+        }
+    }
+}
+
+impl Driver for SimulatedDriver {
+    fn now(&self) -> Instant {
+        self.network.borrow().now
+    }
+
+    fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        others_may_wake: bool,
+        ready: &mut Vec<Ready>,
+    ) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) {
+            self.take_time();
+            self.reports(ready);
+            return Ok(());
+        }
+        let deadline = timeout.and_then(|timeout| self.now().checked_add(timeout));
+        while !self.reports(ready) {
+            let next = self.network.borrow().next_time();
+            let Some(time) = next.into_iter().chain(deadline).min() else {
+                if !others_may_wake {
+                    return Err(nothing_will_happen());
+                }
+                self.waker.wait();
+                return Ok(());
+            };
+            self.turns = 0;
+            let mut network = self.network.borrow_mut();
+            if deadline.is_some_and(|deadline| network.now >= deadline) {
+                return Ok(());
+            }
+            network.now = network.now.max(time);
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>> {
+        let Address::Tcp(address) = address;
+        let (port, address) = self.network.borrow_mut().listen(*address, Some(token))?;
+        let network = Rc::clone(&self.network);
+        Ok(Box::new(SimulatedListener {
+            network,
+            port,
+            address,
+        }))
+    }
+
+    fn connect(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Stream>> {
+        let Address::Tcp(address) = address;
+        let owner = Owner::Loop(token);
+        let end = self.network.borrow_mut().connect(owner, None, *address)?;
+        let network = Rc::clone(&self.network);
+        Ok(Box::new(SimulatedStream { network, end }))
+    }
+
+    fn resolve(&mut self, host: &str, port: u16) -> Resolution {
+        Resolution::Known(self.network.borrow().resolve(host, port))
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::clone(&self.waker) as Arc<dyn Wake>
+    }
+
+    fn take_signals(&mut self, take: bool) -> io::Result<()> {
+        let mut network = self.network.borrow_mut();
+        network.takes_signals = take;
+        network.signals.clear();
+        Ok(())
+    }
+
+    fn signals(&mut self) -> Vec<Signal> {
+        std::mem::take(&mut self.network.borrow_mut().signals)
+    }
+}
+
+/// A real loop would sleep for ever.
+fn nothing_will_happen() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Deadlock,
+        "nothing will ever happen: no timer is set, and nothing is on its way in the network",
+    )
+}
+
+impl SimulatedWaker {
+    fn take(&self) -> bool {
+        std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sleeps, in real time, until another thread wakes the loop.
+    fn wait(&self) {
+        let woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let woken = self.condition.wait_while(woken, |woken| !*woken);
+        *woken.unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl Wake for SimulatedWaker {
+    fn wake(&self) {
+        *self.woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.condition.notify_one();
+    }
+}
+
+/// What a test does to the network.
+impl Network {
+    /// The time since the simulation began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.now - self.began
+    }
+
+    /// Whether anything is on its way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.has_news() || self.next_time().is_some()
+    }
+
+    /// Whether anything happens at this moment.
+    pub(crate) fn is_busy_now(&self) -> bool {
+        self.has_news() || self.next_time().is_some_and(|time| time <= self.now)
+    }
+
+    /// When the next thing happens, from now.
+    pub(crate) fn next_in(&self) -> Option<Duration> {
+        let time = self.next_time()?;
+        Some(time.saturating_duration_since(self.now))
+    }
+
+    pub(crate) fn add_host(&mut self, name: &str, addresses: &[IpAddr]) {
+        self.hosts.insert(name.to_lowercase(), addresses.to_vec());
+    }
+
+    pub(crate) fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self.hosts.get(&host.to_lowercase()) {
+            Some(ips) => Ok(ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect()),
+            None => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("there is no host {host}"),
+            )),
+        }
+    }
+
+    pub(crate) fn set_fault(&mut self, address: SocketAddr, fault: Option<Fault>) {
+        match fault {
+            Some(fault) => self.faults.insert(address, fault),
+            None => self.faults.remove(&address),
+        };
+    }
+
+    pub(crate) fn limit_descriptors(&mut self, limit: usize) {
+        self.descriptor_limit = limit;
+    }
+
+    pub(crate) fn descriptors(&self) -> usize {
+        self.descriptors
+    }
+
+    /// Returns whether the loop takes it.
+    pub(crate) fn signal(&mut self, signal: Signal) -> bool {
+        if self.takes_signals {
+            self.signals.push(signal);
+        }
+        self.takes_signals
+    }
+
+    pub(crate) fn set_conditions(&mut self, conditions: Conditions) {
+        self.conditions = conditions;
+    }
+}
