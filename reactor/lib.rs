@@ -22,6 +22,9 @@ mod layer;
 // Bytes into messages.
 pub mod framing;
 
+// Names for places to listen and to connect.
+pub mod endpoints;
+
 // The loop: who runs next.
 mod reactor;
 

@@ -1,0 +1,196 @@
+//! Reads the words of an endpoint: what is its kind, and which arguments has it.
+//!
+//! ```text
+//! tcp : port = 1400 : interface = \:\:1
+//! │     │      │      └ name      └ value "::1"
+//! kind  name   value
+//! ```
+//!
+//! An argument without a name has the meaning of its place: the second one is the second of the
+//! kind's names.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::endpoints::Misplaced;
+use crate::endpoints::mistake::Mistake;
+
+/// An endpoint in its parts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Description {
+    pub(super) kind: String,
+    pub(super) arguments: Arguments,
+}
+
+/// What follows the kind.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    list: Vec<Argument>,
+    /// Where the string ends, which is where what is missing is missing.
+    end: usize,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Argument {
+    name: Option<String>,
+    value: String,
+    /// Where the argument begins.
+    at: usize,
+    /// Where its value begins.
+    value_at: usize,
+}
+
+impl Description {
+    pub(super) fn parse(text: &str) -> Result<Self, Misplaced> {
+        let mut parts = vec![Argument::default()];
+        let mut characters = text.char_indices();
+        while let Some((at, character)) = characters.next() {
+            let part = parts.last_mut();
+            let part = part.expect("there is always the part that is being read");
+            match character {
+                ':' => parts.push(Argument {
+                    at: at + 1,
+                    value_at: at + 1,
+                    ..Argument::default()
+                }),
+                // Of several the first one counts: the others are in the value.
+                '=' if part.name.is_none() => {
+                    part.name = Some(std::mem::take(&mut part.value));
+                    part.value_at = at + 1;
+                }
+                '\\' => match characters.next() {
+                    Some((_, escaped)) => part.value.push(escaped),
+                    None => return Err((at, Mistake::DanglingEscape)),
+                },
+                other => part.value.push(other),
+            }
+        }
+        let kind = parts.remove(0);
+        Ok(Self {
+            kind: match kind.name {
+                Some(name) => format!("{name}={}", kind.value),
+                None => kind.value,
+            },
+            arguments: Arguments {
+                list: parts,
+                end: text.len(),
+            },
+        })
+    }
+}
+
+impl Arguments {
+    /// The arguments by their names, of which this is the whole list, in the order in which they
+    /// may be given without a name.
+    pub(super) fn named<const N: usize>(
+        self,
+        names: &'static [&'static str; N],
+    ) -> Result<[Value; N], Misplaced> {
+        let mut values = names.map(|name| Value {
+            name,
+            given: None,
+            end: self.end,
+        });
+        for (place, argument) in self.list.into_iter().enumerate() {
+            let index = match &argument.name {
+                Some(name) => names.iter().position(|known| known == name),
+                None => (place < N).then_some(place),
+            };
+            let Some(index) = index else {
+                let expected = names.as_slice();
+                let mistake = match argument.name {
+                    Some(name) => Mistake::UnknownArgument { name, expected },
+                    None => Mistake::TooManyArguments { expected },
+                };
+                return Err((argument.at, mistake));
+            };
+            let value = &mut values[index];
+            if value.given.is_some() {
+                return Err((argument.at, Mistake::Twice { name: value.name }));
+            }
+            value.given = Some((argument.value_at, argument.value));
+        }
+        Ok(values)
+    }
+}
+
+/// The value of one argument, if it was given.
+pub(super) struct Value {
+    name: &'static str,
+    /// Where it is, and the value.
+    given: Option<(usize, String)>,
+    end: usize,
+}
+
+impl Value {
+    /// A text that is not empty.
+    pub(super) fn text(self) -> Result<String, Misplaced> {
+        match self.given {
+            Some((at, value)) if value.is_empty() => {
+                Err((at, Mistake::Missing { name: self.name }))
+            }
+            Some((_, value)) => Ok(value),
+            None => Err((self.end, Mistake::Missing { name: self.name })),
+        }
+    }
+
+    /// A port's number.
+    pub(super) fn port(self) -> Result<u16, Misplaced> {
+        self.parsed("a number from 0 to 65535", |value| {
+            // `parse` would take a plus sign.
+            let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| value.parse().ok()).flatten()
+        })
+    }
+
+    /// A number of seconds.
+    pub(super) fn seconds(self) -> Result<Duration, Misplaced> {
+        self.parsed("a number of seconds", |value| {
+            Duration::try_from_secs_f64(value.parse().ok()?).ok()
+        })
+    }
+
+    /// What `read` makes of the value, if it was given.
+    pub(super) fn if_given<T>(
+        self,
+        read: impl FnOnce(Self) -> Result<T, Misplaced>,
+    ) -> Result<Option<T>, Misplaced> {
+        if self.given.is_none() {
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
+    fn parsed<T>(
+        self,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Misplaced> {
+        let name = self.name;
+        let at = self.given.as_ref().map_or(self.end, |(at, _)| *at);
+        let value = self.text()?;
+        parse(&value).ok_or_else(|| {
+            let mistake = Mistake::NotA {
+                name,
+                expected,
+                value,
+            };
+            (at, mistake)
+        })
+    }
+}
+
+/// A value, escaped so that it is read as it is.
+pub(super) struct Escaped<'a>(pub(super) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if matches!(character, ':' | '=' | '\\') {
+                f.write_str("\\")?;
+            }
+            write!(f, "{character}")?;
+        }
+        Ok(())
+    }
+}

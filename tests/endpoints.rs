@@ -1,0 +1,252 @@
+//! Endpoint strings: what they mean, and what is said about wrong ones.
+
+use std::cell::RefCell;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use reactor::endpoints::{ClientEndpoint, ServerEndpoint, client_from_string, server_from_string};
+use reactor::{Address, Factory, Limits, Protocol, Reactor, Reason, Transport};
+
+struct Silent;
+
+impl Protocol for Silent {
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+}
+
+fn silent(_: &Address) -> Silent {
+    Silent
+}
+
+#[track_caller]
+fn server(endpoint: &str) -> ServerEndpoint {
+    server_from_string(endpoint).unwrap()
+}
+
+#[track_caller]
+fn client(endpoint: &str) -> ClientEndpoint {
+    client_from_string(endpoint).unwrap()
+}
+
+/// Where a server with this endpoint listens; port 0 of a real one is some other port.
+#[track_caller]
+fn listens_at(endpoint: &str) -> String {
+    let reactor = Reactor::new().unwrap();
+    let port = server(endpoint).listen(&reactor, silent).unwrap();
+    let address = port.local_addr().socket_addr().unwrap();
+    assert_ne!(address.port(), 0);
+    address.ip().to_string()
+}
+
+#[test]
+fn a_server_listens_on_every_address_or_on_one() {
+    assert_eq!(listens_at("tcp:0"), "0.0.0.0");
+    assert_eq!(listens_at("tcp:0:127.0.0.1"), "127.0.0.1");
+    assert_eq!(listens_at("tcp:port=0:interface=127.0.0.1"), "127.0.0.1");
+    assert_eq!(listens_at("tcp:interface=127.0.0.1:port=0"), "127.0.0.1");
+    assert!(["127.0.0.1", "::1"].contains(&&*listens_at("tcp:0:localhost")));
+}
+
+#[test]
+fn an_ipv6_address_is_written_with_escapes() {
+    assert_eq!(listens_at(r"tcp:interface=\:\:1:port=0"), "::1");
+    assert_eq!(listens_at(r"tcp:0:\:\:"), "::");
+}
+
+#[test]
+fn a_port_that_is_in_use_cannot_be_listened_at() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let endpoint = server(&format!("tcp:{port}:interface=127.0.0.1"));
+    let reactor = Reactor::new().unwrap();
+    let error = endpoint.listen(&reactor, silent).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")));
+}
+
+#[test]
+fn a_client_connects_to_a_server_by_place_and_by_name() {
+    let reactor = Reactor::new().unwrap();
+    let made = Rc::new(RefCell::new(0));
+    let count = Rc::clone(&made);
+    let port = server("tcp:0:interface=127.0.0.1")
+        .listen(&reactor, silent)
+        .unwrap();
+    let port = port.local_addr().socket_addr().unwrap().port();
+    let factory = move |_: &Address| {
+        *count.borrow_mut() += 1;
+        Silent
+    };
+    let by_place = client(&format!("tcp:127.0.0.1:{port}"));
+    let by_name = client(&format!("tcp:timeout=5:port={port}:host=127.0.0.1"));
+    let _ = by_place.connect(&reactor, factory.clone());
+    let _ = by_name.connect(&reactor, factory);
+    let began = Instant::now();
+    while *made.borrow() < 2 && began.elapsed() < Duration::from_secs(5) {
+        reactor.turn(Some(Duration::from_millis(20))).unwrap();
+    }
+    assert_eq!(*made.borrow(), 2);
+}
+
+/// Notes why it could not connect.
+struct Noting(Rc<RefCell<Option<Reason>>>);
+
+impl Factory for Noting {
+    type Protocol = Silent;
+
+    fn build_protocol(&mut self, _: &Address) -> Option<Silent> {
+        Some(Silent)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            connect: Duration::from_secs(1000),
+            ..Limits::default()
+        }
+    }
+
+    fn connection_failed(&mut self, reason: &Reason) {
+        *self.0.borrow_mut() = Some(reason.clone());
+    }
+}
+
+#[test]
+fn the_timeout_of_an_endpoint_takes_the_place_of_the_factorys() {
+    let reactor = Reactor::new().unwrap();
+    let failed = Rc::new(RefCell::new(None));
+    // An address that is set aside for documentation: either nobody answers, or it is known at once
+    // that nobody can.
+    let endpoint = client("tcp:192.0.2.1:9:timeout=0.01");
+    let _ = endpoint.connect(&reactor, Noting(Rc::clone(&failed)));
+    let began = Instant::now();
+    while failed.borrow().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(10), "no timeout");
+        reactor.turn(Some(Duration::from_millis(20))).unwrap();
+    }
+}
+
+#[test]
+fn an_endpoint_is_shown_as_a_string_that_means_the_same() {
+    let servers = [
+        ("tcp:1400", "tcp:1400"),
+        (
+            "tcp:port=1400:interface=127.0.0.1",
+            "tcp:1400:interface=127.0.0.1",
+        ),
+        (
+            r"tcp:interface=\:\:1:port=1400",
+            r"tcp:1400:interface=\:\:1",
+        ),
+        (r"tcp:1400:a\=b\\c", r"tcp:1400:interface=a\=b\\c"),
+        (r"\t\cp:14\00", "tcp:1400"),
+    ];
+    for (text, shown) in servers {
+        assert_eq!(server(text).to_string(), shown);
+        assert_eq!(server(shown), server(text));
+    }
+    let clients = [
+        ("tcp:example.com:80", "tcp:example.com:80"),
+        (
+            "tcp:host=example.com:80:timeout=1.5",
+            "tcp:example.com:80:timeout=1.5",
+        ),
+        (r"tcp:\:\:1:80:timeout=30", r"tcp:\:\:1:80:timeout=30"),
+        ("tcp:host=a=b:port=1", r"tcp:a\=b:1"),
+    ];
+    for (text, shown) in clients {
+        assert_eq!(client(text).to_string(), shown);
+        assert_eq!(client(shown), client(text));
+    }
+    assert_eq!("tcp:80".parse(), Ok(server("tcp:80")));
+    assert_eq!("tcp:h:80".parse(), Ok(client("tcp:h:80")));
+}
+
+#[test]
+fn a_string_that_is_no_server_says_what_was_expected_and_where() {
+    let cases = [
+        ("", r#"character 1: unknown kind "", expected one of: tcp"#),
+        (
+            "udp:5",
+            r#"character 1: unknown kind "udp", expected one of: tcp"#,
+        ),
+        (
+            "1400",
+            r#"character 1: unknown kind "1400", expected one of: tcp"#,
+        ),
+        (
+            "tcp=1400",
+            r#"character 1: unknown kind "tcp=1400", expected one of: tcp"#,
+        ),
+        ("tcp", "character 4: port is missing"),
+        ("tcp:", "character 5: port is missing"),
+        ("tcp:port=", "character 10: port is missing"),
+        ("tcp:interface=127.0.0.1", "character 24: port is missing"),
+        ("tcp:1:interface=", "character 17: interface is missing"),
+        (
+            "tcp:x",
+            r#"character 5: port is a number from 0 to 65535, not "x""#,
+        ),
+        (
+            "tcp:port=-1",
+            r#"character 10: port is a number from 0 to 65535, not "-1""#,
+        ),
+        (
+            "tcp:+1",
+            r#"character 5: port is a number from 0 to 65535, not "+1""#,
+        ),
+        (
+            "tcp:65536",
+            r#"character 5: port is a number from 0 to 65535, not "65536""#,
+        ),
+        (
+            "tcp:1400:backlog=50",
+            r#"character 10: unknown argument "backlog", expected one of: port, interface"#,
+        ),
+        ("tcp:1:port=2", "character 7: port is given twice"),
+        ("tcp:port=1:port=1", "character 12: port is given twice"),
+        (
+            "tcp:[::1]:80",
+            r"character 8: too many arguments, expected: port, interface; a colon inside one is written \:",
+        ),
+        (
+            "tcp:80\\",
+            "character 7: a backslash needs a character to escape",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = server_from_string(text).unwrap_err().to_string();
+        assert_eq!(error, format!("endpoint {text:?}, {expected}"));
+    }
+}
+
+#[test]
+fn a_string_that_is_no_client_says_what_was_expected_and_where() {
+    let cases = [
+        ("tcp:80", "character 7: port is missing"),
+        ("tcp::80", "character 5: host is missing"),
+        ("tcp:port=80", "character 12: host is missing"),
+        (
+            "tcp:é:x",
+            r#"character 7: port is a number from 0 to 65535, not "x""#,
+        ),
+        (
+            "tcp:h:1:timeout=-1",
+            r#"character 17: timeout is a number of seconds, not "-1""#,
+        ),
+        (
+            "tcp:h:1:timeout=soon",
+            r#"character 17: timeout is a number of seconds, not "soon""#,
+        ),
+        (
+            "tcp:h:1:timeout=nan",
+            r#"character 17: timeout is a number of seconds, not "nan""#,
+        ),
+        (
+            "tcp:h:1:bindAddress=1.2.3.4",
+            r#"character 9: unknown argument "bindAddress", expected one of: host, port, timeout"#,
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = client_from_string(text).unwrap_err().to_string();
+        assert_eq!(error, format!("endpoint {text:?}, {expected}"));
+    }
+}
