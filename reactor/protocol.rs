@@ -71,8 +71,9 @@ pub trait Protocol: Any {
     }
 
     /// Bytes are delivered again after they were not, because reading was paused or because the
-    /// listeners of a group were behind. A protocol that keeps bytes which it was handed before,
-    /// as one that splits them into messages does, goes on with them here.
+    /// listeners of a group were behind. It comes before the bytes do. A protocol that keeps bytes
+    /// which it was handed before, as one that splits them into messages does, goes on with them
+    /// here, and may pause again.
     fn reading_resumed(&mut self, transport: &Transport) {
         let _ = transport;
     }

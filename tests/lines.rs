@@ -263,6 +263,27 @@ fn lines_behind_a_pause_wait_and_come_in_order_before_what_is_received_later() {
 }
 
 #[test]
+fn what_waits_does_not_grow_when_reading_is_resumed_for_one_line_a_turn() {
+    let mut lines = Lines::doing(|transport, line| {
+        if line.starts_with(b"pause") {
+            transport.pause_reading();
+        }
+    });
+    lines.wire.send(b"pause\npause too\n");
+    lines.happened(&["pause"]);
+    let transport = lines.transport();
+    lines
+        .wire
+        .reactor
+        .call_soon(move || transport.resume_reading());
+    // The loop is told of the pause's end and of these bytes in the same turn.
+    lines.wire.send_unread(b"3\n");
+    lines.happened(&["reading_resumed", "pause too"]);
+    lines.transport().resume_reading();
+    lines.happened(&["reading_resumed", "3"]);
+}
+
+#[test]
 fn the_end_of_the_stream_waits_behind_lines_that_wait() {
     let mut lines = Lines::doing(|transport, line| {
         if line.starts_with(b"pause") {

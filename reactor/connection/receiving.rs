@@ -17,6 +17,7 @@ impl Reactor {
     /// of bytes.
     pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
         connection.in_line = false;
+        self.tell_resumed(connection);
         let mut bytes = 0;
         while connection.readable && bytes < buffer.len() {
             if !connection.may_read() {
@@ -34,6 +35,16 @@ impl Reactor {
             connection.in_line = false;
         }
         bytes
+    }
+
+    /// Tells the protocol that a pause is over, before it gets what came meanwhile: it may keep
+    /// bytes from before the pause, and pause again because of them.
+    pub(super) fn tell_resumed(&self, connection: &mut Connection) {
+        if connection.transport.has_resumed() {
+            self.call(connection, Cause::ReadingResumed, |protocol, transport| {
+                protocol.reading_resumed(transport);
+            });
+        }
     }
 
     fn receive_once(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {

@@ -37,11 +37,7 @@ impl Reactor {
         if connection.transport.closing() == Closing::Now {
             return self.lose(connection);
         }
-        if connection.transport.has_resumed() {
-            self.call(connection, Cause::ReadingResumed, |protocol, transport| {
-                protocol.reading_resumed(transport);
-            });
-        }
+        self.tell_resumed(connection);
         if connection.gets_in_line() {
             self.0
                 .ready
