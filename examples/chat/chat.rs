@@ -1,0 +1,50 @@
+//! The room: who is here, and what becomes of what they say.
+
+use std::rc::Rc;
+
+use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
+use reactor::{Address, Factory, Group, Reason};
+
+use crate::visible::visible;
+
+/// What all connections share.
+pub(crate) struct Room {
+    pub(crate) banner: &'static str,
+    pub(crate) everybody: Group,
+}
+
+/// One connection of somebody who chats.
+struct Chat {
+    room: Rc<Room>,
+}
+
+impl LineProtocol for Chat {
+    fn connection_made(&mut self, transport: &LineTransport<'_>) {
+        log::info!("{} came", transport.peer_addr());
+        transport.write(self.room.banner.as_bytes());
+        self.room.everybody.add(transport);
+    }
+
+    fn line_received(&mut self, transport: &LineTransport<'_>, line: &[u8]) {
+        self.room.everybody.write_except(transport, &visible(line));
+    }
+
+    fn shutdown_requested(&mut self, transport: &LineTransport<'_>) {
+        transport.write(b"Goodbye\r\n");
+        transport.lose_connection();
+    }
+
+    fn connection_lost(&mut self, transport: &LineTransport<'_>, reason: &Reason) {
+        log::info!("{} went: {reason}", transport.peer_addr());
+    }
+}
+
+/// Makes the protocols of those who enter the room.
+pub(crate) fn factory(room: &Rc<Room>) -> impl Factory {
+    let room = Rc::clone(room);
+    move |_: &Address| {
+        LineReceiver::new(Chat {
+            room: Rc::clone(&room),
+        })
+    }
+}
