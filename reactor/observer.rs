@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::driver::Clock;
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
 
@@ -196,14 +197,23 @@ impl fmt::Display for Callback {
 pub(crate) struct Panicked(pub(crate) String);
 
 /// Calls consumers' code, guarded and observed.
-#[derive(Default)]
 pub(crate) struct Dispatch {
+    /// The reactor's time, which is a virtual one in a simulation.
+    clock: Clock,
     observers: RefCell<Vec<Rc<dyn Observer>>>,
     /// Whether there are observers, so that looking costs one load.
     observed: Cell<bool>,
 }
 
 impl Dispatch {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            observers: RefCell::default(),
+            observed: Cell::new(false),
+        }
+    }
+
     /// Calls `f`. A panic is caught and logged under the callback's name. `callback` is only made
     /// when somebody wants to know.
     pub(crate) fn call<R>(
@@ -220,13 +230,9 @@ impl Dispatch {
     }
 
     /// Tells the observers. `event` is only made when there are any.
-    pub(crate) fn observe<'a>(
-        &self,
-        now: impl FnOnce() -> Instant,
-        event: impl FnOnce() -> Event<'a>,
-    ) {
+    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if self.observed.get() {
-            self.tell(now(), &event());
+            self.tell((self.clock)(), &event());
         }
     }
 
@@ -247,10 +253,10 @@ impl Dispatch {
         callback: &Callback,
         f: impl FnOnce() -> R,
     ) -> std::thread::Result<R> {
-        let began = Instant::now();
+        let began = (self.clock)();
         self.tell(began, &Event::CallbackBegan(callback));
         let result = catch_unwind(AssertUnwindSafe(f));
-        let ended = Instant::now();
+        let ended = (self.clock)();
         let (took, panicked) = (ended - began, result.is_err());
         self.tell(
             ended,

@@ -114,10 +114,10 @@ impl Reactor {
         let began = driver.now();
         Self(Rc::new(Inner {
             thread_queue: ThreadQueue::new(driver.waker()),
+            dispatch: Dispatch::new(driver.clock()),
             driver: RefCell::new(driver),
             began,
             requests: Requests::new(began),
-            dispatch: Dispatch::default(),
             table: RefCell::new(Table::new()),
             timers: RefCell::new(Timers::new()),
             queued: RefCell::default(),
@@ -452,7 +452,7 @@ impl Reactor {
 /// What the other parts of the loop need.
 impl Reactor {
     pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        self.0.dispatch.observe(|| self.now(), event);
+        self.0.dispatch.observe(event);
     }
 
     pub(crate) fn take(&self, token: Token) -> Option<Occupant> {

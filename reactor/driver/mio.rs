@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
 
-use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
 use crate::signals::Signals;
 use crate::table::Token;
@@ -65,6 +65,10 @@ pub(crate) fn register(
 impl Driver for MioDriver {
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    fn clock(&self) -> Clock {
+        Box::new(Instant::now)
     }
 
     fn wait(

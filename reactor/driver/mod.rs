@@ -19,10 +19,16 @@ use crate::table::Token;
 pub(crate) mod mio;
 pub(crate) mod simulated;
 
+/// Tells the time.
+pub(crate) type Clock = Box<dyn Fn() -> Instant>;
+
 /// A source of readiness and time.
 pub(crate) trait Driver {
     /// The time. Never goes back.
     fn now(&self) -> Instant;
+
+    /// The same clock, for who is not to know the driver.
+    fn clock(&self) -> Clock;
 
     /// Waits until something is ready, another thread wakes the loop, a signal comes, or the
     /// timeout is over, but not less long than the timeout otherwise; `None` waits for ever. May

@@ -34,7 +34,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::socket::{SimulatedListener, SimulatedStream};
-use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
 use crate::table::Token;
 
@@ -91,6 +91,11 @@ impl SimulatedDriver {
 impl Driver for SimulatedDriver {
     fn now(&self) -> Instant {
         self.network.borrow().now
+    }
+
+    fn clock(&self) -> Clock {
+        let network = Rc::clone(&self.network);
+        Box::new(move || network.borrow().now)
     }
 
     fn wait(
