@@ -151,7 +151,8 @@ impl Reactor {
     }
 
     /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
-    /// or due, at most for `timeout`; `None` is for ever. Signals are left to the caller.
+    /// or due, at most for `timeout`; `None` is for as long as there is anything to wait for.
+    /// Signals are left to the caller.
     ///
     /// # Errors
     ///
@@ -282,8 +283,8 @@ impl Reactor {
 
     fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         ready.clear();
-        let timeout = self.sleep_at_most(timeout);
         let others_may_wake = self.0.thread_queue.has_remotes();
+        let timeout = self.sleep_at_most(timeout);
         let mut driver = self.0.driver.borrow_mut();
         driver.wait(timeout, others_may_wake, ready)?;
         self.0.requests.set_turn_time(driver.now());
@@ -298,7 +299,7 @@ impl Reactor {
 
     /// Whether the next turn has something to do and does not sleep.
     pub(crate) fn is_busy(&self) -> bool {
-        self.sleep_at_most(None) == Some(Duration::ZERO)
+        self.has_something_to_wait_for() && self.sleep_at_most(None) == Some(Duration::ZERO)
     }
 
     /// How long the loop may sleep: not at all when there is something to do.
@@ -312,7 +313,9 @@ impl Reactor {
             return Some(Duration::ZERO);
         }
         let Some(deadline) = self.0.timers.borrow_mut().next_deadline() else {
-            return timeout;
+            // The calls that this turn has made may have been the last things to wait for.
+            let waits = timeout.is_some() || self.has_something_to_wait_for();
+            return if waits { timeout } else { Some(Duration::ZERO) };
         };
         let until = Duration::from_nanos(deadline.saturating_sub(self.nanos(self.now())));
         Some(timeout.map_or(until, |timeout| timeout.min(until)))

@@ -1,0 +1,228 @@
+//! What the tests of the engine share: a protocol that writes down what it hears.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test has this module to itself, and uses its part of it"
+)]
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reactor::{Address, Factory, Limits, Protocol, Reason, Transport};
+
+/// What a protocol can hear.
+#[derive(Debug)]
+pub enum Heard<'a> {
+    Made,
+    Data(&'a [u8]),
+    ReadClosed,
+    WritingPaused,
+    WritingResumed,
+    ReadingResumed,
+    TimedOut,
+    ShutdownRequested,
+    Lost(&'a Reason),
+}
+
+impl fmt::Display for Heard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(data) if data.len() > 40 => write!(f, "{} bytes", data.len()),
+            Self::Data(data) => write!(f, "{}", data.escape_ascii()),
+            Self::Lost(reason) => write!(f, "lost: {reason}"),
+            other => write!(f, "{}", format!("{other:?}").to_lowercase()),
+        }
+    }
+}
+
+/// Whether to do also what a protocol does by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    Default,
+    Nothing,
+}
+
+/// A diary that many may hold.
+#[derive(Clone, Default)]
+pub struct Log(Rc<RefCell<Vec<String>>>);
+
+impl Log {
+    pub fn note(&self, entry: impl fmt::Display) {
+        self.0.borrow_mut().push(entry.to_string());
+    }
+
+    pub fn entries(&self) -> Vec<String> {
+        self.0.borrow().clone()
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+
+    pub fn count(&self, entry: &str) -> usize {
+        self.0
+            .borrow()
+            .iter()
+            .filter(|e| e.starts_with(entry))
+            .count()
+    }
+
+    pub fn contains(&self, entry: &str) -> bool {
+        self.count(entry) > 0
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.borrow().fmt(f)
+    }
+}
+
+/// A protocol that notes what it hears, and then does what its closure says.
+pub struct Probe<F> {
+    log: Log,
+    react: F,
+    /// Counts the probes that exist.
+    _alive: Alive,
+}
+
+impl<F: FnMut(&Heard<'_>, &Transport) -> Then + 'static> Probe<F> {
+    pub fn new(log: &Log, react: F) -> Self {
+        Self {
+            log: log.clone(),
+            react,
+            _alive: Alive::default(),
+        }
+    }
+
+    pub fn counted(log: &Log, alive: &Alive, react: F) -> Self {
+        Self {
+            log: log.clone(),
+            react,
+            _alive: alive.clone(),
+        }
+    }
+
+    fn hear(&mut self, heard: &Heard<'_>, transport: &Transport) -> bool {
+        self.log.note(heard);
+        (self.react)(heard, transport) == Then::Default
+    }
+}
+
+/// A probe that only listens.
+pub fn listener(log: &Log) -> Probe<impl FnMut(&Heard<'_>, &Transport) -> Then + use<>> {
+    Probe::new(log, |_, _| Then::Default)
+}
+
+impl<F: FnMut(&Heard<'_>, &Transport) -> Then + 'static> Protocol for Probe<F> {
+    fn connection_made(&mut self, transport: &Transport) {
+        self.hear(&Heard::Made, transport);
+    }
+
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        self.hear(&Heard::Data(data), transport);
+    }
+
+    fn read_closed(&mut self, transport: &Transport) {
+        if self.hear(&Heard::ReadClosed, transport) {
+            transport.lose_connection();
+        }
+    }
+
+    fn writing_paused(&mut self, transport: &Transport) {
+        if self.hear(&Heard::WritingPaused, transport) {
+            transport.pause_reading();
+        }
+    }
+
+    fn writing_resumed(&mut self, transport: &Transport) {
+        if self.hear(&Heard::WritingResumed, transport) {
+            transport.resume_reading();
+        }
+    }
+
+    fn reading_resumed(&mut self, transport: &Transport) {
+        self.hear(&Heard::ReadingResumed, transport);
+    }
+
+    fn timed_out(&mut self, transport: &Transport) {
+        if self.hear(&Heard::TimedOut, transport) {
+            transport.fail_connection(Reason::IdleTimeout);
+        }
+    }
+
+    fn shutdown_requested(&mut self, transport: &Transport) {
+        if self.hear(&Heard::ShutdownRequested, transport) {
+            transport.lose_connection();
+        }
+    }
+
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        self.hear(&Heard::Lost(reason), transport);
+    }
+}
+
+/// Counts its clones: who holds one is alive.
+#[derive(Clone, Debug, Default)]
+pub struct Alive(Rc<()>);
+
+impl Alive {
+    /// How many clones exist besides this one.
+    pub fn others(&self) -> usize {
+        Rc::strong_count(&self.0) - 1
+    }
+}
+
+/// A cell that a closure writes and the test reads.
+pub fn shared<T>(value: T) -> Rc<Cell<T>> {
+    Rc::new(Cell::new(value))
+}
+
+/// A factory of one kind of probe, which also hears that a connection has failed.
+pub struct Client<F> {
+    pub log: Log,
+    pub react: F,
+    pub limits: Limits,
+}
+
+impl<F: Fn(&Heard<'_>, &Transport) -> Then + Clone + 'static> Client<F> {
+    pub fn new(log: &Log, react: F) -> Self {
+        Self {
+            log: log.clone(),
+            react,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl<F: Fn(&Heard<'_>, &Transport) -> Then + Clone + 'static> Factory for Client<F> {
+    type Protocol = Probe<F>;
+
+    fn build_protocol(&mut self, _: &Address) -> Option<Probe<F>> {
+        Some(Probe::new(&self.log, self.react.clone()))
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    fn connection_failed(&mut self, reason: &Reason) {
+        self.log.note(format!("failed: {reason}"));
+    }
+}
+
+/// Bytes in which each place can be told from its neighbours, so that a loss or a swap shows.
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..len as u32)
+        .map(|n| (n.wrapping_mul(0x9e37_79b9) >> 24) as u8)
+        .collect()
+}
+
+pub const SECOND: Duration = Duration::from_secs(1);
+
+pub fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
