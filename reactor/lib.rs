@@ -77,3 +77,16 @@ pub use reason::Reason;
 pub use shutdown::{Phase, SystemEvent};
 pub use threads::{ReactorGone, RemoteReactor};
 pub use transport::{ConnectionId, Transport};
+
+/// The guide, whose programs are tests.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../docs/guide/events.md")]
+    mod events {}
+
+    #[doc = include_str!("../docs/guide/reactor.md")]
+    mod reactor {}
+
+    #[doc = include_str!("../docs/guide/protocols.md")]
+    mod protocols {}
+}

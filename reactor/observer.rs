@@ -12,7 +12,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::driver::Clock;
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
 
@@ -195,6 +194,9 @@ impl fmt::Display for Callback {
 
 /// The panic of a callback: what it said.
 pub(crate) struct Panicked(pub(crate) String);
+
+/// Tells the reactor's time.
+pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 
 /// Calls consumers' code, guarded and observed.
 pub(crate) struct Dispatch {

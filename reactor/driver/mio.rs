@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
 
-use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
+use crate::observer::Clock;
 use crate::signals::Signals;
 use crate::table::Token;
 use crate::tcp::{MioListener, MioStream};

@@ -14,13 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::observer::Clock;
 use crate::table::Token;
 
 pub(crate) mod mio;
 pub(crate) mod simulated;
-
-/// Tells the time.
-pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 
 /// A source of readiness and time.
 pub(crate) trait Driver {

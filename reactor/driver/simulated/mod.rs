@@ -34,8 +34,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::socket::{SimulatedListener, SimulatedStream};
-use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
+use crate::observer::Clock;
 use crate::table::Token;
 
 pub use self::conditions::Conditions;
