@@ -1,8 +1,7 @@
 //! Sending one message to many connections: chat, publish and subscribe, games.
 //!
-//! A message is copied once, into a block that all members share for the rest of the turn; each
-//! member notes which part of it is its own. What a member's socket does not take is copied then,
-//! so one that is slow holds no memory but its own.
+//! A message is copied once, into the turn's block, and each member notes where it lies. What a
+//! member's socket does not take is copied then, so one that is slow holds no memory but its own.
 //!
 //! Whoever talks to a group is read from no faster than the listeners can take what it says: when
 //! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
@@ -17,10 +16,6 @@ use std::rc::{Rc, Weak};
 use slab::Slab;
 
 use crate::transport::{Transport, Watcher};
-use crate::unsent::Block;
-
-/// A block that has grown beyond this is left to those who refer to it, and a new one begun.
-const BLOCK: usize = 64 << 10;
 
 /// A set of connections that hear the same things. Clones are the same group.
 ///
@@ -47,7 +42,6 @@ pub struct Group(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     members: RefCell<Slab<Transport>>,
-    block: RefCell<Block>,
 }
 
 impl Watcher for Inner {
@@ -133,34 +127,23 @@ impl Group {
         if data.is_empty() {
             return;
         }
-        let talker = first.requests().talker();
-        let block = self.block_for(data.len());
-        let from = block.borrow().len() as u32;
-        block.borrow_mut().extend_from_slice(data);
-        let to = from + data.len() as u32;
+        let requests = first.requests();
+        let talker = requests.talker();
+        let part = requests.blocks.append(data);
         for (_, member) in members.iter() {
-            if except == Some(member) || !member.write_shared(&block, from, to) {
+            if except == Some(member) {
                 continue;
             }
+            // A member that belongs to another loop has another block.
+            let is_taken = match Rc::ptr_eq(member.requests(), requests) {
+                true => member.write_part(part),
+                false => member.write(data),
+            };
             match &talker {
-                Some(talker) if member.is_behind() => member.hold(talker),
+                Some(talker) if is_taken && member.is_behind() => member.hold(talker),
                 _ => {}
             }
         }
-    }
-
-    /// The block of this turn, if there is room, or an empty one.
-    fn block_for(&self, bytes: usize) -> Block {
-        let mut block = self.0.block.borrow_mut();
-        if Rc::strong_count(&block) == 1 {
-            // All members have sent their parts: the memory is used again, unless it grew large.
-            let mut bytes = block.borrow_mut();
-            bytes.clear();
-            bytes.shrink_to(BLOCK);
-        } else if block.borrow().len() + bytes > BLOCK {
-            *block = Block::default();
-        }
-        Rc::clone(&block)
     }
 
     fn watcher(&self) -> Weak<dyn Watcher> {

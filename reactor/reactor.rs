@@ -429,6 +429,7 @@ impl Reactor {
     /// for the next one.
     fn serve_requests(&self, asking: &mut Vec<Token>) {
         self.0.requests.swap_asking(asking);
+        self.0.requests.blocks.begin_flush();
         for token in asking.drain(..) {
             let Some(occupant) = self.take(token) else {
                 continue;
@@ -439,6 +440,7 @@ impl Reactor {
             self.serve_request(&mut connection);
             self.put(token, Occupant::Connection(connection));
         }
+        self.0.requests.blocks.end_flush();
     }
 
     fn report_lost(&self) {
@@ -464,7 +466,9 @@ impl Reactor {
 
     pub(crate) fn put(&self, token: Token, occupant: Occupant) {
         let left_over = self.0.table.borrow_mut().put(token, occupant);
-        drop(left_over);
+        if let Some(left_over) = left_over {
+            drop(left_over);
+        }
     }
 
     pub(crate) fn nanos(&self, time: Instant) -> u64 {

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use crate::table::Token;
 use crate::transport::Transport;
-use crate::unsent::Spare;
+use crate::unsent::Blocks;
 
 /// The lists of one reactor, shared by all its transports.
 pub(crate) struct Requests {
@@ -24,8 +24,8 @@ pub(crate) struct Requests {
     talker: Cell<Option<Transport>>,
     /// When the turn's wait ended. The clock is not read again for what happens to connections.
     turn_time: Cell<Instant>,
-    /// Buffers that no connection needs at the moment.
-    pub(crate) spare: RefCell<Spare>,
+    /// What the turn has written.
+    pub(crate) blocks: Blocks,
 }
 
 /// A call that gets the part of a protocol which it wants.
@@ -56,7 +56,7 @@ impl Requests {
             posts: RefCell::default(),
             talker: Cell::new(None),
             turn_time: Cell::new(now),
-            spare: RefCell::default(),
+            blocks: Blocks::default(),
         })
     }
 

@@ -28,7 +28,7 @@ use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::requests::Requests;
 use crate::table::Token;
-use crate::unsent::{Block, Unsent};
+use crate::unsent::{Part, Unsent};
 
 /// Names a connection in log lines and for an [`Observer`](crate::Observer); never used twice
 /// within one reactor, until four thousand million connections have been made.
@@ -149,11 +149,9 @@ impl Transport {
         if !self.takes_bytes() {
             return false;
         }
-        self.0
-            .unsent
-            .borrow_mut()
-            .push(data, &self.0.requests.spare);
-        self.ask();
+        if !data.is_empty() {
+            self.push(self.0.requests.blocks.append(data));
+        }
         true
     }
 
@@ -203,7 +201,7 @@ impl Transport {
                 self.0.reason.replace(None);
             }
             self.end(Closing::Now, reason);
-            self.0.unsent.borrow_mut().clear(&self.0.requests.spare);
+            self.0.unsent.borrow_mut().clear();
         }
     }
 
@@ -250,7 +248,7 @@ impl Transport {
         if self.0.closing.get() != Closing::No {
             return;
         }
-        let unsent = self.0.unsent.borrow_mut().take(&self.0.requests.spare);
+        let unsent = self.0.unsent.borrow_mut().take(&self.0.requests.blocks);
         self.0.below.set(self.0.below.get() + unsent.len());
         let received = received.to_vec();
         let layer = NewLayer {
@@ -402,6 +400,11 @@ impl Transport {
         self.0.active_at.set(self.0.requests.turn_time());
     }
 
+    /// Copies what the socket cannot take in this flush out of the turn's block.
+    pub(crate) fn settle(&self) {
+        self.0.unsent.borrow_mut().settle(&self.0.requests.blocks);
+    }
+
     pub(crate) fn with_unsent<R>(&self, f: impl FnOnce(&mut Unsent) -> R) -> R {
         f(&mut self.0.unsent.borrow_mut())
     }
@@ -450,7 +453,7 @@ impl Transport {
     /// Returns the reason.
     pub(crate) fn lost(&self) -> Reason {
         self.0.closing.set(Closing::Lost);
-        self.0.unsent.borrow_mut().clear(&self.0.requests.spare);
+        self.0.unsent.borrow_mut().clear();
         self.release_talkers();
         if let Some(relations) = self.0.relations.take() {
             for (watcher, key) in relations.watchers {
@@ -473,6 +476,14 @@ impl Transport {
         self.ask_for_more();
     }
 
+    fn push(&self, part: Part) {
+        self.0
+            .unsent
+            .borrow_mut()
+            .push(part, &self.0.requests.blocks);
+        self.ask();
+    }
+
     /// Whether a write is taken. One that finds too much unsent drops the connection.
     fn takes_bytes(&self) -> bool {
         if self.0.closing.get() != Closing::No || self.0.sending.get() != Sending::Open {
@@ -493,17 +504,14 @@ impl Transport {
 
 /// What a group does with its members.
 impl Transport {
-    /// Appends a part of a shared block; otherwise like [`write`](Self::write).
-    pub(crate) fn write_shared(&self, block: &Block, from: u32, to: u32) -> bool {
-        if !self.takes_bytes() {
-            return false;
+    /// Appends a part of the turn's block, which others may share; otherwise like
+    /// [`write`](Self::write).
+    pub(crate) fn write_part(&self, part: Part) -> bool {
+        let takes_bytes = self.takes_bytes();
+        if takes_bytes {
+            self.push(part);
         }
-        self.0
-            .unsent
-            .borrow_mut()
-            .push_shared(block, from, to, &self.0.requests.spare);
-        self.ask();
-        true
+        takes_bytes
     }
 
     /// Whether a talker should wait until this listener has taken more.

@@ -1,139 +1,140 @@
 //! Bytes that were written and that the socket has not taken yet.
 //!
-//! Most of the time this is empty and holds no memory. Writing appends a copy to `own`. A message
-//! for many connections is not copied into each: a [`Group`](crate::Group) keeps one block a turn,
-//! and each member notes which part of it comes next. What the socket does not take at the end of
-//! the turn is copied then, so that a slow member never pins a block that others share:
+//! Everything that a turn writes, to whomever, goes into one block, and each connection notes which
+//! part of the block is its own. A group's message lies there once, and all its members note the
+//! same part. At the end of the turn each connection hands its part to its socket. Only what the
+//! socket does not take is copied out of the block, into memory of the connection's own, so that a
+//! peer which is slow pins nothing that others wrote:
 //!
 //! ```text
-//! own    [ already sent | welcome\r\n ]
-//! shared                               [ block: ...| hello\r\nhow are you\r\n |... ]
-//!                                                  from                       to
+//! own    [ sent already | left over from turns before ]
+//! part                              block of the turn: [ ... | hello\r\nhow are you\r\n | ... ]
+//!                                                            from                       to
 //! ```
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
-use std::rc::Rc;
 
-/// One turn's messages of a group, shared by all who receive them. It only grows while anybody
-/// refers to it.
-pub(crate) type Block = Rc<RefCell<Vec<u8>>>;
+/// A block that grew beyond this in one turn gives the rest of its memory back.
+const KEPT: usize = 512 << 10;
 
-/// Buffers of at most this capacity are kept for reuse, and at most so many bytes of them for a
-/// whole reactor.
-const SPARE_CAPACITY: usize = 64 << 10;
-const SPARE_BYTES: usize = 4 << 20;
-
-/// Emptied buffers, for the next connection that has something to send.
+/// The block that is being written, and the one before while it is being flushed.
 #[derive(Debug, Default)]
-pub(crate) struct Spare {
-    buffers: Vec<Vec<u8>>,
-    bytes: usize,
+pub(crate) struct Blocks {
+    writing: RefCell<Vec<u8>>,
+    flushing: RefCell<Vec<u8>>,
+    /// The number of the block that is being written.
+    number: Cell<u32>,
 }
 
-impl Spare {
-    fn take(&mut self) -> Vec<u8> {
-        let buffer = self.buffers.pop().unwrap_or_default();
-        self.bytes -= buffer.capacity();
-        buffer
-    }
+/// A part of a block. It means something until the flush of its block ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Part {
+    block: u32,
+    from: usize,
+    to: usize,
+}
 
-    fn give(&mut self, mut buffer: Vec<u8>) {
-        let bytes = self.bytes + buffer.capacity();
-        if buffer.capacity() <= SPARE_CAPACITY && bytes <= SPARE_BYTES {
-            buffer.clear();
-            self.buffers.push(buffer);
-            self.bytes = bytes;
+impl Part {
+    fn len(self) -> usize {
+        self.to - self.from
+    }
+}
+
+impl Blocks {
+    /// Copies `data` into the turn's block.
+    pub(crate) fn append(&self, data: &[u8]) -> Part {
+        let mut block = self.writing.borrow_mut();
+        let from = block.len();
+        block.extend_from_slice(data);
+        Part {
+            block: self.number.get(),
+            from,
+            to: block.len(),
         }
     }
+
+    /// What is written from now on goes into another block, and is flushed by the next turn.
+    pub(crate) fn begin_flush(&self) {
+        self.writing.swap(&self.flushing);
+        self.number.set(self.number.get().wrapping_add(1));
+    }
+
+    /// Every part of the block that was flushed has been sent or copied.
+    pub(crate) fn end_flush(&self) {
+        let mut block = self.flushing.borrow_mut();
+        block.clear();
+        block.shrink_to(KEPT);
+    }
+
+    /// The bytes of a part.
+    fn with<R>(&self, part: Part, f: impl FnOnce(&[u8]) -> R) -> R {
+        let is_writing = part.block == self.number.get();
+        let block = if is_writing {
+            &self.writing
+        } else {
+            assert_eq!(
+                part.block.wrapping_add(1),
+                self.number.get(),
+                "a part is sent or copied in the flush of its turn"
+            );
+            &self.flushing
+        };
+        f(&block.borrow()[part.from..part.to])
+    }
 }
 
-/// See the module's description. Sending takes `own` first, then `shared`.
+/// See the module's description. Sending takes `own` first, then `part`.
 #[derive(Debug, Default)]
 pub(crate) struct Unsent {
     own: Vec<u8>,
     /// How much of `own` was sent already.
     start: usize,
-    shared: Option<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    block: Block,
-    from: u32,
-    to: u32,
-}
-
-impl Shared {
-    fn len(&self) -> usize {
-        (self.to - self.from) as usize
-    }
-
-    fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
-        f(&self.block.borrow()[self.from as usize..self.to as usize])
-    }
+    part: Part,
 }
 
 impl Unsent {
     pub(crate) fn len(&self) -> usize {
-        self.own.len() - self.start + self.shared.as_ref().map_or(0, Shared::len)
+        self.own.len() - self.start + self.part.len()
     }
 
-    /// Appends a copy of `data`.
-    pub(crate) fn push(&mut self, data: &[u8], spare: &RefCell<Spare>) {
-        if data.is_empty() {
+    /// Appends a part of the turn's block.
+    pub(crate) fn push(&mut self, part: Part, blocks: &Blocks) {
+        if self.part.len() > 0 && self.part.block == part.block && self.part.to == part.from {
+            self.part.to = part.to;
             return;
         }
-        if self.shared.is_some() {
-            self.own_shared(spare);
-        }
-        self.prepare_own(spare);
+        self.settle(blocks);
+        self.part = part;
+    }
+
+    /// Appends a copy of bytes that are in no block.
+    pub(crate) fn push_copy(&mut self, data: &[u8]) {
         self.own.extend_from_slice(data);
     }
 
-    /// Appends the part `from..to` of a block without copying it.
-    pub(crate) fn push_shared(
-        &mut self,
-        block: &Block,
-        from: u32,
-        to: u32,
-        spare: &RefCell<Spare>,
-    ) {
-        if let Some(shared) = &mut self.shared {
-            if Rc::ptr_eq(&shared.block, block) && shared.to == from {
-                shared.to = to;
-                return;
-            }
-            self.own_shared(spare);
-        }
-        self.shared = Some(Shared {
-            block: Rc::clone(block),
-            from,
-            to,
-        });
-    }
-
-    /// Hands the bytes to `send` once, which says how many it took. Afterwards nothing is shared
-    /// any more, and where nothing is left no memory is held.
+    /// Hands the bytes to `send` once, which says how many it took. Afterwards no block is
+    /// referred to, and where nothing is left no memory is held.
     ///
     /// # Errors
     ///
     /// The error of `send`, in which case nothing was taken.
     pub(crate) fn send(
         &mut self,
-        spare: &RefCell<Spare>,
+        blocks: &Blocks,
         send: impl FnOnce(&[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
         if self.own.is_empty() {
-            return self.send_shared(spare, send);
+            let result = blocks.with(self.part, send);
+            self.part.from += result.as_ref().copied().unwrap_or(0);
+            self.settle(blocks);
+            return result;
         }
-        if self.shared.is_some() {
-            self.own_shared(spare);
-        }
+        self.settle(blocks);
         let sent = send(&self.own[self.start..])?;
         self.start += sent;
         if self.start == self.own.len() {
-            self.clear(spare);
+            self.clear();
         } else if self.start > self.own.len() / 2 {
             // At most half of what is moved was there before, so each byte moves once on average.
             self.own.drain(..self.start);
@@ -142,52 +143,25 @@ impl Unsent {
         Ok(sent)
     }
 
-    fn send_shared(
-        &mut self,
-        spare: &RefCell<Spare>,
-        send: impl FnOnce(&[u8]) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        let Some(mut shared) = self.shared.take() else {
-            return Ok(0);
-        };
-        let result = shared.with(send);
-        shared.from += *result.as_ref().unwrap_or(&0) as u32;
-        if shared.len() > 0 {
-            self.shared = Some(shared);
-            self.own_shared(spare);
+    /// Copies what is left of the part, whose block is about to be emptied.
+    pub(crate) fn settle(&mut self, blocks: &Blocks) {
+        if self.part.len() > 0 {
+            blocks.with(self.part, |bytes| self.own.extend_from_slice(bytes));
+            self.part = Part::default();
         }
-        result
     }
 
     /// Takes the bytes out, to pass them through layers.
-    pub(crate) fn take(&mut self, spare: &RefCell<Spare>) -> Vec<u8> {
-        self.own_shared(spare);
+    pub(crate) fn take(&mut self, blocks: &Blocks) -> Vec<u8> {
+        self.settle(blocks);
         self.own.drain(..self.start);
         self.start = 0;
         std::mem::take(&mut self.own)
     }
 
     /// Drops all bytes and the memory.
-    pub(crate) fn clear(&mut self, spare: &RefCell<Spare>) {
-        self.shared = None;
-        self.start = 0;
-        if self.own.capacity() > 0 {
-            spare.borrow_mut().give(std::mem::take(&mut self.own));
-        }
-    }
-
-    /// Turns the shared part into a copy of its own.
-    fn own_shared(&mut self, spare: &RefCell<Spare>) {
-        if let Some(shared) = self.shared.take() {
-            self.prepare_own(spare);
-            shared.with(|bytes| self.own.extend_from_slice(bytes));
-        }
-    }
-
-    fn prepare_own(&mut self, spare: &RefCell<Spare>) {
-        if self.own.capacity() == 0 {
-            self.own = spare.borrow_mut().take();
-        }
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -195,9 +169,9 @@ impl Unsent {
 mod tests {
     use super::*;
 
-    fn sent(unsent: &mut Unsent, spare: &RefCell<Spare>, at_most: usize) -> Vec<u8> {
+    fn sent(unsent: &mut Unsent, blocks: &Blocks, at_most: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        let count = unsent.send(spare, |bytes| {
+        let count = unsent.send(blocks, |bytes| {
             out.extend_from_slice(&bytes[..bytes.len().min(at_most)]);
             Ok(out.len())
         });
@@ -206,38 +180,38 @@ mod tests {
     }
 
     #[test]
-    fn bytes_leave_in_the_order_in_which_they_came_whether_shared_or_own() {
-        let spare = RefCell::default();
-        let block: Block = Rc::new(RefCell::new(b"0123456789".to_vec()));
-        let mut unsent = Unsent::default();
-        unsent.push(b"own ", &spare);
-        unsent.push_shared(&block, 0, 3, &spare);
-        unsent.push_shared(&block, 3, 5, &spare);
-        unsent.push_shared(&block, 7, 8, &spare);
-        unsent.push(b" end", &spare);
-        assert_eq!(unsent.len(), 14);
+    fn bytes_leave_in_the_order_in_which_they_came_whoever_writes_between() {
+        let blocks = Blocks::default();
+        let (mut one, mut other) = (Unsent::default(), Unsent::default());
+        one.push(blocks.append(b"one "), &blocks);
+        let both = blocks.append(b"both ");
+        one.push(both, &blocks);
+        other.push(both, &blocks);
+        other.push(blocks.append(b"other "), &blocks);
+        one.push(blocks.append(b"end"), &blocks);
+        assert_eq!((one.len(), other.len()), (12, 11));
+        blocks.begin_flush();
         let mut all = Vec::new();
-        while unsent.len() > 0 {
-            all.extend(sent(&mut unsent, &spare, 3));
+        while one.len() > 0 {
+            all.extend(sent(&mut one, &blocks, 5));
         }
-        assert_eq!(all, b"own 012347 end");
+        assert_eq!(all, b"one both end");
+        assert_eq!(sent(&mut other, &blocks, 99), b"both other ");
     }
 
     #[test]
-    fn what_is_shared_is_sent_without_a_copy_and_what_is_left_is_copied() {
-        let spare = RefCell::default();
-        let block: Block = Rc::new(RefCell::new(b"hello".to_vec()));
+    fn what_the_socket_takes_is_never_copied_and_what_is_left_outlives_the_block() {
+        let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push_shared(&block, 0, 5, &spare);
+        unsent.push(blocks.append(b"hello"), &blocks);
+        blocks.begin_flush();
         assert_eq!(unsent.own.capacity(), 0);
-        assert_eq!(sent(&mut unsent, &spare, 2), b"he");
-        assert_eq!(
-            Rc::strong_count(&block),
-            1,
-            "a slow member does not pin the block"
-        );
+        assert_eq!(sent(&mut unsent, &blocks, 2), b"he");
+        blocks.end_flush();
+        blocks.append(b"what the next turn writes");
         assert_eq!(unsent.len(), 3);
-        assert_eq!(sent(&mut unsent, &spare, 9), b"llo");
+        blocks.begin_flush();
+        assert_eq!(sent(&mut unsent, &blocks, 9), b"llo");
         assert_eq!(
             unsent.own.capacity(),
             0,
@@ -246,27 +220,38 @@ mod tests {
     }
 
     #[test]
-    fn an_error_takes_nothing() {
-        let spare = RefCell::default();
-        let block: Block = Rc::new(RefCell::new(b"hello".to_vec()));
+    fn what_is_written_while_others_are_flushed_comes_after_what_was_written_before() {
+        let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push_shared(&block, 1, 4, &spare);
-        let refuse = |_: &[u8]| Err(io::ErrorKind::WouldBlock.into());
-        assert!(unsent.send(&spare, refuse).is_err());
-        assert!(unsent.send(&spare, refuse).is_err());
-        assert_eq!(unsent.len(), 3);
-        assert_eq!(sent(&mut unsent, &spare, 9), b"ell");
+        unsent.push(blocks.append(b"before "), &blocks);
+        blocks.begin_flush();
+        unsent.push(blocks.append(b"meanwhile"), &blocks);
+        blocks.end_flush();
+        blocks.begin_flush();
+        assert_eq!(sent(&mut unsent, &blocks, 99), b"before meanwhile");
     }
 
     #[test]
-    fn large_buffers_are_not_kept() {
-        let spare = RefCell::default();
+    fn an_error_takes_nothing() {
+        let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push(&vec![0; SPARE_CAPACITY + 1], &spare);
-        sent(&mut unsent, &spare, usize::MAX);
-        assert!(spare.borrow().buffers.is_empty());
-        unsent.push(b"small", &spare);
-        sent(&mut unsent, &spare, usize::MAX);
-        assert_eq!(spare.borrow().buffers.len(), 1);
+        unsent.push(blocks.append(b"hello"), &blocks);
+        blocks.begin_flush();
+        let refuse = |_: &[u8]| Err(io::ErrorKind::WouldBlock.into());
+        assert!(unsent.send(&blocks, refuse).is_err());
+        assert!(unsent.send(&blocks, refuse).is_err());
+        blocks.end_flush();
+        assert_eq!(sent(&mut unsent, &blocks, 9), b"hello");
+    }
+
+    #[test]
+    fn a_block_that_grew_large_gives_its_memory_back() {
+        let blocks = Blocks::default();
+        let mut unsent = Unsent::default();
+        unsent.push(blocks.append(&vec![0; 2 * KEPT]), &blocks);
+        blocks.begin_flush();
+        sent(&mut unsent, &blocks, usize::MAX);
+        blocks.end_flush();
+        assert!(blocks.flushing.borrow().capacity() <= KEPT);
     }
 }

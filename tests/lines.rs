@@ -478,7 +478,8 @@ fn other_events_reach_the_protocol() {
     let transport = lines.transport();
     lines
         .wire
-        .turn_until("reading again", || transport.is_reading());
+        .turn_until("all is sent", || transport.unsent() == 0);
+    assert!(transport.is_reading(), "writing_resumed was not told");
     reading.join().unwrap();
     lines.happened(&["write", "reading_resumed"]);
     lines.wire.send(b"time\n");

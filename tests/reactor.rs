@@ -3,7 +3,7 @@
 mod support;
 
 use reactor::Reactor;
-use support::{Log};
+use support::Log;
 
 #[test]
 fn run_returns_when_the_last_queued_call_was_made() {

@@ -50,7 +50,7 @@ impl Reactor {
     pub(super) fn send_through_layers(&self, connection: &mut Connection) {
         let data = connection
             .transport
-            .with_unsent(|unsent| unsent.take(&self.0.requests.spare));
+            .with_unsent(|unsent| unsent.take(&self.0.requests.blocks));
         if data.is_empty() {
             return;
         }
@@ -84,7 +84,7 @@ impl Reactor {
         let Some(layered) = &mut connection.layered else {
             return;
         };
-        layered.wire.push(bytes, &self.0.requests.spare);
+        layered.wire.push_copy(bytes);
         connection.transport.set_below(layered.wire.len());
         if !bytes.is_empty() {
             connection.transport.ask();

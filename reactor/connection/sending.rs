@@ -56,8 +56,11 @@ impl Reactor {
             self.send_through_layers(connection);
         }
         let waiting = connection.transport.unsent();
-        if waiting == 0 || !connection.writable {
+        if waiting == 0 {
             return;
+        }
+        if !connection.writable {
+            return connection.transport.settle();
         }
         match connection.send() {
             Ok(sent) => {
@@ -156,11 +159,12 @@ impl Connection {
     /// One call of the socket.
     pub(crate) fn send(&mut self) -> io::Result<usize> {
         let (stream, transport) = (&mut self.stream, &self.transport);
-        let spare = &transport.requests().spare;
+        let blocks = &transport.requests().blocks;
         let Some(layered) = &mut self.layered else {
-            return transport.with_unsent(|unsent| unsent.send(spare, |bytes| stream.write(bytes)));
+            return transport
+                .with_unsent(|unsent| unsent.send(blocks, |bytes| stream.write(bytes)));
         };
-        let sent = layered.wire.send(spare, |bytes| stream.write(bytes));
+        let sent = layered.wire.send(blocks, |bytes| stream.write(bytes));
         transport.set_below(layered.wire.len());
         sent
     }
