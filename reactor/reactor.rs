@@ -460,10 +460,12 @@ impl Reactor {
         self.0.dispatch.observe(event);
     }
 
+    #[inline]
     pub(crate) fn take(&self, token: Token) -> Option<Occupant> {
         self.0.table.borrow_mut().take(token)
     }
 
+    #[inline]
     pub(crate) fn put(&self, token: Token, occupant: Occupant) {
         let left_over = self.0.table.borrow_mut().put(token, occupant);
         if let Some(left_over) = left_over {

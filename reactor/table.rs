@@ -73,12 +73,14 @@ impl<T> Table<T> {
     }
 
     /// Takes an occupant out, to serve it. Nothing is found by an old token, or when it is out.
+    #[inline]
     pub(crate) fn take(&mut self, token: Token) -> Option<T> {
         self.slot(token)?.occupant.take()
     }
 
     /// Puts an occupant into the slot that it was taken from, or that was reserved for it. Gives
     /// it back when the slot was freed meanwhile.
+    #[inline]
     #[must_use = "an occupant owns a consumer's values, which must not be dropped under a borrow"]
     pub(crate) fn put(&mut self, token: Token, occupant: T) -> Option<T> {
         let Some(slot) = self.slot(token) else {
@@ -119,6 +121,7 @@ impl<T> Table<T> {
             .collect()
     }
 
+    #[inline]
     fn slot(&mut self, token: Token) -> Option<&mut Slot<T>> {
         self.slots
             .get_mut(token.slot as usize)

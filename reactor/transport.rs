@@ -351,6 +351,7 @@ impl Transport {
     }
 
     /// Puts the connection on the list that the loop works off at the end of the turn.
+    #[inline]
     pub(crate) fn ask(&self) {
         if !self.0.asking.replace(true) {
             self.0.requests.ask(self.0.token);
@@ -364,6 +365,7 @@ impl Transport {
     }
 
     /// The loop looks at what was asked for. Returns whether it is more than that bytes are sent.
+    #[inline]
     pub(crate) fn asked(&self) -> bool {
         self.0.asking.set(false);
         self.0.more.replace(false) || self.0.above_high_water.get()
@@ -392,8 +394,9 @@ impl Transport {
     }
 
     /// Whether reading goes on after a pause, and this was not asked before.
+    #[inline]
     pub(crate) fn has_resumed(&self) -> bool {
-        self.is_reading() && self.0.resumed.replace(false)
+        self.0.resumed.get() && self.is_reading() && self.0.resumed.replace(false)
     }
 
     pub(crate) fn received(&self) {
@@ -476,6 +479,7 @@ impl Transport {
         self.ask_for_more();
     }
 
+    #[inline]
     fn push(&self, part: Part) {
         self.0
             .unsent
@@ -485,6 +489,7 @@ impl Transport {
     }
 
     /// Whether a write is taken. One that finds too much unsent drops the connection.
+    #[inline]
     fn takes_bytes(&self) -> bool {
         if self.0.closing.get() != Closing::No || self.0.sending.get() != Sending::Open {
             return false;

@@ -43,6 +43,7 @@ impl Part {
 
 impl Blocks {
     /// Copies `data` into the turn's block.
+    #[inline]
     pub(crate) fn append(&self, data: &[u8]) -> Part {
         let mut block = self.writing.borrow_mut();
         let from = block.len();
@@ -68,6 +69,7 @@ impl Blocks {
     }
 
     /// The bytes of a part.
+    #[inline]
     fn with<R>(&self, part: Part, f: impl FnOnce(&[u8]) -> R) -> R {
         let is_writing = part.block == self.number.get();
         let block = if is_writing {
@@ -94,11 +96,13 @@ pub(crate) struct Unsent {
 }
 
 impl Unsent {
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.own.len() - self.start + self.part.len()
     }
 
     /// Appends a part of the turn's block.
+    #[inline]
     pub(crate) fn push(&mut self, part: Part, blocks: &Blocks) {
         if self.part.len() > 0 && self.part.block == part.block && self.part.to == part.from {
             self.part.to = part.to;
@@ -126,7 +130,7 @@ impl Unsent {
     ) -> io::Result<usize> {
         if self.own.is_empty() {
             let result = blocks.with(self.part, send);
-            self.part.from += result.as_ref().copied().unwrap_or(0);
+            self.part.from += *result.as_ref().unwrap_or(&0);
             self.settle(blocks);
             return result;
         }
@@ -144,11 +148,16 @@ impl Unsent {
     }
 
     /// Copies what is left of the part, whose block is about to be emptied.
+    #[inline]
     pub(crate) fn settle(&mut self, blocks: &Blocks) {
         if self.part.len() > 0 {
-            blocks.with(self.part, |bytes| self.own.extend_from_slice(bytes));
-            self.part = Part::default();
+            self.copy_part(blocks);
         }
+    }
+
+    fn copy_part(&mut self, blocks: &Blocks) {
+        blocks.with(self.part, |bytes| self.own.extend_from_slice(bytes));
+        self.part = Part::default();
     }
 
     /// Takes the bytes out, to pass them through layers.

@@ -71,6 +71,7 @@ impl Connection {
 
     /// Remembers what an event said. Returns whether there may be something to read, and the
     /// connection is not in line for it already.
+    #[inline]
     pub(crate) fn note_ready(&mut self, event: Ready) -> bool {
         self.read_closed |= event.read_closed;
         self.broken |= event.broken;
@@ -83,11 +84,13 @@ impl Connection {
     }
 
     /// Whether to get in line, once. A paused connection does so only if the peer may be gone.
+    #[inline]
     pub(crate) fn gets_in_line(&mut self) -> bool {
         let wants = self.readable && (self.may_read() || self.read_closed || self.broken);
         wants && !std::mem::replace(&mut self.in_line, true)
     }
 
+    #[inline]
     pub(crate) fn may_read(&self) -> bool {
         match self.transport.closing() {
             Closing::No => self.transport.is_reading(),

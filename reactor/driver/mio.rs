@@ -86,18 +86,19 @@ impl Driver for MioDriver {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
-        self.signalled |= self.events.iter().any(|event| event.token() == SIGNALS);
-        let sources = self
-            .events
-            .iter()
-            .filter(|e| e.token() != WAKER && e.token() != SIGNALS);
-        ready.extend(sources.map(|event| Ready {
-            token: Token::from_usize(event.token().0),
-            readable: event.is_readable(),
-            writable: event.is_writable(),
-            read_closed: event.is_read_closed(),
-            broken: event.is_error() || event.is_write_closed(),
-        }));
+        for event in &self.events {
+            match event.token() {
+                WAKER => {}
+                SIGNALS => self.signalled = true,
+                MioToken(token) => ready.push(Ready {
+                    token: Token::from_usize(token),
+                    readable: event.is_readable(),
+                    writable: event.is_writable(),
+                    read_closed: event.is_read_closed(),
+                    broken: event.is_error() || event.is_write_closed(),
+                }),
+            }
+        }
         Ok(())
     }
 
