@@ -18,8 +18,8 @@ pub(super) enum Mode {
 
 /// A [`Transport`], and what only a line protocol asks of its connection.
 ///
-/// It is lent for one callback. To write later, keep a clone of the [`Transport`] that it derefs
-/// to; to change the mode later, see [`LineReceiver::call`](crate::framing::LineReceiver::call).
+/// It is lent for one callback. To write later, keep its [`clone`](Self::clone), a [`Transport`];
+/// to change the mode later, see [`LineReceiver::call`](crate::framing::LineReceiver::call).
 pub struct LineTransport<'a> {
     transport: &'a Transport,
     delimiter: &'static [u8],
@@ -33,6 +33,16 @@ pub struct LineTransport<'a> {
 }
 
 impl LineTransport<'_> {
+    /// A handle of the connection, to keep.
+    #[must_use]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a clone of what is lent could not be kept, and would be taken without a word"
+    )]
+    pub fn clone(&self) -> Transport {
+        self.transport.clone()
+    }
+
     /// Sends a line: writes it and its delimiter, which is CR LF unless the receiver was given
     /// another one. The answer is that of [`Transport::write`].
     ///
