@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use reactor::endpoints::{ClientEndpoint, ServerEndpoint, client_from_string, server_from_string};
+use reactor::testing::Simulation;
 use reactor::{Address, Factory, Limits, Protocol, Reactor, Reason, Transport};
 
 struct Silent;
@@ -28,29 +29,34 @@ fn client(endpoint: &str) -> ClientEndpoint {
     client_from_string(endpoint).unwrap()
 }
 
-/// Where a server with this endpoint listens; port 0 of a real one is some other port.
+/// Where a server with this endpoint listens.
 #[track_caller]
 fn listens_at(endpoint: &str) -> String {
-    let reactor = Reactor::new().unwrap();
+    let reactor = Simulation::new().reactor();
     let port = server(endpoint).listen(&reactor, silent).unwrap();
-    let address = port.local_addr().socket_addr().unwrap();
-    assert_ne!(address.port(), 0);
-    address.ip().to_string()
+    port.local_addr().to_string()
 }
 
 #[test]
 fn a_server_listens_on_every_address_or_on_one() {
-    assert_eq!(listens_at("tcp:0"), "0.0.0.0");
-    assert_eq!(listens_at("tcp:0:127.0.0.1"), "127.0.0.1");
-    assert_eq!(listens_at("tcp:port=0:interface=127.0.0.1"), "127.0.0.1");
-    assert_eq!(listens_at("tcp:interface=127.0.0.1:port=0"), "127.0.0.1");
-    assert!(["127.0.0.1", "::1"].contains(&&*listens_at("tcp:0:localhost")));
+    assert_eq!(listens_at("tcp:1400"), "0.0.0.0:1400");
+    assert_eq!(listens_at("tcp:1400:10.0.0.1"), "10.0.0.1:1400");
+    assert_eq!(
+        listens_at("tcp:port=1400:interface=10.0.0.1"),
+        "10.0.0.1:1400"
+    );
+    assert_eq!(
+        listens_at("tcp:interface=10.0.0.1:port=1400"),
+        "10.0.0.1:1400"
+    );
+    let localhost = listens_at("tcp:1400:localhost");
+    assert!(["127.0.0.1:1400", "[::1]:1400"].contains(&&*localhost));
 }
 
 #[test]
 fn an_ipv6_address_is_written_with_escapes() {
-    assert_eq!(listens_at(r"tcp:interface=\:\:1:port=0"), "::1");
-    assert_eq!(listens_at(r"tcp:0:\:\:"), "::");
+    assert_eq!(listens_at(r"tcp:interface=\:\:1:port=1400"), "[::1]:1400");
+    assert_eq!(listens_at(r"tcp:1400:\:\:"), "[::]:1400");
 }
 
 #[test]
@@ -111,16 +117,19 @@ impl Factory for Noting {
 
 #[test]
 fn the_timeout_of_an_endpoint_takes_the_place_of_the_factorys() {
-    let reactor = Reactor::new().unwrap();
-    let failed = Rc::new(RefCell::new(None));
-    // An address that is set aside for documentation: either nobody answers, or it is known at once
-    // that nobody can.
-    let endpoint = client("tcp:192.0.2.1:9:timeout=0.01");
-    let _ = endpoint.connect(&reactor, Noting(Rc::clone(&failed)));
-    let began = Instant::now();
-    while failed.borrow().is_none() {
-        assert!(began.elapsed() < Duration::from_secs(10), "no timeout");
-        reactor.turn(Some(Duration::from_millis(20))).unwrap();
+    for (endpoint, seconds) in [
+        ("tcp:10.0.0.1:9:timeout=2.5", 2.5),
+        ("tcp:10.0.0.1:9", 1000.0),
+    ] {
+        let simulation = Simulation::new();
+        simulation.swallow("10.0.0.1:9");
+        let failed = Rc::new(RefCell::new(None));
+        let factory = Noting(Rc::clone(&failed));
+        let _ = client(endpoint).connect(&simulation.reactor(), factory);
+        simulation.run_for(Duration::from_secs_f64(seconds - 0.1));
+        assert!(failed.borrow().is_none());
+        simulation.run_for(Duration::from_secs_f64(0.2));
+        assert!(matches!(*failed.borrow(), Some(Reason::ConnectTimeout)));
     }
 }
 

@@ -622,6 +622,23 @@ fn eighty_thousand_lines_take_linear_time_also_with_a_pause_after_each() {
     }
 }
 
+#[test]
+fn a_long_line_that_comes_byte_by_byte_takes_linear_time() {
+    let counted = Rc::new(Cell::new(0));
+    let count = Rc::clone(&counted);
+    let count = Count(move |_: &Transport| count.set(count.get() + 1));
+    let mut receiver = LineReceiver::new(count).max_length(1 << 20);
+    let anybody = Lines::doing(|_, _| {});
+    let began = Instant::now();
+    for _ in 0..1 << 20 {
+        receiver.data_received(anybody.transport(), b"x");
+    }
+    assert_eq!(counted.get(), 0);
+    receiver.data_received(anybody.transport(), b"\n");
+    assert_eq!(counted.get(), 1);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
 /// Calls a function for each line.
 struct Count<F>(F);
 

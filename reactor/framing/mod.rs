@@ -24,10 +24,27 @@
 //! - Nothing is delivered after the end of the connection was asked for.
 //! - Work is linear in the bytes, and the stack does not grow with the messages.
 
-mod held;
-mod line_transport;
+// Lines.
 mod lines;
+
+mod line_transport;
+
 mod splitter;
 
+// Messages whose length comes before them.
+mod messages;
+
+mod netstrings;
+
+mod length_prefix;
+
+// What both are made of.
+mod held;
+
+pub use length_prefix::LengthPrefix;
 pub use line_transport::LineTransport;
 pub use lines::{LineProtocol, LineReceiver, TooLong};
+pub use messages::{
+    Framing, MessageProtocol, MessageReceiver, MessageTooLong, MessageTransport, Parsed,
+};
+pub use netstrings::Netstrings;
