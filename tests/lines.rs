@@ -1,6 +1,7 @@
 //! Lines, as a line protocol on a real connection sees them.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -646,6 +647,28 @@ impl<F: FnMut(&Transport) + 'static> LineProtocol for Count<F> {
     fn line_received(&mut self, transport: &LineTransport<'_>, _: &[u8]) {
         (self.0)(transport);
     }
+}
+
+/// Notes where in memory its lines are.
+struct Where(Rc<RefCell<Vec<Range<*const u8>>>>);
+
+impl LineProtocol for Where {
+    fn line_received(&mut self, _: &LineTransport<'_>, line: &[u8]) {
+        self.0.borrow_mut().push(line.as_ptr_range());
+    }
+}
+
+#[test]
+fn a_line_that_lies_whole_in_a_read_is_not_copied() {
+    let found = Rc::new(RefCell::new(Vec::new()));
+    let anybody = Lines::doing(|_, _| {});
+    let mut receiver = LineReceiver::new(Where(Rc::clone(&found)));
+    receiver.data_received(anybody.transport(), b"unfin");
+    let read = b"ished\none\r\ntwo\nunfinished";
+    receiver.data_received(anybody.transport(), read);
+    let lies_in = |line: &Range<*const u8>| read.as_ptr_range().contains(&line.start);
+    let lent: Vec<_> = found.borrow().iter().map(lies_in).collect();
+    assert_eq!(lent, [false, true, true]);
 }
 
 #[test]

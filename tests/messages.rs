@@ -1,6 +1,7 @@
 //! Netstrings and length prefixes, as a message protocol on a connection sees them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use reactor::framing::{
     Netstrings, Parsed,
 };
 use reactor::testing::{Conversation, Simulation};
-use reactor::{Limits, Reason, Transport};
+use reactor::{Limits, Protocol, Reason, Transport};
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -265,12 +266,62 @@ fn messages_take_linear_time_many_in_one_piece_or_one_in_many() {
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
-fn by_single_bytes(mut receiver: impl reactor::Protocol, transport: &Transport) {
+fn by_single_bytes(mut receiver: impl Protocol, transport: &Transport) {
     receiver.data_received(transport, b"1000000:");
     for _ in 0..1_000_000 {
         receiver.data_received(transport, b"x");
     }
     receiver.data_received(transport, b",");
+}
+
+/// Netstrings, and how often they were looked for.
+struct Counted(Rc<Cell<usize>>);
+
+impl Framing for Counted {
+    fn parse(&self, received: &[u8]) -> Result<Parsed, String> {
+        self.0.set(self.0.get() + 1);
+        Netstrings::default().parse(received)
+    }
+
+    fn send(&self, transport: &Transport, message: &[u8]) -> Result<bool, MessageTooLong> {
+        Netstrings::default().send(transport, message)
+    }
+}
+
+#[test]
+fn an_unfinished_message_is_looked_at_again_when_enough_of_it_has_come() {
+    let looked = Rc::new(Cell::new(0));
+    let messages = Messages::with(Counted(Rc::clone(&looked)));
+    messages.conversation.say(b"50:");
+    for _ in 0..50 {
+        messages.conversation.say(b"x");
+    }
+    assert_eq!(looked.get(), 1);
+    messages.conversation.say(b",");
+    assert_eq!(looked.get(), 2);
+    assert_eq!(messages.log.take().len(), 1);
+}
+
+/// Notes where in memory its messages are.
+struct Where(Rc<RefCell<Vec<Range<*const u8>>>>);
+
+impl MessageProtocol for Where {
+    fn message_received(&mut self, _: &MessageTransport<'_>, message: &[u8]) {
+        self.0.borrow_mut().push(message.as_ptr_range());
+    }
+}
+
+#[test]
+fn a_message_that_lies_whole_in_a_read_is_not_copied() {
+    let found = Rc::new(RefCell::new(Vec::new()));
+    let anybody = Messages::with(Netstrings::default());
+    let mut receiver = MessageReceiver::new(Netstrings::default(), Where(Rc::clone(&found)));
+    receiver.data_received(anybody.conversation.transport(), b"2:ab,3:c");
+    let read = b"de,3:fgh,1:i,4:j";
+    receiver.data_received(anybody.conversation.transport(), read);
+    let lies_in = |message: &Range<*const u8>| read.as_ptr_range().contains(&message.start);
+    let lent: Vec<_> = found.borrow().iter().map(lies_in).collect();
+    assert_eq!(lent, [false, false, true, true]);
 }
 
 #[test]
