@@ -25,6 +25,9 @@ pub mod framing;
 // Names for places to listen and to connect.
 pub mod endpoints;
 
+// Factories that say no.
+pub mod policies;
+
 // The loop: who runs next.
 mod reactor;
 

@@ -1,0 +1,245 @@
+//! Policies: factories that say no, around a factory that makes the protocols.
+//!
+//! ```text
+//!   a peer connects ──▶ policy: is there room? ──▶ factory ──▶ protocol, with its permit
+//!                          └ no: the connection is closed            │
+//!                                      permit given back ◀── lost ───┘
+//! ```
+//!
+//! A policy gives each connection a permit, which its protocol carries and which is given back when
+//! that is dropped. So it is given back once, however the connection ends: also when a callback
+//! panics, or when the factory refuses a connection that the policy would allow.
+//!
+//! Policies wrap each other, and what the wrapped factory refuses stays refused:
+//!
+//! ```
+//! use reactor::policies::{LimitConnectionsByPeer, LimitTotalConnections};
+//! # use reactor::{Address, Protocol, Reactor, Transport};
+//! # struct Echo;
+//! # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+//! let reactor = Reactor::new()?;
+//! let factory = LimitConnectionsByPeer::new(|_: &Address| Echo, 10);
+//! reactor.listen_tcp("127.0.0.1:0", LimitTotalConnections::new(factory, 1_000))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use crate::address::Address;
+use crate::limits::Limits;
+use crate::protocol::{Factory, Protocol};
+use crate::reason::Reason;
+use crate::transport::Transport;
+
+/// A factory with a limit on the number of connections that there are at the same time.
+pub struct LimitTotalConnections<F> {
+    factory: F,
+    limit: usize,
+    connections: Rc<Cell<usize>>,
+}
+
+impl<F: Factory> LimitTotalConnections<F> {
+    /// At most `limit` connections with protocols of `factory`.
+    pub fn new(factory: F, limit: usize) -> Self {
+        Self {
+            factory,
+            limit,
+            connections: Rc::default(),
+        }
+    }
+
+    fn permit(&self) -> Option<Permit> {
+        let connections = &self.connections;
+        if connections.get() >= self.limit {
+            return None;
+        }
+        connections.set(connections.get() + 1);
+        Some(Permit::Total(Rc::clone(connections)))
+    }
+}
+
+/// A factory with a limit on the number of connections that one peer has at the same time.
+///
+/// A peer is an IP address; an IPv4 address that comes in an IPv6 one is the same peer. A peer
+/// whose address is none is not limited.
+pub struct LimitConnectionsByPeer<F> {
+    factory: F,
+    limit: usize,
+    connections: Rc<RefCell<HashMap<IpAddr, usize>>>,
+}
+
+impl<F: Factory> LimitConnectionsByPeer<F> {
+    /// At most `limit` connections of each peer with protocols of `factory`.
+    pub fn new(factory: F, limit: usize) -> Self {
+        Self {
+            factory,
+            limit,
+            connections: Rc::default(),
+        }
+    }
+
+    fn permit(&self, address: &Address) -> Option<Permit> {
+        let Some(address) = address.socket_addr() else {
+            return Some(Permit::Unlimited);
+        };
+        let peer = address.ip().to_canonical();
+        let mut connections = self.connections.borrow_mut();
+        let count = connections.get(&peer).copied().unwrap_or(0);
+        if count >= self.limit {
+            return None;
+        }
+        connections.insert(peer, count + 1);
+        Some(Permit::OfPeer(Rc::clone(&self.connections), peer))
+    }
+}
+
+/// The right to have one connection, until it is dropped.
+enum Permit {
+    Unlimited,
+    Total(Rc<Cell<usize>>),
+    OfPeer(Rc<RefCell<HashMap<IpAddr, usize>>>, IpAddr),
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        match self {
+            Self::Unlimited => {}
+            Self::Total(connections) => connections.set(connections.get() - 1),
+            Self::OfPeer(connections, peer) => {
+                let mut connections = connections.borrow_mut();
+                match connections.get_mut(peer) {
+                    Some(count) if *count > 1 => *count -= 1,
+                    // Who has no connection is forgotten, so that the table stays small.
+                    Some(_) | None => drop(connections.remove(peer)),
+                }
+            }
+        }
+    }
+}
+
+impl<F: Factory> Factory for LimitTotalConnections<F> {
+    type Protocol = Permitted<F::Protocol>;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
+        let Some(permit) = self.permit() else {
+            log::debug!("{address} is refused: there are {} connections", self.limit);
+            return None;
+        };
+        let protocol = self.factory.build_protocol(address)?;
+        Some(Permitted { protocol, permit })
+    }
+
+    fn limits(&self) -> Limits {
+        self.factory.limits()
+    }
+
+    fn connection_failed(&mut self, reason: &Reason) {
+        self.factory.connection_failed(reason);
+    }
+}
+
+impl<F: Factory> Factory for LimitConnectionsByPeer<F> {
+    type Protocol = Permitted<F::Protocol>;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
+        let Some(permit) = self.permit(address) else {
+            log::debug!("{address} is refused: it has {} connections", self.limit);
+            return None;
+        };
+        let protocol = self.factory.build_protocol(address)?;
+        Some(Permitted { protocol, permit })
+    }
+
+    fn limits(&self) -> Limits {
+        self.factory.limits()
+    }
+
+    fn connection_failed(&mut self, reason: &Reason) {
+        self.factory.connection_failed(reason);
+    }
+}
+
+/// A protocol with the permit of a policy. It does what the wrapped protocol does, which a
+/// [`Handle`](crate::Handle) of `P` reaches.
+pub struct Permitted<P> {
+    protocol: P,
+    #[expect(dead_code, reason = "it is there to be dropped with the protocol")]
+    permit: Permit,
+}
+
+impl<P: Protocol> Protocol for Permitted<P> {
+    fn connection_made(&mut self, transport: &Transport) {
+        self.protocol.connection_made(transport);
+    }
+
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        self.protocol.data_received(transport, data);
+    }
+
+    fn read_closed(&mut self, transport: &Transport) {
+        self.protocol.read_closed(transport);
+    }
+
+    fn writing_paused(&mut self, transport: &Transport) {
+        self.protocol.writing_paused(transport);
+    }
+
+    fn writing_resumed(&mut self, transport: &Transport) {
+        self.protocol.writing_resumed(transport);
+    }
+
+    fn reading_resumed(&mut self, transport: &Transport) {
+        self.protocol.reading_resumed(transport);
+    }
+
+    fn timed_out(&mut self, transport: &Transport) {
+        self.protocol.timed_out(transport);
+    }
+
+    fn shutdown_requested(&mut self, transport: &Transport) {
+        self.protocol.shutdown_requested(transport);
+    }
+
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        self.protocol.connection_lost(transport, reason);
+    }
+
+    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+        if wanted == TypeId::of::<P>() {
+            Some(&mut self.protocol)
+        } else {
+            self.protocol.part(wanted)
+        }
+    }
+}
+
+impl<F> fmt::Debug for LimitTotalConnections<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitTotalConnections")
+            .field("limit", &self.limit)
+            .field("connections", &self.connections.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for LimitConnectionsByPeer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitConnectionsByPeer")
+            .field("limit", &self.limit)
+            .field("peers", &self.connections.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P> fmt::Debug for Permitted<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permitted")
+            .field("protocol", &std::any::type_name::<P>())
+            .finish_non_exhaustive()
+    }
+}
