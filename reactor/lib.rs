@@ -28,6 +28,9 @@ pub mod endpoints;
 // Factories that say no.
 pub mod policies;
 
+// Results that are not there yet.
+pub mod deferred;
+
 // The loop: who runs next.
 mod reactor;
 

@@ -1,0 +1,80 @@
+//! `deferred.await`: a Deferred as a future, for any executor.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Location;
+use super::cancel::Cancelled;
+use super::chain::{Deferred, Now};
+use super::failure::Failure;
+use super::link::Next;
+use super::unhandled::report;
+
+/// A Deferred that is being awaited.
+///
+/// Dropping it before it is ready cancels the Deferred, as nobody waits for it any more; that is
+/// how cancelling a task reaches what the task waits for. The [`Cancelled`] of this is not reported,
+/// any other failure is.
+#[must_use = "futures do nothing unless they are awaited or polled"]
+pub struct Awaiting<T: 'static> {
+    /// `None` when the result has been given.
+    deferred: Option<Deferred<T>>,
+}
+
+/// Nothing in it is pinned: a Deferred only holds its value, or a pointer to where that will be.
+impl<T: 'static> Unpin for Awaiting<T> {}
+
+impl<T: 'static> IntoFuture for Deferred<T> {
+    type Output = Result<T, Failure>;
+    type IntoFuture = Awaiting<T>;
+
+    fn into_future(self) -> Awaiting<T> {
+        Awaiting {
+            deferred: Some(self),
+        }
+    }
+}
+
+impl<T: 'static> Future for Awaiting<T> {
+    type Output = Result<T, Failure>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let awaiting = self.get_mut();
+        let deferred = awaiting.deferred.take();
+        let deferred = deferred.expect("a future is not polled again when it was ready");
+        match deferred.now() {
+            Now::Fired(result) => Poll::Ready(result),
+            Now::Later(node) => {
+                node.outlet().lead_to(Next::Future(context.waker().clone()));
+                awaiting.deferred = Some(Deferred::waiting(node));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T: 'static> Drop for Awaiting<T> {
+    fn drop(&mut self) {
+        let Some(deferred) = self.deferred.take() else {
+            return;
+        };
+        let canceller = deferred.canceller();
+        let swallow = |result: Result<T, Failure>| match result {
+            Err(failure) if failure.check::<Cancelled>().is_none() => report(&failure),
+            Ok(_) | Err(_) => (),
+        };
+        deferred.end(swallow, Location::caller());
+        canceller.cancel();
+    }
+}
+
+impl<T: 'static> fmt::Debug for Awaiting<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.deferred {
+            Some(deferred) => write!(formatter, "Awaiting: {deferred:?}"),
+            None => formatter.write_str("Awaiting, ready"),
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The waiting end: a result that is not there yet, and the callbacks that want it.
+
+use std::any::type_name;
+use std::fmt;
+use std::rc::Rc;
+
+use super::cancel::{self, Canceller, Root};
+use super::chart::{Chart, Record, Row};
+use super::failure::{Failure, IntoFailure};
+use super::firing;
+use super::link::{Link, Node, chain_of};
+use super::outcome::{Outcome, Recovery};
+use super::resolver::{Resolver, Source};
+use super::step::{self, Mapped, OnEither, OnFailure, OnResult, OnValue, Step};
+use super::unhandled::Unhandled;
+use super::{Location, Place};
+
+/// A value that is not there yet, or the failure to get it.
+///
+/// Each `add_…` consumes the Deferred and returns that of the next value, so a chain has one end
+/// and one type there. Callbacks run once, in the order in which they were added: at once if the
+/// result is there, and otherwise inside the call that fires the [`Resolver`].
+///
+/// ```text
+///        value │          ┆ failure
+///     ┌────────▼───────┐  ┆
+///     │  add_callback  ├──┐          Err(…), or a panic
+///     └────────┬───────┘  │
+///              ┆  ┌───────▼───────┐
+///              ┌──┤  add_errback  │  Ok(…)
+///              │  └───────┬───────┘
+///        value ▼          ▼ failure
+/// ```
+///
+/// Dropping a Deferred does not cancel anything: its callbacks still run. If it then ends in a
+/// failure that nobody handled, that is reported at once (see [`on_unhandled_failure`]).
+///
+/// [`on_unhandled_failure`]: super::on_unhandled_failure
+///
+/// # Examples
+///
+/// ```
+/// use reactor::deferred::Deferred;
+///
+/// let (resolver, deferred) = Deferred::pending();
+/// # let seen = std::rc::Rc::new(std::cell::Cell::new(0)); let sum = seen.clone();
+/// deferred
+///     .add_callback(|text: &str| Ok(text.parse::<u32>()?))
+///     .add_errback(|_| Ok(0))
+///     .add_callback(move |number| sum.set(number + 1));
+///
+/// resolver.callback("41");
+/// # assert_eq!(seen.get(), 42);
+/// ```
+pub struct Deferred<T> {
+    state: State<T>,
+}
+
+enum State<T> {
+    /// The result is here. No allocation is needed for it, nor for a callback added to it.
+    Fired {
+        result: Result<T, Unhandled>,
+        made: Place,
+    },
+    /// The result is at the last node of a chain, or will be.
+    Waiting(Rc<dyn Node<T>>),
+}
+
+/// What is known of a Deferred now.
+pub(super) enum Now<T> {
+    Fired(Result<T, Failure>),
+    Later(Rc<dyn Node<T>>),
+}
+
+impl<T: 'static> Deferred<T> {
+    /// A Deferred that waits, and the [`Resolver`] that fires it.
+    #[must_use = "without its Resolver the Deferred fires with `Abandoned`"]
+    #[track_caller]
+    pub fn pending() -> (Resolver<T>, Self) {
+        let made = Location::caller();
+        let source = Source::new(made);
+        let deferred = Self::waiting(source.clone());
+        (Resolver::new(source), deferred.charted_if_asked())
+    }
+
+    /// A Deferred that is fired already, with a value.
+    #[must_use = "nobody will see the value"]
+    #[inline]
+    #[track_caller]
+    pub fn succeed(value: T) -> Self {
+        Self::from_result(Ok(value))
+    }
+
+    /// A Deferred that is fired already, with a failure.
+    #[must_use = "a failure that is dropped is reported as unhandled"]
+    #[track_caller]
+    pub fn fail(error: impl IntoFailure) -> Self {
+        Self::from_result(Err(error.into_failure()))
+    }
+
+    /// A Deferred that is fired already.
+    #[must_use = "nobody will see the result"]
+    #[inline]
+    #[track_caller]
+    pub fn from_result(result: Result<T, Failure>) -> Self {
+        let made = Location::caller();
+        Self::fired(result, made).ended_in(made).charted_if_asked()
+    }
+
+    /// Adds a function for the value. A failure passes over it.
+    ///
+    /// What it may return is an [`Outcome`]: a `Result`, whose failure goes to the next errback; a
+    /// Deferred, which the chain waits for; or nothing. A panic becomes the failure [`Panicked`].
+    ///
+    /// [`Panicked`]: super::Panicked
+    #[inline]
+    #[track_caller]
+    pub fn add_callback<R: Outcome>(
+        self,
+        callback: impl FnOnce(T) -> R + 'static,
+    ) -> Deferred<R::Output> {
+        self.add(OnValue(callback), Location::caller())
+    }
+
+    /// Adds a function for the failure. A value passes over it.
+    ///
+    /// If it returns a value the failure is handled, and the next callback runs. If it returns
+    /// nothing the failure is handled too, and the chain goes on with `()`, failure or not.
+    #[inline]
+    #[track_caller]
+    pub fn add_errback<R: Recovery<T>>(
+        self,
+        errback: impl FnOnce(Failure) -> R + 'static,
+    ) -> Deferred<R::Output> {
+        self.add(OnFailure(errback), Location::caller())
+    }
+
+    /// Adds a function for the value and one for the failure, of which one runs.
+    ///
+    /// They stand side by side: `errback` is not for failures of `callback`. Those go to the next
+    /// errback.
+    #[inline]
+    #[track_caller]
+    pub fn add_callbacks<R, S>(
+        self,
+        callback: impl FnOnce(T) -> R + 'static,
+        errback: impl FnOnce(Failure) -> S + 'static,
+    ) -> Deferred<R::Output>
+    where
+        R: Outcome,
+        S: Outcome<Output = R::Output>,
+    {
+        self.add(OnEither(callback, errback), Location::caller())
+    }
+
+    /// Adds a function that runs either way, as a clean-up does.
+    ///
+    /// It gets the result and decides what becomes of it: to clean up and change nothing, return
+    /// it. A failure that it does not return is handled.
+    #[inline]
+    #[track_caller]
+    pub fn add_both<R: Outcome>(
+        self,
+        function: impl FnOnce(Result<T, Failure>) -> R + 'static,
+    ) -> Deferred<R::Output> {
+        self.add(OnResult(function), Location::caller())
+    }
+
+    /// Adds a function for the value that cannot fail and returns a plain value.
+    #[must_use = "nobody will see the value that `map` makes; use `add_callback` for an effect"]
+    #[inline]
+    #[track_caller]
+    pub fn map<U: 'static>(self, function: impl FnOnce(T) -> U + 'static) -> Deferred<U> {
+        self.add(Mapped(function), Location::caller())
+    }
+
+    /// Asks what the chain waits for now to stop.
+    ///
+    /// That is its resolver, or the Deferred that one of its callbacks returned, or what that one
+    /// waits for. There the canceller runs that was set with
+    /// [`on_cancel`](Resolver::on_cancel), and then, unless it said otherwise, the failure
+    /// [`Cancelled`](super::Cancelled) comes down the chain. A chain that waits for nothing,
+    /// because it has been fired or because one of its callbacks runs, is not changed.
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.canceller().cancel();
+    }
+
+    /// A handle to cancel this chain with when the Deferred itself has gone into a callback, a
+    /// list or an `.await`.
+    #[must_use = "a Canceller does nothing until it is told to"]
+    pub fn canceller(&self) -> Canceller {
+        Canceller::new(self.chain())
+    }
+
+    /// Whether the result is there.
+    #[must_use]
+    pub fn is_fired(&self) -> bool {
+        match &self.state {
+            State::Fired { .. } => true,
+            State::Waiting(node) => node.outlet().look(|result| result.is_some()),
+        }
+    }
+
+    /// The result, if it is there. For tests, mostly: a callback gets it sooner or later.
+    ///
+    /// # Errors
+    ///
+    /// The Deferred itself, if it is not fired yet.
+    pub fn into_result(self) -> Result<Result<T, Failure>, Self> {
+        if !self.is_fired() {
+            return Err(self);
+        }
+        match self.now() {
+            Now::Fired(result) => Ok(result),
+            Now::Later(_) => unreachable!("it has just said that the result is there"),
+        }
+    }
+
+    /// Lets this chain draw itself: from here on, what is added and what runs is noted.
+    ///
+    /// So are the Deferreds that are made inside its callbacks. What was added before is not on
+    /// the chart. A chain that nobody asks for a chart spends nothing on this.
+    #[must_use = "a Chart shows nothing until it is printed"]
+    pub fn charted(self) -> (Self, Chart) {
+        if let Some(row) = self.row() {
+            let chart = Chart::new(Rc::clone(row.record()));
+            return (self, chart);
+        }
+        let record = Record::of_chain(self.made(), type_name::<T>());
+        let chart = Chart::new(Rc::clone(&record));
+        (self.recorded_by(record), chart)
+    }
+
+    #[inline]
+    fn add<S: Step<T>>(self, step: S, place: Place) -> Deferred<S::Output> {
+        let node = match self.state {
+            State::Fired { result, made } => {
+                return at_once(step, result.map_err(Unhandled::take), made, place);
+            }
+            State::Waiting(node) => node,
+        };
+        let outlet = node.outlet();
+        let row = outlet.row().get();
+        let row = row.map(|row| row.add(S::functions(), type_name::<S::Output>(), place));
+        match outlet.take() {
+            None => Deferred::waiting(Link::after(node, step, place, row)),
+            Some(result) => {
+                let made = chain_of(&node).made();
+                match row {
+                    None => at_once(step, result, made, place),
+                    Some(row) => through_source(step, result, made, place, Some(row)),
+                }
+            }
+        }
+    }
+
+    /// What is known of it now.
+    #[inline]
+    pub(super) fn now(self) -> Now<T> {
+        match self.state {
+            State::Fired { result, .. } => Now::Fired(result.map_err(Unhandled::take)),
+            State::Waiting(node) => match node.outlet().take() {
+                Some(result) => Now::Fired(result),
+                None => Now::Later(node),
+            },
+        }
+    }
+
+    pub(super) fn chain(&self) -> Option<Rc<dyn Root>> {
+        match &self.state {
+            State::Fired { .. } => None,
+            State::Waiting(node) => Some(chain_of(node)),
+        }
+    }
+
+    /// Where the chain was made.
+    pub(super) fn made(&self) -> Place {
+        match &self.state {
+            State::Fired { made, .. } => made,
+            State::Waiting(node) => chain_of(node).made(),
+        }
+    }
+
+    /// Notes where the chain was made that ends with this result, and that it rests here.
+    #[inline]
+    fn ended_in(mut self, chain: Place) -> Self {
+        if let State::Fired { result, made } = &mut self.state {
+            *made = chain;
+            if let Err(unhandled) = result {
+                unhandled.rest_in(chain);
+            }
+        }
+        self
+    }
+
+    /// Where a chart notes what happens here, if one was asked for.
+    pub(super) fn row(&self) -> Option<&Rc<Row>> {
+        match &self.state {
+            State::Fired { .. } => None,
+            State::Waiting(node) => node.outlet().row().get(),
+        }
+    }
+
+    /// Adds the function in whose hands the chain ends. Charts do not show it.
+    pub(super) fn end(self, function: impl FnOnce(Result<T, Failure>) + 'static, place: Place) {
+        match self.now() {
+            Now::Fired(result) => drop(at_once(OnResult(function), result, place, place)),
+            Now::Later(node) => drop(Link::after(node, OnResult(function), place, None)),
+        }
+    }
+
+    /// Is noted if a callback makes it that is on a chart itself.
+    #[inline]
+    fn charted_if_asked(self) -> Self {
+        if !Record::is_asked_for() {
+            return self;
+        }
+        let record = Record::of_chain(self.made(), type_name::<T>());
+        self.recorded_by(record)
+    }
+
+    /// The same chain with a place to note what happens to it.
+    #[cold]
+    pub(super) fn recorded_by(self, record: Rc<Record>) -> Self {
+        let made = self.made();
+        let node = match self.now() {
+            Now::Later(node) => node,
+            Now::Fired(result) => {
+                record.fired_with(&result);
+                let source = Source::new(made);
+                Rc::clone(&source).fire(result);
+                source
+            }
+        };
+        node.outlet().row().get_or_init(|| Row::first_of(record));
+        Self::waiting(node)
+    }
+}
+
+impl<T> Deferred<T> {
+    /// A Deferred with a result on its way from a callback to whoever wants it.
+    #[inline]
+    pub(super) fn fired(result: Result<T, Failure>, made: Place) -> Self {
+        Self {
+            state: State::Fired {
+                result: result.map_err(Unhandled::new),
+                made,
+            },
+        }
+    }
+
+    #[inline]
+    pub(super) fn waiting(node: Rc<dyn Node<T>>) -> Self {
+        Self {
+            state: State::Waiting(node),
+        }
+    }
+
+    /// Notes in a failure that the callback added at `place` raised it.
+    #[inline]
+    pub(super) fn raised_at(&mut self, place: Place) {
+        if let State::Fired {
+            result: Err(unhandled),
+            ..
+        } = &mut self.state
+        {
+            unhandled.failure_mut().raised_at(place);
+        }
+    }
+}
+
+/// Runs `step` now, because its result is there, or soon, if too many callbacks are running.
+#[inline]
+fn at_once<T: 'static, S: Step<T>>(
+    step: S,
+    result: Result<T, Failure>,
+    made: Place,
+    place: Place,
+) -> Deferred<S::Output> {
+    if !firing::may_nest() {
+        return through_source(step, result, made, place, None);
+    }
+    firing::nest(|| step::call(step, result, place)).ended_in(made)
+}
+
+/// Runs `step` as if its result had just been fired.
+#[cold]
+fn through_source<T: 'static, S: Step<T>>(
+    step: S,
+    result: Result<T, Failure>,
+    made: Place,
+    place: Place,
+    row: Option<Rc<Row>>,
+) -> Deferred<S::Output> {
+    let source = Source::new(made);
+    let link = Link::after(source.clone(), step, place, row);
+    source.fire(result);
+    Deferred::waiting(link)
+}
+
+/// Calls `function` and returns what it returns as a Deferred, also its panic.
+///
+/// The beginning of a chain whose first step may be at once or not.
+#[track_caller]
+pub fn maybe_deferred<R: Outcome>(function: impl FnOnce() -> R + 'static) -> Deferred<R::Output> {
+    let place = Location::caller();
+    Deferred::fired(Ok(()), place).add(OnValue(|()| function()), place)
+}
+
+impl<T: 'static> From<Result<T, Failure>> for Deferred<T> {
+    #[track_caller]
+    fn from(result: Result<T, Failure>) -> Self {
+        Self::from_result(result)
+    }
+}
+
+impl<T: 'static> fmt::Debug for Deferred<T> {
+    /// Tells where the chain was made, and what it waits for.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "Deferred<{}> made at {}",
+            type_name::<T>(),
+            self.made()
+        )?;
+        let fired = |formatter: &mut fmt::Formatter<'_>, result: &Result<T, Unhandled>| match result
+        {
+            Ok(_) => formatter.write_str(", fired"),
+            Err(unhandled) => write!(formatter, ", failed: {}", unhandled.failure()),
+        };
+        match &self.state {
+            State::Fired { result, .. } => fired(formatter, result),
+            State::Waiting(node) => node.outlet().look(|result| match result {
+                Some(result) => fired(formatter, result),
+                None => {
+                    let waits_for = cancel::last(chain_of(node)).made();
+                    write!(formatter, ", waits for the Resolver made at {waits_for}")
+                }
+            }),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A chain draws itself, from a real run: as two columns, with the way that was taken.
+//!
+//! ```text
+//!    record ──▶ drawing ──▶ text     what was noted, what it means, how it looks
+//!                      └──▶ svg
+//! ```
+//!
+//! It costs nothing when nobody asks. A node that is not on a chart has an empty place for its
+//! [`Row`], and nothing else is written anywhere.
+
+mod drawing;
+mod names;
+mod record;
+mod svg;
+mod text;
+
+pub(super) use record::{Functions, Record, Row};
+
+use std::fmt;
+use std::rc::Rc;
+
+use drawing::Drawing;
+
+/// A chain that was asked to note what happens to it: see
+/// [`Deferred::charted`](super::Deferred::charted).
+///
+/// Printed, it is the two columns that teachers draw: callbacks left, errbacks right, one level for
+/// each `add_…`, and in heavy lines the way that was taken. A result that passes over a function
+/// runs beside it. A Deferred that a callback returned is a chain inside the chain; the inputs of a
+/// list are lanes that flow together; and a chain that still waits ends in a dashed box that says
+/// for what.
+///
+/// It shows what has happened up to the moment when it is printed.
+///
+/// # Examples
+///
+/// ```
+/// use reactor::deferred::Deferred;
+///
+/// let (page, chart) = Deferred::succeed("no number").charted();
+/// page.add_callback(|text| Ok(text.parse::<u32>()?))
+///     .add_errback(|_| Ok(0))
+///     .add_callback(|_number| ());
+///
+/// println!("{chart}");
+/// std::fs::write(std::env::temp_dir().join("chart.svg"), chart.to_svg())?;
+/// # assert!(chart.to_string().contains("invalid digit"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Chart {
+    record: Rc<Record>,
+}
+
+impl Chart {
+    pub(super) fn new(record: Rc<Record>) -> Self {
+        Self { record }
+    }
+
+    /// The chart as a picture of its own, to write into a file or a page.
+    #[must_use]
+    pub fn to_svg(&self) -> String {
+        svg::draw(&Drawing::of(&self.record))
+    }
+}
+
+/// The chart as text in a fixed width, 80 columns where chains are not nested.
+impl fmt::Display for Chart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in text::draw(&Drawing::of(&self.record)) {
+            writeln!(formatter, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! What a chart notes of a chain while it is built and while it runs.
+//!
+//! A node that is on a chart has a [`Row`], which says where in which [`Record`] to write. A node
+//! that is not has none, and that is all it costs.
+
+use std::any::type_name;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::deferred::Place;
+use crate::deferred::chain::Deferred;
+use crate::deferred::failure::Failure;
+
+/// The functions of a level, by the names that the compiler gives them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Functions {
+    pub(crate) method: &'static str,
+    pub(crate) callback: Option<&'static str>,
+    pub(crate) errback: Option<&'static str>,
+}
+
+/// What runs down a chain at some point: a value, or a failure with this text.
+#[derive(Debug, Clone)]
+pub(super) enum Flow {
+    Value,
+    Failure(String),
+}
+
+impl Flow {
+    fn of<T>(result: &Result<T, Failure>) -> Self {
+        match result {
+            Ok(_) => Self::Value,
+            Err(failure) => Self::Failure(failure.to_string()),
+        }
+    }
+}
+
+impl Flow {
+    /// The text of the failure, or the type of the value.
+    pub(super) fn into_text(self, value: &str) -> String {
+        match self {
+            Self::Value => value.to_owned(),
+            Self::Failure(text) => text,
+        }
+    }
+}
+
+/// One chain.
+pub(crate) struct Record {
+    pub(super) made: Place,
+    /// The type of the value that it begins with.
+    pub(super) value: &'static str,
+    pub(super) began: Instant,
+    /// Whether what happens to the chain is noted here.
+    pub(super) is_kept: bool,
+    /// The chains that flow together into this one, if it is that of a list.
+    pub(super) lanes: Vec<Rc<Self>>,
+    /// What the chain was fired with.
+    pub(super) fired: RefCell<Option<Flow>>,
+    pub(super) levels: RefCell<Vec<Level>>,
+}
+
+/// One `add_…`.
+#[derive(Debug, Clone)]
+pub(super) struct Level {
+    pub(super) functions: Functions,
+    /// The type of the value that leaves it.
+    pub(super) output: &'static str,
+    pub(super) place: Place,
+    pub(super) entered: Option<(Flow, Instant)>,
+    pub(super) left: Option<Flow>,
+    /// The chain of the Deferred that the function returned.
+    pub(super) inner: Option<Rc<Record>>,
+}
+
+impl Record {
+    pub(crate) fn of_chain(made: Place, value: &'static str) -> Rc<Self> {
+        Rc::new(Self::new(made, value))
+    }
+
+    /// Of a chain that is not on a chart: only what can be seen from outside.
+    fn from_outside<T: 'static>(deferred: &Deferred<T>) -> Rc<Self> {
+        Rc::new(Self {
+            is_kept: false,
+            ..Self::new(deferred.made(), type_name::<T>())
+        })
+    }
+
+    /// The record of the chain that `inputs` flow together into, if one of them is on a chart or
+    /// the list is made by a callback that is.
+    pub(crate) fn of_list<T: 'static>(
+        inputs: &[Deferred<T>],
+        place: Place,
+        value: &'static str,
+    ) -> Option<Rc<Self>> {
+        if !Self::is_asked_for() && inputs.iter().all(|input| input.row().is_none()) {
+            return None;
+        }
+        let lane = |input: &Deferred<T>| match input.row() {
+            Some(row) => Rc::clone(&row.record),
+            None => Self::from_outside(input),
+        };
+        Some(Rc::new(Self {
+            lanes: inputs.iter().map(lane).collect(),
+            ..Self::new(place, value)
+        }))
+    }
+
+    fn new(made: Place, value: &'static str) -> Self {
+        Self {
+            made,
+            value,
+            began: Instant::now(),
+            is_kept: true,
+            lanes: Vec::new(),
+            fired: RefCell::new(None),
+            levels: RefCell::default(),
+        }
+    }
+
+    /// Whether a callback that is on a chart is running, so that the Deferreds it makes belong
+    /// there too.
+    #[inline]
+    pub(crate) fn is_asked_for() -> bool {
+        ASKED_FOR.get()
+    }
+
+    /// Calls `make`, and notes nothing of the Deferreds that it makes.
+    pub(crate) fn unasked<R>(make: impl FnOnce() -> R) -> R {
+        let asked_for = ASKED_FOR.replace(false);
+        let made = make();
+        ASKED_FOR.set(asked_for);
+        made
+    }
+
+    pub(crate) fn fired_with<T>(&self, result: &Result<T, Failure>) {
+        *self.fired.borrow_mut() = Some(Flow::of(result));
+    }
+}
+
+thread_local! {
+    static ASKED_FOR: Cell<bool> = const { Cell::new(false) };
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "record of the chain made at {}", self.made)
+    }
+}
+
+/// Where in a record the node notes what happens that has this.
+#[derive(Debug)]
+pub(crate) struct Row {
+    record: Rc<Record>,
+    /// Which level. `None` in a source, and in what ends a list.
+    level: Option<usize>,
+}
+
+impl Row {
+    pub(crate) fn first_of(record: Rc<Record>) -> Rc<Self> {
+        Rc::new(Self {
+            record,
+            level: None,
+        })
+    }
+
+    pub(crate) fn record(&self) -> &Rc<Record> {
+        &self.record
+    }
+
+    /// The row of the step that is added after this one's.
+    pub(crate) fn add(&self, functions: Functions, output: &'static str, place: Place) -> Rc<Self> {
+        let mut levels = self.record.levels.borrow_mut();
+        levels.push(Level {
+            functions,
+            output,
+            place,
+            entered: None,
+            left: None,
+            inner: None,
+        });
+        Rc::new(Self {
+            record: Rc::clone(&self.record),
+            level: Some(levels.len() - 1),
+        })
+    }
+
+    /// A result arrives.
+    pub(crate) fn entered<T>(&self, result: &Result<T, Failure>) {
+        self.at_level(|level| level.entered = Some((Flow::of(result), Instant::now())));
+    }
+
+    /// Calls the function and notes the chain that it returns.
+    pub(crate) fn observe<T: 'static>(&self, call: impl FnOnce() -> Deferred<T>) -> Deferred<T> {
+        if self.level.is_none() {
+            return Record::unasked(call);
+        }
+        let asked_for = ASKED_FOR.replace(true);
+        let returned = call();
+        ASKED_FOR.set(asked_for);
+        let inner = match returned.row() {
+            Some(row) => Some(Rc::clone(&row.record)),
+            None if returned.is_fired() => None,
+            None => Some(Record::from_outside(&returned)),
+        };
+        self.at_level(|level| level.inner = inner);
+        returned
+    }
+
+    /// A result leaves.
+    pub(crate) fn left<T>(&self, result: &Result<T, Failure>) {
+        match self.level {
+            Some(_) => self.at_level(|level| level.left = Some(Flow::of(result))),
+            None => self.record.fired_with(result),
+        }
+    }
+
+    fn at_level(&self, note: impl FnOnce(&mut Level)) {
+        let Some(index) = self.level else { return };
+        note(&mut self.record.levels.borrow_mut()[index]);
+    }
+}

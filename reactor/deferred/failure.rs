@@ -1,0 +1,346 @@
+//! What a chain carries when something went wrong: any error, and the way it took.
+//!
+//! A [`Failure`] is made by `?`, as `anyhow::Error` is, and for the same reason is not itself an
+//! [`Error`]: otherwise `From<E: Error>` and the `From<T> for T` of the standard library would both
+//! apply to it. It keeps three sorts of places, because the question that a traceback cannot answer
+//! across callbacks is how the error came to be here:
+//!
+//! ```text
+//! chain made ── callback that failed ── callbacks it passed over ── here
+//!   made()       origin(), raised_in()       passed()
+//! ```
+
+use std::error::Error;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::rc::Rc;
+
+use super::unhandled::Rest;
+use super::{Location, Place};
+
+/// How many passed callbacks are kept by place. The rest is counted: a chain of a million
+/// callbacks must not make a failure of a million places.
+const PLACES_KEPT: usize = 32;
+
+/// Any error, with the place where it arose and the callbacks that it passed.
+///
+/// `?` makes one of any error. [`check`](Self::check) looks at what it is, [`trap`](Self::trap)
+/// takes the one sort of error that an errback knows how to handle and hands on every other.
+/// Clones share the error and have each their own path from there on.
+///
+/// `{}` prints the error, `{:#}` the error and its causes on one line, `{:?}` the whole report.
+///
+/// # Examples
+///
+/// ```
+/// use reactor::deferred::{Deferred, Failure};
+///
+/// # let seen = std::rc::Rc::new(std::cell::Cell::new(0)); let port = seen.clone();
+/// Deferred::succeed("70000")
+///     .add_callback(|text| Ok(text.parse::<u16>()?))
+///     .add_errback(|failure| {
+///         failure.trap::<std::num::ParseIntError>()?; // any other failure goes on
+///         Ok(1400)
+///     })
+///     .add_callback(move |number| port.set(number));
+/// # assert_eq!(seen.get(), 1400);
+/// ```
+#[derive(Clone)]
+pub struct Failure {
+    /// Behind a pointer, so that a `Result<T, Failure>` is hardly larger than its `T`.
+    record: Box<Record>,
+}
+
+#[derive(Clone)]
+struct Record {
+    /// Shared, so that everyone who waits for one result can have its failure.
+    error: Rc<dyn Error>,
+    origin: Place,
+    raised_in: Option<Place>,
+    made: Option<Place>,
+    passed: Vec<Place>,
+    passed_uncounted: usize,
+    /// Whether a Deferred holds this failure and nobody has taken it yet.
+    rest: Option<Rc<Rest>>,
+}
+
+impl Failure {
+    /// A failure that carries `error`. The caller's place is its origin.
+    #[track_caller]
+    pub fn new(error: impl Error + 'static) -> Self {
+        Self::from_shared(Rc::new(error), Location::caller())
+    }
+
+    /// A failure that says `message`, for want of a better error. The caller's place is its origin.
+    #[track_caller]
+    pub fn message(message: impl Into<String>) -> Self {
+        Self::from_shared(Rc::new(Message(message.into())), Location::caller())
+    }
+
+    /// A failure of an error whose type is not known any more. The caller's place is its origin.
+    #[track_caller]
+    pub fn from_boxed(error: Box<dyn Error>) -> Self {
+        Self::from_shared(Rc::from(error), Location::caller())
+    }
+
+    pub(super) fn from_shared(error: Rc<dyn Error>, origin: Place) -> Self {
+        let record = Record {
+            error,
+            origin,
+            raised_in: None,
+            made: None,
+            passed: Vec::new(),
+            passed_uncounted: 0,
+            rest: None,
+        };
+        Self {
+            record: Box::new(record),
+        }
+    }
+
+    /// The error, if it is an `E`.
+    ///
+    /// Looks at the error itself and not at its causes; for those see [`causes`](Self::causes).
+    #[must_use]
+    pub fn check<E: Error + 'static>(&self) -> Option<&E> {
+        self.error().downcast_ref()
+    }
+
+    /// The error if it is an `E`, and otherwise the failure itself, unchanged.
+    ///
+    /// With `?` an errback handles what it knows and hands on the rest:
+    /// `failure.trap::<TimedOut>()?;`.
+    ///
+    /// # Errors
+    ///
+    /// The failure, when its error is not an `E`.
+    pub fn trap<E: Error + 'static>(self) -> Result<Trapped<E>, Self> {
+        if self.check::<E>().is_none() {
+            return Err(self);
+        }
+        Ok(Trapped {
+            failure: self,
+            error: PhantomData,
+        })
+    }
+
+    /// The error that this failure carries.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + 'static) {
+        &*self.record.error
+    }
+
+    /// What led to the error: its source, the source of that, and so on.
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        std::iter::successors(self.error().source(), |&error| error.source())
+    }
+
+    /// Where the error became a failure: the `?`, the call of [`new`](Self::new), or for a panic
+    /// the place where the callback was added.
+    #[must_use]
+    pub fn origin(&self) -> Place {
+        self.record.origin
+    }
+
+    /// Where the callback was added that failed. `None` if the chain was fired with this failure.
+    #[must_use]
+    pub fn raised_in(&self) -> Option<Place> {
+        self.record.raised_in
+    }
+
+    /// Where the chain was made that failed first. `None` until the failure is in a chain.
+    #[must_use]
+    pub fn made(&self) -> Option<Place> {
+        self.record.made
+    }
+
+    /// Where the callbacks were added that this failure passed over, first things first.
+    ///
+    /// Only the first 32 are kept; the report tells how many more there were.
+    #[must_use]
+    pub fn passed(&self) -> &[Place] {
+        &self.record.passed
+    }
+
+    /// Notes a callback that did not run because of this failure.
+    pub(super) fn passes(&mut self, place: Place) {
+        if self.record.passed.len() < PLACES_KEPT {
+            self.record.passed.push(place);
+        } else {
+            self.record.passed_uncounted += 1;
+        }
+    }
+
+    /// Notes the callback that failed, unless the failure has come from another one.
+    pub(super) fn raised_at(&mut self, place: Place) {
+        self.record.raised_in.get_or_insert(place);
+    }
+
+    /// Notes the chain that failed, unless the failure has come from another one.
+    pub(super) fn in_chain(&mut self, made: Place) {
+        self.record.made.get_or_insert(made);
+    }
+
+    /// Notes that somebody has taken the failure.
+    #[inline]
+    pub(super) fn rests_no_more(&self) {
+        if let Some(rest) = &self.record.rest {
+            rest.at_rest.set(false);
+        }
+    }
+
+    /// The entry of this failure in the list of those that rest in a Deferred.
+    pub(super) fn rest(&mut self) -> &Rc<Rest> {
+        let record = &mut *self.record;
+        record
+            .rest
+            .get_or_insert_with(|| Rest::new(&record.error, record.origin, record.made))
+    }
+}
+
+impl<E: Error + 'static> From<E> for Failure {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.error(), formatter)?;
+        if formatter.alternate() {
+            for cause in self.causes() {
+                write!(formatter, ": {cause}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = &self.record;
+        write!(formatter, "{}", record.error)?;
+        write!(formatter, "\n    arose at {}", record.origin)?;
+        if let Some(place) = record.raised_in {
+            write!(formatter, "\n    in the callback added at {place}")?;
+        }
+        for place in &record.passed {
+            write!(formatter, "\n    passed the callback added at {place}")?;
+        }
+        if record.passed_uncounted > 0 {
+            write!(formatter, "\n    and {} more", record.passed_uncounted)?;
+        }
+        if let Some(place) = record.made {
+            write!(formatter, "\n    in the chain made at {place}")?;
+        }
+        for cause in self.causes() {
+            write!(formatter, "\n    caused by: {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A failure whose error is known to be an `E`: what [`Failure::trap`] caught.
+///
+/// Dereferences to the error.
+pub struct Trapped<E> {
+    failure: Failure,
+    error: PhantomData<E>,
+}
+
+impl<E> Trapped<E> {
+    /// The failure again, to hand it on after all.
+    #[must_use]
+    pub fn into_failure(self) -> Failure {
+        self.failure
+    }
+}
+
+impl<E: Error + 'static> Deref for Trapped<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        self.failure.check().expect("trap has checked the type")
+    }
+}
+
+impl<E> fmt::Debug for Trapped<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.failure, formatter)
+    }
+}
+
+impl<E> fmt::Display for Trapped<E> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.failure, formatter)
+    }
+}
+
+/// What a chain can be failed with: any error, or a [`Failure`] that is there already.
+///
+/// `Into<Failure>` would say the same, but would lose the place: `Into::into` does not pass on who
+/// called it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error, so a Deferred cannot fail with it",
+    label = "neither a `std::error::Error` nor a `Failure`",
+    note = "for a mere text there is `Failure::message(\"…\")`"
+)]
+pub trait IntoFailure {
+    /// The failure; its origin is the caller's place if it is made only now.
+    #[track_caller]
+    fn into_failure(self) -> Failure;
+}
+
+impl IntoFailure for Failure {
+    fn into_failure(self) -> Self {
+        self
+    }
+}
+
+impl<E: Error + 'static> IntoFailure for E {
+    #[track_caller]
+    fn into_failure(self) -> Failure {
+        Failure::new(self)
+    }
+}
+
+/// The error of a failure that is only a text.
+#[derive(Debug)]
+struct Message(String);
+
+impl fmt::Display for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Error for Message {}
+
+/// A callback panicked. The place of the [`Failure`] is where the callback was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panicked {
+    message: String,
+}
+
+impl Panicked {
+    pub(super) fn new(payload: &(dyn std::any::Any + Send)) -> Self {
+        let message = if let Some(text) = payload.downcast_ref::<&str>() {
+            (*text).to_owned()
+        } else if let Some(text) = payload.downcast_ref::<String>() {
+            text.clone()
+        } else {
+            "not with a text".to_owned()
+        };
+        Self { message }
+    }
+}
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "panicked: {}", self.message)
+    }
+}
+
+impl Error for Panicked {}

@@ -1,0 +1,249 @@
+//! The firing end of a Deferred: it fires once, by value, or fires [`Abandoned`] when it is dropped.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::Place;
+use super::cancel::{Cancelled, Root, Waits};
+use super::failure::{Failure, IntoFailure, Panicked};
+use super::firing::{self, Run};
+use super::link::{Node, Outlet};
+
+/// Fires a Deferred, once.
+///
+/// Firing consumes it, so firing twice does not compile. Firing runs the chain at once, inside the
+/// call, up to the first callback that has to wait for another Deferred. (Only when 64 callbacks
+/// already run inside one another is it put off until the innermost has returned.)
+///
+/// A resolver that is dropped fires [`Abandoned`]: nobody waits for ever.
+#[must_use = "a Resolver that is dropped fires its Deferred with `Abandoned`"]
+pub struct Resolver<T: 'static> {
+    /// `None` once fired, so that `Drop` knows.
+    source: Option<Rc<Source<T>>>,
+}
+
+impl<T: 'static> Resolver<T> {
+    pub(super) fn new(source: Rc<Source<T>>) -> Self {
+        Self {
+            source: Some(source),
+        }
+    }
+
+    /// Fires the Deferred with a value.
+    ///
+    /// If the Deferred has been cancelled the value is dropped.
+    #[inline]
+    pub fn callback(self, value: T) {
+        self.fire(Ok(value));
+    }
+
+    /// Fires the Deferred with a failure: any error, or a [`Failure`] that is there already.
+    ///
+    /// If the Deferred has been cancelled the failure is dropped.
+    #[track_caller]
+    pub fn errback(self, error: impl IntoFailure) {
+        self.fire(Err(error.into_failure()));
+    }
+
+    /// Fires the Deferred with a value or a failure.
+    #[inline]
+    pub fn fire(mut self, result: Result<T, Failure>) {
+        if let Some(source) = self.source.take() {
+            source.fire(result);
+        }
+    }
+
+    /// Says what to do when someone cancels while the Deferred is not fired yet: abort the
+    /// connection, take the request out of the queue.
+    ///
+    /// `canceller` runs at most once. It may return
+    ///
+    /// - nothing: the Deferred is fired with [`Cancelled`];
+    /// - `Ok(value)` or `Err(failure)`: the Deferred is fired with that.
+    ///
+    /// If it panics the Deferred is fired with [`Panicked`]; if it fires this resolver, which it
+    /// may find wherever that is kept, what it returns is ignored. A second `canceller` replaces
+    /// the first.
+    pub fn on_cancel<R: CancelOutcome<T>>(&self, canceller: impl FnOnce() -> R + 'static) {
+        if let Some(source) = &self.source {
+            let canceller = move || canceller().into_result();
+            source.canceller.set(Some(Box::new(canceller)));
+        }
+    }
+
+    /// Whether the Deferred was cancelled, so that firing has no effect any more.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.source.as_ref().is_none_or(|source| source.is_fired())
+    }
+}
+
+impl<T: 'static> Drop for Resolver<T> {
+    fn drop(&mut self) {
+        let Some(source) = self.source.take() else {
+            return;
+        };
+        // While the canceller runs, it decides: it may well drop the resolver with the request.
+        if source.waits_for_resolver() {
+            let made = source.made;
+            let failure = Failure::from_shared(Rc::new(Abandoned { made }), made);
+            source.fire(Err(failure));
+        }
+    }
+}
+
+impl<T: 'static> fmt::Debug for Resolver<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(source) = &self.source else {
+            return formatter.write_str("Resolver, fired");
+        };
+        let cancelled = if source.is_fired() { ", cancelled" } else { "" };
+        write!(
+            formatter,
+            "Resolver of the chain made at {}{cancelled}",
+            source.made
+        )
+    }
+}
+
+/// What a canceller may return: nothing, or the result that the Deferred is to be fired with.
+#[diagnostic::on_unimplemented(
+    message = "what is done on cancelling may not return `{Self}`",
+    note = "return nothing, or the `Result<{T}, Failure>` to fire the Deferred with"
+)]
+pub trait CancelOutcome<T> {
+    /// The result to fire the Deferred with, if there is one.
+    fn into_result(self) -> Option<Result<T, Failure>>;
+}
+
+impl<T> CancelOutcome<T> for () {
+    fn into_result(self) -> Option<Result<T, Failure>> {
+        None
+    }
+}
+
+impl<T> CancelOutcome<T> for Result<T, Failure> {
+    fn into_result(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+type OnCancel<T> = Box<dyn FnOnce() -> Option<Result<T, Failure>>>;
+
+/// Where a chain begins.
+pub(super) struct Source<T> {
+    outlet: Outlet<T>,
+    waits: Cell<Waits>,
+    canceller: Cell<Option<OnCancel<T>>>,
+    made: Place,
+}
+
+impl<T: 'static> Source<T> {
+    pub(super) fn new(made: Place) -> Rc<Self> {
+        Rc::new(Self {
+            outlet: Outlet::new(),
+            waits: Cell::new(Waits::ForResolver),
+            canceller: Cell::new(None),
+            made,
+        })
+    }
+
+    fn waits_for_resolver(&self) -> bool {
+        let waits = self.waits.take();
+        let waits_for_resolver = matches!(waits, Waits::ForResolver);
+        self.waits.set(waits);
+        waits_for_resolver
+    }
+
+    fn is_fired(&self) -> bool {
+        let waits = self.waits.take();
+        let is_fired = !matches!(waits, Waits::ForResolver | Waits::ForCanceller);
+        self.waits.set(waits);
+        is_fired
+    }
+
+    /// Hands `result` down the chain, unless a cancellation has been faster.
+    pub(super) fn fire(self: Rc<Self>, mut result: Result<T, Failure>) {
+        if self.is_fired() {
+            return;
+        }
+        self.waits.set(Waits::ForNothing);
+        drop(self.canceller.take());
+        if let Err(failure) = &mut result {
+            failure.in_chain(self.made);
+        }
+        if let Some(row) = self.outlet.row().get() {
+            row.left(&result);
+        }
+        self.outlet.put(result);
+        firing::run(self);
+    }
+}
+
+impl<T: 'static> Root for Source<T> {
+    fn waits(&self) -> &Cell<Waits> {
+        &self.waits
+    }
+
+    fn made(&self) -> Place {
+        self.made
+    }
+
+    fn cancel(self: Rc<Self>, place: Place) {
+        // Until the canceller has returned the resolver may still fire, but not be cancelled again.
+        self.waits.set(Waits::ForCanceller);
+        let canceller = self.canceller.take();
+        let stopped = catch_unwind(AssertUnwindSafe(|| canceller.and_then(|stop| stop())));
+        let error: Rc<dyn Error> = match stopped {
+            Ok(Some(result)) => return self.fire(result),
+            Ok(None) => Rc::new(Cancelled),
+            Err(payload) => Rc::new(Panicked::new(&*payload)),
+        };
+        self.fire(Err(Failure::from_shared(error, place)));
+    }
+}
+
+impl<T: 'static> Node<T> for Source<T> {
+    fn outlet(&self) -> &Outlet<T> {
+        &self.outlet
+    }
+
+    fn into_root(self: Rc<Self>) -> Option<Rc<dyn Root>> {
+        Some(self)
+    }
+}
+
+impl<T: 'static> Run for Source<T> {
+    fn run(self: Rc<Self>, chain: &mut Rc<dyn Root>) -> Option<Rc<dyn Run>> {
+        self.outlet.hand_on(chain)
+    }
+}
+
+/// The [`Resolver`] of a Deferred was dropped without being fired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abandoned {
+    made: Place,
+}
+
+impl Abandoned {
+    /// Where the Deferred and its resolver were made.
+    #[must_use]
+    pub fn made(&self) -> Place {
+        self.made
+    }
+}
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "the Resolver made at {} was dropped without being fired",
+            self.made
+        )
+    }
+}
+
+impl Error for Abandoned {}

@@ -1,0 +1,218 @@
+//! Failures that nobody handled: reported at once when their Deferred is dropped.
+//!
+//! While a failure rests in a Deferred it is wrapped in [`Unhandled`]. Whoever takes it out, a
+//! callback or an `.await`, unwraps it; if the Deferred goes away first, the wrapper's `Drop`
+//! reports it. So there is no collector to wait for, and no Deferred needs a `Drop` of its own.
+
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use super::Place;
+use super::failure::Failure;
+
+const TAKEN_LAST: &str = "only take and drop empty it, and nothing comes after them";
+
+/// A failure that rests in a Deferred.
+pub(super) struct Unhandled {
+    failure: Option<Failure>,
+}
+
+impl Unhandled {
+    #[inline]
+    pub(super) fn new(failure: Failure) -> Self {
+        Self {
+            failure: Some(failure),
+        }
+    }
+
+    /// A failure that nobody has asked for yet, at the end of the chain made at `made`.
+    pub(super) fn resting(failure: Failure, made: Place) -> Self {
+        let mut unhandled = Self::new(failure);
+        unhandled.rest_in(made);
+        unhandled
+    }
+
+    /// Notes that nothing will happen to the failure until somebody comes for it.
+    pub(super) fn rest_in(&mut self, made: Place) {
+        let failure = self.failure_mut();
+        failure.in_chain(made);
+        failure.rest().at_rest.set(true);
+    }
+
+    /// The failure, which the caller now answers for.
+    pub(super) fn take(mut self) -> Failure {
+        let failure = self.failure.take().expect(TAKEN_LAST);
+        failure.rests_no_more();
+        failure
+    }
+
+    pub(super) fn failure(&self) -> &Failure {
+        self.failure.as_ref().expect(TAKEN_LAST)
+    }
+
+    pub(super) fn failure_mut(&mut self) -> &mut Failure {
+        self.failure.as_mut().expect(TAKEN_LAST)
+    }
+}
+
+impl Drop for Unhandled {
+    fn drop(&mut self) {
+        if let Some(failure) = self.failure.take() {
+            failure.rests_no_more();
+            report(&failure);
+        }
+    }
+}
+
+/// Logs a failure that nobody will handle any more and tells the hook.
+pub(super) fn report(failure: &Failure) {
+    log::error!("unhandled failure in a Deferred: {failure:?}");
+    // At the end of a thread there may be no hook any more.
+    let hook = HOOK.try_with(|hook| hook.borrow().clone()).ok().flatten();
+    if let Some(hook) = hook {
+        hook(failure);
+    }
+}
+
+type Hook = Rc<dyn Fn(&Failure)>;
+
+thread_local! {
+    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    static RESTS: RefCell<Vec<Weak<Rest>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `hook` for every failure of this thread that nobody handled, besides logging it, until
+/// the returned value is dropped. Then the hook before is in force again.
+///
+/// The hook runs inside the drop of a Deferred: it may use other Deferreds but must not panic.
+/// A test that shall fail for such a failure uses [`UnhandledFailures`].
+pub fn on_unhandled_failure(hook: impl Fn(&Failure) + 'static) -> UnhandledHook {
+    let previous = HOOK.with(|slot| slot.replace(Some(Rc::new(hook))));
+    UnhandledHook { previous }
+}
+
+/// Keeps a hook in force that [`on_unhandled_failure`] has set.
+#[must_use = "the hook is in force only as long as this value lives"]
+pub struct UnhandledHook {
+    previous: Option<Hook>,
+}
+
+impl Drop for UnhandledHook {
+    fn drop(&mut self) {
+        let previous = self.previous.take();
+        // At the end of a thread the slot may be gone, and the hook with it.
+        let _ = HOOK.try_with(|slot| slot.replace(previous));
+    }
+}
+
+impl fmt::Debug for UnhandledHook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("UnhandledHook").finish()
+    }
+}
+
+/// Collects the unhandled failures of a test and fails it when some are left at its end.
+///
+/// # Panics
+///
+/// Its drop panics if there were unhandled failures that [`take`](Self::take) did not fetch,
+/// unless the thread is panicking already.
+///
+/// # Examples
+///
+/// ```
+/// use reactor::deferred::{Deferred, Failure, UnhandledFailures};
+///
+/// let unhandled = UnhandledFailures::watch();
+/// drop(Deferred::<u32>::fail(Failure::message("nobody listens")));
+/// assert_eq!(unhandled.take()[0].to_string(), "nobody listens");
+/// ```
+#[derive(Debug)]
+pub struct UnhandledFailures {
+    seen: Rc<RefCell<Vec<Failure>>>,
+    _hook: UnhandledHook,
+}
+
+impl UnhandledFailures {
+    /// Starts to collect the unhandled failures of this thread.
+    #[must_use = "it watches only as long as it lives"]
+    pub fn watch() -> Self {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let sink = Rc::clone(&seen);
+        Self {
+            seen,
+            _hook: on_unhandled_failure(move |failure| sink.borrow_mut().push(failure.clone())),
+        }
+    }
+
+    /// The unhandled failures since the start or the last call.
+    #[must_use]
+    pub fn take(&self) -> Vec<Failure> {
+        self.seen.take()
+    }
+}
+
+impl Drop for UnhandledFailures {
+    fn drop(&mut self) {
+        let left = self.take();
+        assert!(
+            left.is_empty() || std::thread::panicking(),
+            "failures that nobody handled: {left:#?}"
+        );
+    }
+}
+
+/// What the list of resting failures knows of one, without owning it.
+pub(super) struct Rest {
+    pub(super) at_rest: Cell<bool>,
+    error: Rc<dyn Error>,
+    origin: Place,
+    made: Option<Place>,
+}
+
+impl Rest {
+    pub(super) fn new(error: &Rc<dyn Error>, origin: Place, made: Option<Place>) -> Rc<Self> {
+        let rest = Rc::new(Self {
+            at_rest: Cell::new(false),
+            error: Rc::clone(error),
+            origin,
+            made,
+        });
+        let weak = Rc::downgrade(&rest);
+        // At the end of a thread there is nobody who could ask for the list.
+        let _ = RESTS.try_with(|rests| {
+            let mut rests = rests.borrow_mut();
+            if rests.len() == rests.capacity() {
+                rests.retain(|rest| rest.strong_count() > 0);
+                // Room for as many again, so that the next search is far away.
+                let living = rests.len();
+                rests.reserve(living);
+            }
+            rests.push(weak);
+        });
+        rest
+    }
+}
+
+/// The failures that Deferreds of this thread hold and that nobody has handled or dropped yet.
+///
+/// They are not lost, only waiting; but at the end of a program each is one that a report at the
+/// drop will never tell of. [`Failure::made`] and [`Failure::origin`] tell where to look.
+#[must_use]
+pub fn held_failures() -> Vec<Failure> {
+    RESTS.with(|rests| {
+        let rests = rests.borrow();
+        let held = rests.iter().filter_map(Weak::upgrade);
+        held.filter(|rest| rest.at_rest.get())
+            .map(|rest| {
+                let mut failure = Failure::from_shared(Rc::clone(&rest.error), rest.origin);
+                if let Some(made) = rest.made {
+                    failure.in_chain(made);
+                }
+                failure
+            })
+            .collect()
+    })
+}

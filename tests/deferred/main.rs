@@ -1,0 +1,10 @@
+//! Deferreds, as their consumers see them. Each test is a sentence; most of them are cases of
+//! Twisted's own behaviour.
+
+mod awaiting;
+mod cancelling;
+mod chain;
+mod failures;
+mod great_numbers;
+mod many;
+mod support;
