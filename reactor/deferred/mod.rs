@@ -47,8 +47,12 @@ mod awaiting;
 
 mod shared;
 
-// Many at once.
+// Many at once, and taking turns.
 mod list;
+
+mod semaphore;
+
+mod queue;
 
 // What it looks like.
 mod chart;
@@ -63,7 +67,9 @@ pub use failure::{Failure, IntoFailure, Panicked, Trapped};
 pub use list::{DeferredList, FailureGroup, FirstError, NothingToWaitFor, gather_results, race};
 pub use outcome::{Outcome, Recovery};
 pub use pause::Pause;
+pub use queue::{Queue, QueueOverflow, QueueUnderflow};
 pub use resolver::{Abandoned, CancelOutcome, Resolver};
+pub use semaphore::{Lock, Permit, Semaphore};
 pub use shared::Shared;
 pub use unhandled::{UnhandledFailures, UnhandledHook, held_failures, on_unhandled_failure};
 

@@ -8,3 +8,4 @@ mod failures;
 mod great_numbers;
 mod many;
 mod support;
+mod turns;

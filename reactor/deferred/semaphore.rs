@@ -1,0 +1,182 @@
+//! Taking turns: who wants what another one holds waits for it in a Deferred.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use super::chain::{Deferred, maybe_deferred};
+use super::outcome::Outcome;
+use super::resolver::Resolver;
+
+/// Lets a limited number in at a time, in the order in which they came.
+///
+/// A clone is another handle of the same semaphore. Nobody has to remember to release: whoever
+/// is let in gets a [`Permit`], and dropping that lets in the next.
+#[derive(Clone)]
+pub struct Semaphore {
+    door: Rc<Door>,
+}
+
+struct Door {
+    free: Cell<usize>,
+    next_number: Cell<u64>,
+    /// Those who wait, by the number that they drew.
+    waiting: RefCell<BTreeMap<u64, Resolver<Permit>>>,
+}
+
+impl Semaphore {
+    /// A semaphore that lets `permits` in at a time.
+    ///
+    /// # Panics
+    ///
+    /// If `permits` is 0: everyone would wait for ever.
+    #[must_use]
+    pub fn new(permits: usize) -> Self {
+        assert!(
+            permits > 0,
+            "a semaphore without permits never lets anyone in"
+        );
+        let door = Door {
+            free: Cell::new(permits),
+            next_number: Cell::new(0),
+            waiting: RefCell::new(BTreeMap::new()),
+        };
+        Self {
+            door: Rc::new(door),
+        }
+    }
+
+    /// Waits to be let in. Cancelling gives up the place in the row.
+    #[must_use = "the permit is given back as soon as it is dropped"]
+    #[track_caller]
+    pub fn acquire(&self) -> Deferred<Permit> {
+        let door = &self.door;
+        if door.free.get() > 0 {
+            door.free.set(door.free.get() - 1);
+            let door = Rc::clone(door);
+            return Deferred::succeed(Permit { door });
+        }
+        let (resolver, deferred) = Deferred::pending();
+        let number = door.next_number.replace(door.next_number.get() + 1);
+        let row = Rc::downgrade(door);
+        resolver.on_cancel(move || {
+            let resolver = row
+                .upgrade()
+                .and_then(|door| door.waiting.borrow_mut().remove(&number));
+            drop(resolver);
+        });
+        door.waiting.borrow_mut().insert(number, resolver);
+        deferred
+    }
+
+    /// Waits to be let in, calls `function`, and leaves when what it returns has come.
+    ///
+    /// The permit is given back also when `function` panics or its Deferred fails or is cancelled.
+    #[track_caller]
+    pub fn run<R: Outcome>(&self, function: impl FnOnce() -> R + 'static) -> Deferred<R::Output> {
+        self.acquire().add_callback(|permit| {
+            maybe_deferred(function).add_both(|result| {
+                drop(permit);
+                result
+            })
+        })
+    }
+
+    /// How many could come in without waiting.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.door.free.get()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.door.waiting.borrow().len()
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Semaphore")
+            .field("free", &self.free())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// The right to be in. Dropping it lets in the next, inside the drop.
+#[must_use = "a permit that is dropped is given back"]
+pub struct Permit {
+    door: Rc<Door>,
+}
+
+impl Permit {
+    /// Gives the permit back. Dropping it does the same.
+    pub fn release(self) {}
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let next = self.door.waiting.borrow_mut().pop_first();
+        match next {
+            Some((_, resolver)) => {
+                let door = Rc::clone(&self.door);
+                resolver.callback(Self { door });
+            }
+            None => self.door.free.set(self.door.free.get() + 1),
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+/// Lets one in at a time: a [`Semaphore`] with a single permit.
+///
+/// For steps that must not be mixed up although each waits for something, such as a request and
+/// its answer on one connection. It has nothing to do with threads.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    semaphore: Semaphore,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lock {
+    /// A lock that nobody holds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            semaphore: Semaphore::new(1),
+        }
+    }
+
+    /// Waits for the lock. Cancelling gives up the place in the row.
+    #[must_use = "the lock is released as soon as the permit is dropped"]
+    #[track_caller]
+    pub fn acquire(&self) -> Deferred<Permit> {
+        self.semaphore.acquire()
+    }
+
+    /// Waits for the lock, calls `function`, and releases the lock when what it returns has come,
+    /// whatever that is.
+    #[track_caller]
+    pub fn run<R: Outcome>(&self, function: impl FnOnce() -> R + 'static) -> Deferred<R::Output> {
+        self.semaphore.run(function)
+    }
+
+    /// Whether someone holds it.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.semaphore.free() == 0
+    }
+}
