@@ -41,6 +41,8 @@ mod failure;
 mod unhandled;
 
 // What else one does with a Deferred.
+mod timeout;
+
 mod pause;
 
 mod awaiting;
@@ -71,6 +73,7 @@ pub use queue::{Queue, QueueOverflow, QueueUnderflow};
 pub use resolver::{Abandoned, CancelOutcome, Resolver};
 pub use semaphore::{Lock, Permit, Semaphore};
 pub use shared::Shared;
+pub use timeout::{Clock, TimedOut};
 pub use unhandled::{UnhandledFailures, UnhandledHook, held_failures, on_unhandled_failure};
 
 /// A line of source code: where something was made, added or failed.

@@ -8,4 +8,5 @@ mod failures;
 mod great_numbers;
 mod many;
 mod support;
+mod timeouts;
 mod turns;
