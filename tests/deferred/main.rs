@@ -4,6 +4,7 @@
 mod awaiting;
 mod cancelling;
 mod chain;
+mod chart;
 mod failures;
 mod great_numbers;
 mod many;
