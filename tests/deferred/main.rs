@@ -1,13 +1,16 @@
 //! Deferreds, as their consumers see them. Each test is a sentence; most of them are cases of
 //! Twisted's own behaviour.
 
+mod allocations;
 mod awaiting;
 mod cancelling;
 mod chain;
 mod chart;
+mod compiling;
 mod failures;
 mod great_numbers;
 mod many;
+mod mistakes;
 mod support;
 mod timeouts;
 mod turns;
