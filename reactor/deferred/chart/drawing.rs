@@ -79,6 +79,14 @@ impl Drawing {
             waits,
         }
     }
+
+    /// The column in which the way ends, if it has come to the end.
+    pub(super) fn ends(&self) -> Option<Column> {
+        match self.steps.last() {
+            Some(step) => step.left.as_ref().map(|(column, _)| *column),
+            None => self.begins.as_ref().map(|(column, _)| *column),
+        }
+    }
 }
 
 impl Step {
@@ -118,6 +126,14 @@ impl Step {
     pub(super) fn is_passed_over(&self) -> bool {
         self.entered
             .is_some_and(|column| self.function(column).is_none())
+    }
+
+    /// The column from which the way leaves. A chain inside has made the crossing already.
+    pub(super) fn leaves_from(&self) -> Option<Column> {
+        match (&self.inner, &self.left) {
+            (Some(_), Some((column, _))) => Some(*column),
+            (_, _) => self.entered,
+        }
     }
 
     pub(super) fn function(&self, column: Column) -> Option<&Function> {

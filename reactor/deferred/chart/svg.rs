@@ -113,7 +113,9 @@ impl Sheet {
         self.text("title", left, top + 14.0, &drawing.title, "start");
         let mut y = top + TITLE;
         if !drawing.lanes.is_empty() {
-            y = self.lanes(&drawing.lanes, left, y, width);
+            let begins = drawing.begins.as_ref().map(|(column, _)| *column);
+            let meet = columns.at(begins.unwrap_or(Column::Callbacks));
+            y = self.lanes(&drawing.lanes, (left, y, width), meet);
         }
         let mut way = None;
         if let Some((column, text)) = &drawing.begins {
@@ -201,7 +203,7 @@ impl Sheet {
                 self.way(columns, ends, (from, to), "possible");
             }
         }
-        let (Some(from), Some((to, text))) = (step.entered, &step.left) else {
+        let (Some(from), Some((to, text))) = (step.leaves_from(), &step.left) else {
             return;
         };
         if step.is_passed_over() {
@@ -282,28 +284,28 @@ impl Sheet {
         bottom
     }
 
-    /// The lanes of a list side by side, and where they flow together.
-    fn lanes(&mut self, lanes: &[Drawing], left: f64, top: f64, width: f64) -> f64 {
+    /// The lanes of a list side by side, and how they flow together at `meet`.
+    fn lanes(&mut self, lanes: &[Drawing], (left, top, width): (f64, f64, f64), meet: f64) -> f64 {
         let all: f64 = lanes.iter().map(|lane| framed(lane) + PAD).sum::<f64>() - PAD;
         let mut x = left + (width - all) / 2.0;
         let mut ends = Vec::new();
         for lane in lanes {
             let own_width = framed(lane);
             let bottom = self.frame(lane, x, top, own_width);
-            ends.push((x + own_width / 2.0, bottom));
+            let out = Columns::within(x, own_width).at(lane.ends().unwrap_or(Column::Callbacks));
+            ends.push((out, bottom));
             x += own_width + PAD;
         }
         let lowest = ends.iter().map(|(_, bottom)| *bottom).fold(top, f64::max);
-        let meet = lowest + GAP;
-        let middle = left + width / 2.0;
+        let end = lowest + GAP;
         for (x, bottom) in ends {
             let _ = writeln!(
                 self.ways,
                 "<path class=\"way lane\" d=\"M{x:.1} {bottom:.1}V{lowest:.1}\
-                 C{x:.1} {meet:.1} {middle:.1} {lowest:.1} {middle:.1} {meet:.1}\"/>"
+                 C{x:.1} {end:.1} {meet:.1} {lowest:.1} {meet:.1} {end:.1}\"/>"
             );
         }
-        meet
+        end
     }
 
     /// The dashed box of a chain that waits.

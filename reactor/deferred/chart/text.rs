@@ -141,7 +141,7 @@ fn way_out(step: &Step) -> String {
     let Some((to, text)) = &step.left else {
         return Line::of_way(None).finish();
     };
-    if step.entered == Some(*to) {
+    if step.leaves_from() == Some(*to) {
         let text = if step.is_passed_over() { "" } else { text };
         return straight(*to, text);
     }
