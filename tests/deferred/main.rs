@@ -7,6 +7,7 @@ mod cancelling;
 mod chain;
 mod chart;
 mod compiling;
+mod example;
 mod failures;
 mod great_numbers;
 mod many;
