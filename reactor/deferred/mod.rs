@@ -78,3 +78,8 @@ pub use unhandled::{UnhandledFailures, UnhandledHook, held_failures, on_unhandle
 
 /// A line of source code: where something was made, added or failed.
 type Place = &'static Location<'static>;
+
+/// The programs of the chapter on Deferreds are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/deferreds.md")]
+mod guide {}

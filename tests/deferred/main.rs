@@ -12,6 +12,7 @@ mod failures;
 mod great_numbers;
 mod many;
 mod mistakes;
+mod pictures;
 mod support;
 mod timeouts;
 mod turns;
