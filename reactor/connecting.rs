@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::connection::Connection;
+use crate::deferred::{Deferred, Failure, Resolver};
 use crate::delayed_call::Due;
 use crate::driver::{Resolution, Stream};
 use crate::limits::Limits;
@@ -44,6 +45,8 @@ pub(crate) struct Attempt {
     stream: Option<Box<dyn Stream>>,
     /// Why the address before failed.
     last_error: Reason,
+    /// Who waits for the outcome.
+    waiting: Vec<Resolver<Transport>>,
 }
 
 impl Reactor {
@@ -72,6 +75,7 @@ impl Reactor {
             addresses: VecDeque::new(),
             stream: None,
             last_error: Reason::ConnectTimeout,
+            waiting: Vec::new(),
         };
         self.put(token, Occupant::Attempt(Box::new(attempt)));
         self.find_addresses(token, host, port);
@@ -199,13 +203,34 @@ impl Reactor {
             drop(stream);
             return self.attempt_failed(attempt);
         };
-        let Attempt { token, limits, .. } = *attempt;
+        let Attempt {
+            token,
+            limits,
+            waiting,
+            ..
+        } = *attempt;
         let transport = Transport::new(token, &self.0.requests, &limits, peer, Rc::new(local));
-        let mut connection = Connection::new(stream, transport, protocol);
+        let mut connection = Connection::new(stream, transport.clone(), protocol);
         // Bytes may have come with the event that said it is established.
         connection.may_be_readable();
         self.connection_made(connection);
         self.0.ready.borrow_mut().push_back(token);
+        self.fire(waiting, &Ok(transport));
+    }
+
+    /// Tells those who wait for an attempt.
+    fn fire(&self, waiting: Vec<Resolver<Transport>>, outcome: &Result<Transport, Reason>) {
+        let callback = || Callback {
+            cause: Cause::DeferredFired,
+            connection: outcome.as_ref().ok().map(Transport::id),
+            name: "connected",
+            place: None,
+        };
+        for resolver in waiting {
+            let outcome = outcome.clone().map_err(Failure::from);
+            // A Deferred keeps the panics of its callbacks to itself.
+            let _ = self.0.dispatch.call(callback, || resolver.fire(outcome));
+        }
     }
 
     /// The share of the address that is being tried is over, or everything is.
@@ -244,9 +269,13 @@ impl Reactor {
             token,
             factory,
             last_error,
+            waiting,
             ..
         } = *attempt;
         self.0.table.borrow_mut().remove(token);
+        if !waiting.is_empty() {
+            return self.fire(waiting, &Err(last_error));
+        }
         let name = factory.borrow().name();
         let callback = || Callback {
             cause: Cause::ConnectionFailed,
@@ -292,6 +321,44 @@ impl Connector {
         if let Some(reactor) = self.reactor.upgrade() {
             reactor.give_up_attempt(self.token, Reason::Cancelled);
         }
+    }
+
+    /// The outcome as a Deferred: the connection's transport, after `connection_made`, or the
+    /// [`Reason`] why there is none, which the factory does not hear then. Cancelling the Deferred
+    /// gives the attempt up.
+    ///
+    /// Ask before the loop goes on: of an attempt that is over the Deferred fails.
+    ///
+    /// ```
+    /// # use reactor::{Address, Protocol, Reactor, Reason, Transport};
+    /// # struct Silent;
+    /// # impl Protocol for Silent { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    /// let reactor = Reactor::new()?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", |_: &Address| Silent)?;
+    /// let address = port.local_addr().socket_addr().expect("a TCP port");
+    /// let connected = reactor
+    ///     .connect_tcp("127.0.0.1", address.port(), |_: &Address| Silent)
+    ///     .connected();
+    /// let transport = reactor.run_until(connected).unwrap();
+    /// assert_eq!(transport.peer_addr(), port.local_addr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn connected(&self) -> Deferred<Transport> {
+        let (resolver, deferred) = Deferred::pending();
+        let Some(reactor) = self.reactor.upgrade() else {
+            return deferred; // its resolver is dropped here: it fails as abandoned
+        };
+        let mut table = reactor.0.table.borrow_mut();
+        if let Some(Occupant::Attempt(attempt)) = table.peek(self.token) {
+            let this = self.clone();
+            resolver.on_cancel(move || this.cancel());
+            attempt.waiting.push(resolver);
+        } else {
+            drop(table);
+            resolver.errback(Reason::Error(Rc::new(io::ErrorKind::NotConnected.into())));
+        }
+        deferred
     }
 
     /// Whether the attempt has neither succeeded nor failed nor been given up.

@@ -42,6 +42,12 @@ mod shutdown;
 
 mod threads;
 
+mod tasks;
+
+mod deferring;
+
+mod looping_call;
+
 mod observer;
 
 // Connections in the loop's hands.
@@ -70,12 +76,15 @@ pub mod testing;
 
 pub use address::Address;
 pub use connecting::Connector;
+pub use deferred::{Deferred, Failure, Resolver};
+pub use deferring::StoppedBefore;
 pub use delayed_call::{DelayedCall, DelayedCallError};
 pub use group::Group;
 pub use handle::Handle;
 pub use layer::Layer;
 pub use limits::Limits;
 pub use listening::{CannotListen, ListeningPort};
+pub use looping_call::LoopingCall;
 pub use observer::{Callback, Cause, Event, Observer};
 pub use protocol::{Factory, Protocol, WithLimits};
 pub use reactor::{Reactor, RunError, WeakReactor};

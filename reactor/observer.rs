@@ -150,6 +150,10 @@ pub enum Cause {
     CallFromThread,
     /// A trigger of startup or shutdown.
     SystemEvent,
+    /// A task is polled.
+    Task,
+    /// A Deferred is fired by the loop itself.
+    DeferredFired,
 }
 
 impl Cause {
@@ -175,6 +179,8 @@ impl Cause {
             Self::QueuedCall => "queued call",
             Self::CallFromThread => "call from another thread",
             Self::SystemEvent => "system event trigger",
+            Self::Task => "task",
+            Self::DeferredFired => "Deferred",
         }
     }
 }

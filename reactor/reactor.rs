@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::connecting::Attempt;
 use crate::connection::Connection;
+use crate::deferring::Jobs;
 use crate::delayed_call::{DelayedCall, Due, NamedCall};
 use crate::driver::mio::MioDriver;
 use crate::driver::{Driver, Ready};
@@ -29,6 +30,7 @@ use crate::observer::{Callback, Cause, Dispatch, Event, Observer};
 use crate::requests::Requests;
 use crate::shutdown::Life;
 use crate::table::{Table, Token};
+use crate::tasks::Tasks;
 use crate::threads::{RemoteReactor, ThreadQueue};
 use crate::timers::Timers;
 
@@ -74,6 +76,8 @@ pub(crate) struct Inner {
     /// Connections whose `connection_lost` is due.
     pub(crate) lost: RefCell<Vec<Token>>,
     pub(crate) thread_queue: ThreadQueue,
+    pub(crate) jobs: Jobs,
+    pub(crate) tasks: Tasks,
     pub(crate) life: Life,
     scratch: RefCell<Scratch>,
     /// Whether a turn is being made, so that a callback cannot make another inside it.
@@ -114,6 +118,8 @@ impl Reactor {
         let began = driver.now();
         Self(Rc::new(Inner {
             thread_queue: ThreadQueue::new(driver.waker()),
+            jobs: Jobs::default(),
+            tasks: Tasks::new(driver.waker()),
             dispatch: Dispatch::new(driver.clock()),
             driver: RefCell::new(driver),
             began,
@@ -245,11 +251,13 @@ impl Reactor {
         self.observe(|| Event::TurnBegan);
         self.run_queued_calls();
         self.run_thread_calls();
+        self.run_woken_tasks();
         self.wait(timeout, &mut scratch.ready)?;
         self.serve_ready(&scratch.ready, &mut scratch.buffer);
         self.run_posts();
         self.run_due_timers();
         self.run_posts();
+        self.run_woken_tasks();
         self.serve_requests(&mut scratch.asking);
         self.report_lost();
         self.go_on_stopping();
@@ -306,6 +314,7 @@ impl Reactor {
     fn sleep_at_most(&self, timeout: Option<Duration>) -> Option<Duration> {
         let idle = self.0.queued.borrow().is_empty()
             && self.0.requests.is_empty()
+            && !self.0.tasks.are_woken()
             && self.0.ready.borrow().is_empty()
             && self.0.lost.borrow().is_empty()
             && !self.stops_at_once();
@@ -511,6 +520,7 @@ impl Reactor {
             || self.0.timers.borrow().len() > 0
             || !self.0.queued.borrow().is_empty()
             || !self.0.requests.is_empty()
+            || self.0.tasks.len() > 0
             || self.0.thread_queue.has_remotes()
     }
 

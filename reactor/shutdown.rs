@@ -1,18 +1,22 @@
 //! Stopping: in stages, each of which waits for the one before, and within a grace.
 //!
 //! ```text
-//! stop ─▶ triggers "before" ─▶ ports closed, shutdown_requested ─▶ triggers "during"
-//!      ─▶ connections drain, until the grace is over: then they are aborted
-//!      ─▶ triggers "after" ─▶ run returns
+//! stop ─▶ triggers "before" ─▶ ports closed, shutdown_requested, triggers "during"
+//!      ─▶ connections drain and threads end ─▶ triggers "after" ─▶ run returns
 //! ```
+//!
+//! A trigger may return a Deferred, which its stage waits for. When the grace is over nothing is
+//! waited for any more: connections that are left are aborted.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::delayed_call::{Due, NamedCall};
+use crate::deferred::{Deferred, Outcome};
+use crate::delayed_call::Due;
 use crate::driver::Signal;
-use crate::observer::Cause;
+use crate::observer::{Callback, Cause};
 use crate::reactor::{Occupant, Reactor, RunError, as_nanos};
 use crate::reason::Reason;
 use crate::timers::TimerId;
@@ -47,10 +51,14 @@ enum Stage {
     Up,
     /// It was asked to stop; nothing is done yet.
     Asked,
-    /// It waits for its connections.
+    /// It waits for the triggers "before".
+    Preparing,
+    /// It waits for its connections, for work on threads and for the triggers "during".
     Draining,
     /// The grace is over.
     Aborting,
+    /// It waits for the triggers "after".
+    Finishing,
     /// `run` returns.
     Stopped,
 }
@@ -58,7 +66,8 @@ enum Stage {
 struct Trigger {
     phase: Phase,
     event: SystemEvent,
-    call: Box<dyn NamedCall>,
+    call: Box<dyn FnOnce() -> Deferred<()>>,
+    name: &'static str,
     place: &'static Location<'static>,
 }
 
@@ -68,6 +77,8 @@ pub(crate) struct Life {
     running: Cell<bool>,
     grace: Cell<Option<TimerId>>,
     triggers: RefCell<Vec<Trigger>>,
+    /// How many Deferreds that triggers returned have not fired.
+    waiting: Rc<Cell<usize>>,
 }
 
 impl Default for Life {
@@ -77,6 +88,7 @@ impl Default for Life {
             running: Cell::new(false),
             grace: Cell::new(None),
             triggers: RefCell::default(),
+            waiting: Rc::default(),
         }
     }
 }
@@ -125,18 +137,22 @@ impl Reactor {
     }
 
     /// Calls `f` once, at the next event of this kind. Triggers of one phase are called in the
-    /// order in which they were added.
+    /// order in which they were added. A stop waits, within its grace, for a Deferred that `f`
+    /// returns; a failure is logged.
     #[track_caller]
-    pub fn add_system_event_trigger(
+    pub fn add_system_event_trigger<R>(
         &self,
         phase: Phase,
         event: SystemEvent,
-        f: impl FnOnce() + 'static,
-    ) {
+        f: impl FnOnce() -> R + 'static,
+    ) where
+        R: Outcome<Output = ()>,
+    {
         let trigger = Trigger {
             phase,
             event,
-            call: Box::new(f),
+            name: std::any::type_name_of_val(&f),
+            call: Box::new(move || f().into_deferred()),
             place: Location::caller(),
         };
         self.0.life.triggers.borrow_mut().push(trigger);
@@ -169,24 +185,40 @@ impl Reactor {
     pub(crate) fn stops_at_once(&self) -> bool {
         match self.0.life.stage.get() {
             Stage::Asked | Stage::Aborting => true,
-            Stage::Draining => self.0.table.borrow().len() == 0,
+            Stage::Preparing | Stage::Finishing => !self.waits_for_triggers(),
+            Stage::Draining => self.has_drained(),
             Stage::Up | Stage::Stopped => false,
         }
     }
 
     /// The end of each turn: goes as far towards the stop as it can.
     pub(crate) fn go_on_stopping(&self) {
-        if self.0.life.stage.get() == Stage::Asked {
-            self.0.life.stage.set(Stage::Draining);
+        let stage = &self.0.life.stage;
+        if stage.get() == Stage::Asked {
+            stage.set(Stage::Preparing);
+            self.call_triggers(SystemEvent::Shutdown, Phase::Before);
+        }
+        if stage.get() == Stage::Preparing && !self.waits_for_triggers() {
+            stage.set(Stage::Draining);
             self.begin_draining();
         }
-        if self.0.life.stage.get() == Stage::Aborting {
+        if stage.get() == Stage::Aborting {
             self.abort_all();
         }
         if self.has_drained() {
+            let is_forced = stage.replace(Stage::Finishing) == Stage::Aborting;
             self.call_triggers(SystemEvent::Shutdown, Phase::After);
-            self.0.life.stage.set(Stage::Stopped);
+            if is_forced {
+                stage.set(Stage::Stopped);
+            }
         }
+        if stage.get() == Stage::Finishing && !self.waits_for_triggers() {
+            stage.set(Stage::Stopped);
+        }
+    }
+
+    fn waits_for_triggers(&self) -> bool {
+        self.0.life.waiting.get() > 0
     }
 
     /// Whether nothing is left to wait for. Attempts to connect that are begun again and again do
@@ -194,19 +226,27 @@ impl Reactor {
     fn has_drained(&self) -> bool {
         let mut table = self.0.table.borrow_mut();
         match self.0.life.stage.get() {
-            Stage::Draining => table.len() == 0,
+            Stage::Draining => {
+                table.len() == 0 && self.0.jobs.len() == 0 && !self.waits_for_triggers()
+            }
             Stage::Aborting => {
                 let mut left = table.tokens().into_iter();
                 left.all(|token| matches!(table.peek(token), None | Some(Occupant::Attempt(_))))
             }
-            Stage::Up | Stage::Asked | Stage::Stopped => false,
+            Stage::Up | Stage::Asked | Stage::Preparing | Stage::Finishing | Stage::Stopped => {
+                false
+            }
         }
     }
 
     pub(crate) fn grace_is_over(&self) {
         self.0.life.grace.set(None);
-        if matches!(self.0.life.stage.get(), Stage::Asked | Stage::Draining) {
-            self.0.life.stage.set(Stage::Aborting);
+        match self.0.life.stage.get() {
+            Stage::Asked | Stage::Preparing | Stage::Draining => {
+                self.0.life.stage.set(Stage::Aborting);
+            }
+            Stage::Finishing => self.0.life.stage.set(Stage::Stopped),
+            Stage::Up | Stage::Aborting | Stage::Stopped => {}
         }
     }
 
@@ -226,7 +266,6 @@ impl Reactor {
     }
 
     fn begin_draining(&self) {
-        self.call_triggers(SystemEvent::Shutdown, Phase::Before);
         let tokens = self.0.table.borrow().tokens();
         for token in tokens {
             if self.is_port(token) {
@@ -274,8 +313,30 @@ impl Reactor {
             let Some(index) = next else { return };
             let trigger = triggers.remove(index);
             drop(triggers);
-            self.call_named(Cause::SystemEvent, trigger.call, trigger.place);
+            self.call_trigger(trigger);
         }
+    }
+
+    fn call_trigger(&self, trigger: Trigger) {
+        let callback = || Callback {
+            cause: Cause::SystemEvent,
+            connection: None,
+            name: trigger.name,
+            place: Some(trigger.place),
+        };
+        // A panic was logged, and concerns nobody else.
+        let Ok(deferred) = self.0.dispatch.call(callback, trigger.call) else {
+            return;
+        };
+        let waiting = Rc::clone(&self.0.life.waiting);
+        waiting.set(waiting.get() + 1);
+        let place = trigger.place;
+        deferred.add_both(move |result| {
+            waiting.set(waiting.get() - 1);
+            if let Err(failure) = result {
+                log::error!("the system event trigger set at {place} failed: {failure}");
+            }
+        });
     }
 }
 

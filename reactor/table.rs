@@ -50,6 +50,12 @@ pub(crate) struct Table<T> {
     last_serial: u32,
 }
 
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Table<T> {
     pub(crate) fn new() -> Self {
         Self {

@@ -325,7 +325,13 @@ pub struct Panicked {
 }
 
 impl Panicked {
-    pub(super) fn new(payload: &(dyn std::any::Any + Send)) -> Self {
+    /// A panic that was caught elsewhere, and what it said.
+    pub(crate) fn saying(message: String) -> Self {
+        Self { message }
+    }
+
+    /// A panic that was caught, and what it said.
+    pub(crate) fn new(payload: &(dyn std::any::Any + Send)) -> Self {
         let message = if let Some(text) = payload.downcast_ref::<&str>() {
             (*text).to_owned()
         } else if let Some(text) = payload.downcast_ref::<String>() {

@@ -1,0 +1,227 @@
+//! A call that is made again and again, on a grid of equal intervals.
+//!
+//! ```text
+//! interval  |----|----|----|----|----|----|
+//! calls     1    2    x~~~~~~~~~~~~3 4    5      x took long: two points of the grid are skipped,
+//!                                                and call 3 comes with a count of 3
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::deferred::{Deferred, Failure, Outcome, Panicked, Resolver};
+use crate::delayed_call::DelayedCall;
+use crate::reactor::{Reactor, WeakReactor};
+
+/// Calls a function at once and then at every interval, until it is stopped or the function fails.
+///
+/// The calls stay on the grid that begins with [`start`](Self::start): one that comes late does not
+/// move those after it, and intervals that were missed are skipped, not made up for. The function
+/// gets the number of intervals since the call before, which is one where none was skipped. What
+/// it returns is as of a callback: while a Deferred that it returned has not fired, it is not
+/// called.
+///
+/// Clones are the same call. Once started it goes on without them, for as long as the loop runs.
+///
+/// ```
+/// use std::time::Duration;
+/// use reactor::{LoopingCall, Reactor};
+///
+/// let reactor = Reactor::new()?;
+/// let mut left = 3;
+/// let call = LoopingCall::new(&reactor, move |_count| {
+///     left -= 1;
+///     if left == 0 { Err(reactor::Failure::message("enough")) } else { Ok(()) }
+/// });
+/// let ended = call.start(Duration::from_millis(1));
+/// assert_eq!(reactor.run_until(ended).unwrap_err().to_string(), "enough");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct LoopingCall(Rc<Inner>);
+
+struct Inner {
+    reactor: WeakReactor,
+    /// Out while it is being called.
+    function: RefCell<Option<Function>>,
+    run: RefCell<Option<Run>>,
+    /// How often it was started, so that what belongs to an earlier run is not taken for this one.
+    runs: Cell<u64>,
+}
+
+type Function = Box<dyn FnMut(u64) -> Deferred<()>>;
+
+/// What is known while it runs.
+struct Run {
+    ended: Resolver<()>,
+    start: Instant,
+    interval: Duration,
+    /// The point of the grid of the last call; the first call is at point zero.
+    last: Option<u64>,
+    next: Option<DelayedCall>,
+}
+
+impl LoopingCall {
+    /// A call of `function`, which is not started yet.
+    pub fn new<R>(reactor: &Reactor, mut function: impl FnMut(u64) -> R + 'static) -> Self
+    where
+        R: Outcome<Output = ()>,
+    {
+        let function = move |count| function(count).into_deferred();
+        Self(Rc::new(Inner {
+            reactor: reactor.downgrade(),
+            function: RefCell::new(Some(Box::new(function))),
+            run: RefCell::default(),
+            runs: Cell::new(0),
+        }))
+    }
+
+    /// Makes the first call, in the next turn, and one at every interval from then on. An interval
+    /// of zero calls once a turn.
+    ///
+    /// The Deferred fires when the call is stopped, and fails when the function does. Cancelling it
+    /// stops the call. Starting a call that runs stops it before.
+    #[track_caller]
+    pub fn start(&self, interval: Duration) -> Deferred<()> {
+        self.stop();
+        let (ended, deferred) = Deferred::pending();
+        let Some(reactor) = self.0.reactor.upgrade() else {
+            return deferred; // whose resolver is dropped here: it fails as abandoned
+        };
+        let weak = Rc::downgrade(&self.0);
+        ended.on_cancel(move || {
+            if let Some(inner) = weak.upgrade() {
+                drop(inner.run.take());
+            }
+        });
+        let run = Run {
+            ended,
+            start: reactor.now(),
+            interval,
+            last: None,
+            next: None,
+        };
+        self.0.runs.set(self.0.runs.get() + 1);
+        self.0.run.replace(Some(run));
+        self.0.set_next(Duration::ZERO);
+        deferred
+    }
+
+    /// Stops the call, also from inside the function. Does nothing when it does not run.
+    pub fn stop(&self) {
+        self.0.end(Ok(()));
+    }
+
+    /// Whether it was started, and neither stopped nor failed since.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.0.run.borrow().is_some()
+    }
+}
+
+impl Inner {
+    fn end(&self, result: Result<(), Failure>) {
+        let run = self.run.take();
+        let Some(Run { ended, next, .. }) = run else {
+            return;
+        };
+        if let Some(next) = next {
+            // It fails when it is the call that is being made.
+            let _ = next.cancel();
+        }
+        ended.fire(result);
+    }
+
+    fn set_next(self: &Rc<Self>, delay: Duration) {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return;
+        };
+        let this = Rc::clone(self);
+        let next = reactor.call_later(delay, move || this.tick());
+        if let Some(run) = &mut *self.run.borrow_mut() {
+            run.next = Some(next);
+        }
+    }
+
+    fn tick(self: Rc<Self>) {
+        let Some(count) = self.count() else { return };
+        let Some(mut function) = self.function.take() else {
+            return;
+        };
+        let run = self.runs.get();
+        let called = catch_unwind(AssertUnwindSafe(|| function(count)));
+        self.function.replace(Some(function));
+        let called =
+            called.unwrap_or_else(|payload| Deferred::fail(Panicked::new(payload.as_ref())));
+        called.add_both(move |result| {
+            if self.runs.get() != run {
+                return; // it was stopped and started again meanwhile
+            }
+            match result {
+                Ok(()) => self.go_on(),
+                Err(failure) => self.end(Err(failure)),
+            }
+        });
+    }
+
+    /// How many intervals have passed since the last call; notes that this one is made.
+    fn count(&self) -> Option<u64> {
+        let now = self.reactor.upgrade()?.now();
+        let mut run = self.run.borrow_mut();
+        let run = run.as_mut()?;
+        let point = run.point(now);
+        let count = run.last.map_or(1, |last| point.saturating_sub(last).max(1));
+        run.last = Some(point);
+        run.next = None;
+        Some(count)
+    }
+
+    /// Sets the call at the next point of the grid.
+    fn go_on(self: &Rc<Self>) {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return;
+        };
+        let now = reactor.now();
+        let delay = match &*self.run.borrow() {
+            Some(run) => run.delay(now),
+            None => return,
+        };
+        self.set_next(delay);
+    }
+}
+
+impl Run {
+    /// The last point of the grid that is not after `now`.
+    fn point(&self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.start).as_nanos();
+        let points = passed.checked_div(self.interval.as_nanos());
+        points.map_or_else(
+            || self.last.map_or(0, |last| last + 1),
+            |points| u64::try_from(points).unwrap_or(u64::MAX),
+        )
+    }
+
+    /// How long it is until the next point of the grid.
+    fn delay(&self, now: Instant) -> Duration {
+        let passed = now.saturating_duration_since(self.start).as_nanos();
+        let Some(beyond) = passed.checked_rem(self.interval.as_nanos()) else {
+            return Duration::ZERO;
+        };
+        let delay = self.interval.as_nanos() - beyond;
+        Duration::new(
+            u64::try_from(delay / 1_000_000_000).unwrap_or(u64::MAX),
+            (delay % 1_000_000_000) as u32,
+        )
+    }
+}
+
+impl fmt::Debug for LoopingCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopingCall")
+            .field("is_running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,235 @@
+//! Futures on the loop: `async` blocks that run where callbacks run.
+//!
+//! A task is polled when it was woken, in the phase of the turn that makes queued calls, and again
+//! when sockets and timers have been served, so that what it writes goes out in the same turn. A
+//! waker may be used from any thread. On the loop's own thread it costs no system call: the loop
+//! looks at the list of who was woken before it sleeps.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+
+use crate::deferred::{Deferred, Failure, Outcome, Panicked};
+use crate::driver;
+use crate::observer::{self, Callback, Cause};
+use crate::reactor::Reactor;
+use crate::table::{Table, Token};
+
+/// The tasks of one loop.
+pub(crate) struct Tasks {
+    table: RefCell<Table<Task>>,
+    woken: Arc<Woken>,
+}
+
+struct Task {
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    waker: Arc<TaskWaker>,
+    name: &'static str,
+    place: &'static Location<'static>,
+    /// Fires the task's Deferred when the future panicked, with what it said.
+    panicked: Box<dyn FnOnce(String)>,
+}
+
+/// The tasks that are to be polled, in the order in which they were woken.
+struct Woken {
+    tokens: Mutex<Vec<Token>>,
+    /// Whether there are any, so that a turn without any takes no lock.
+    pending: AtomicBool,
+    thread: ThreadId,
+    driver: Arc<dyn driver::Wake>,
+}
+
+struct TaskWaker {
+    token: Token,
+    woken: Arc<Woken>,
+    /// Whether the task is on the list already.
+    is_woken: AtomicBool,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.is_woken.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.woken.push(self.token);
+        if thread::current().id() != self.woken.thread {
+            self.woken.driver.wake();
+        }
+    }
+}
+
+impl Woken {
+    fn push(&self, token: Token) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.push(token);
+        self.pending.store(true, Ordering::SeqCst);
+    }
+
+    fn take(&self) -> Vec<Token> {
+        if !self.pending.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pending.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *tokens)
+    }
+}
+
+impl Tasks {
+    pub(crate) fn new(driver: Arc<dyn driver::Wake>) -> Self {
+        let woken = Woken {
+            tokens: Mutex::default(),
+            pending: AtomicBool::new(false),
+            thread: thread::current().id(),
+            driver,
+        };
+        Self {
+            table: RefCell::new(Table::new()),
+            woken: Arc::new(woken),
+        }
+    }
+
+    /// Whether a task is to be polled before the loop may sleep.
+    pub(crate) fn are_woken(&self) -> bool {
+        self.woken.pending.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.borrow().len()
+    }
+}
+
+impl Reactor {
+    /// Runs a future on the loop, from the next turn on, and returns its result as a Deferred.
+    ///
+    /// The future may await Deferreds, and whatever else needs no executor of its own; its wakers
+    /// work from any thread. It ends with what a callback may return, so `?` and a last `Ok(value)`
+    /// make a `Deferred` of the value. A panic makes it fail with
+    /// [`Panicked`](crate::deferred::Panicked). Cancelling the Deferred drops the future.
+    ///
+    /// While there are tasks, [`run`](Self::run) does not return for want of anything to wait for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reactor::Reactor;
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let clock = reactor.clone();
+    /// let answer = reactor.spawn(async move {
+    ///     clock.defer_later(Duration::from_millis(1)).await?;
+    ///     Ok(6 * 7)
+    /// });
+    /// assert_eq!(reactor.run_until(answer).unwrap(), 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, R>(&self, future: F) -> Deferred<R::Output>
+    where
+        F: Future<Output = R> + 'static,
+        R: Outcome,
+    {
+        let (resolver, deferred) = Deferred::pending();
+        let token = self.0.tasks.table.borrow_mut().reserve();
+        let reactor = self.downgrade();
+        resolver.on_cancel(move || {
+            if let Some(reactor) = reactor.upgrade() {
+                reactor.drop_task(token);
+            }
+        });
+        let resolver = Rc::new(RefCell::new(Some(resolver)));
+        let for_panic = Rc::clone(&resolver);
+        let run = async move {
+            let result = future.await.into_deferred();
+            let Some(resolver) = resolver.take() else {
+                return;
+            };
+            result.add_both(|result| resolver.fire(result));
+        };
+        let waker = TaskWaker {
+            token,
+            woken: Arc::clone(&self.0.tasks.woken),
+            is_woken: AtomicBool::new(false),
+        };
+        let task = Task {
+            future: Box::pin(run),
+            waker: Arc::new(waker),
+            name: std::any::type_name::<F>(),
+            place: Location::caller(),
+            panicked: Box::new(move |message| {
+                if let Some(resolver) = for_panic.take() {
+                    resolver.errback(Failure::from(Panicked::saying(message)));
+                }
+            }),
+        };
+        task.waker.wake_by_ref();
+        let left_over = self.0.tasks.table.borrow_mut().put(token, task);
+        drop(left_over);
+        deferred
+    }
+
+    /// Polls the tasks that were woken. Those that are woken meanwhile wait for the next time.
+    pub(crate) fn run_woken_tasks(&self) {
+        for token in self.0.tasks.woken.take() {
+            let task = self.0.tasks.table.borrow_mut().take(token);
+            if let Some(task) = task {
+                self.poll_task(token, task);
+            }
+        }
+    }
+
+    fn poll_task(&self, token: Token, mut task: Task) {
+        // Who wakes it from now on, even while it is polled, puts it on the list again.
+        task.waker.is_woken.store(false, Ordering::SeqCst);
+        let waker = Waker::from(Arc::clone(&task.waker));
+        let (name, place) = (task.name, Some(task.place));
+        let callback = || Callback {
+            cause: Cause::Task,
+            connection: None,
+            name,
+            place,
+        };
+        let mut context = Context::from_waker(&waker);
+        let polled = self
+            .0
+            .dispatch
+            .call(callback, || task.future.as_mut().poll(&mut context));
+        match polled {
+            Ok(Poll::Pending) => {
+                // It may have been cancelled by what it did itself.
+                let left_over = self.0.tasks.table.borrow_mut().put(token, task);
+                drop(left_over);
+            }
+            Ok(Poll::Ready(())) => self.drop_task(token),
+            Err(observer::Panicked(message)) => {
+                self.drop_task(token);
+                let Task {
+                    future, panicked, ..
+                } = task;
+                drop(future);
+                panicked(message);
+            }
+        }
+    }
+
+    fn drop_task(&self, token: Token) {
+        let task = self.0.tasks.table.borrow_mut().remove(token);
+        drop(task);
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks").field("len", &self.len()).finish()
+    }
+}
