@@ -359,7 +359,7 @@ impl Transport {
     }
 
     /// Asks for more than that bytes are sent.
-    fn ask_for_more(&self) {
+    pub(crate) fn ask_for_more(&self) {
         self.0.more.set(true);
         self.ask();
     }
@@ -457,6 +457,7 @@ impl Transport {
     pub(crate) fn lost(&self) -> Reason {
         self.0.closing.set(Closing::Lost);
         self.0.unsent.borrow_mut().clear();
+        self.0.below.set(0);
         self.release_talkers();
         if let Some(relations) = self.0.relations.take() {
             for (watcher, key) in relations.watchers {

@@ -5,7 +5,7 @@ use crate::layer::Layers;
 use crate::observer::{Callback, Cause, Panicked};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
-use crate::transport::Transport;
+use crate::transport::{Closing, NewLayer, Transport};
 use crate::unsent::Unsent;
 
 /// The layers, and what they have made for the socket.
@@ -13,23 +13,41 @@ use crate::unsent::Unsent;
 pub(crate) struct Layered {
     pub(crate) layers: Layers,
     pub(crate) wire: Unsent,
+    /// What has passed up while reading was paused, and was not delivered.
+    kept: Vec<u8>,
+}
+
+impl Layered {
+    pub(super) fn keeps_bytes(&self) -> bool {
+        !self.kept.is_empty()
+    }
 }
 
 impl Reactor {
+    /// Puts the layers in place that were pushed, those included that are pushed meanwhile.
     pub(super) fn put_layers(&self, connection: &mut Connection) {
-        for new in connection.transport.new_layers() {
-            let mut wire = Vec::new();
-            let layered = connection.layered.get_or_insert_default();
-            let result = self.call_layer(&connection.transport, || {
-                layered.layers.send(new.unsent, &mut wire)?;
-                layered.layers.push(new.layer, &mut wire)?;
-                if new.received.is_empty() {
-                    return Ok(Vec::new());
-                }
-                layered.layers.receive_at_top(&new.received, &mut wire)
-            });
-            self.layers_received(connection, result, &wire);
+        loop {
+            let new = connection.transport.new_layers();
+            if new.is_empty() {
+                return;
+            }
+            new.into_iter()
+                .for_each(|new| self.put_layer(connection, new));
         }
+    }
+
+    fn put_layer(&self, connection: &mut Connection, new: NewLayer) {
+        let mut wire = Vec::new();
+        let layered = connection.layered.get_or_insert_default();
+        let result = self.call_layer(&connection.transport, || {
+            layered.layers.send(new.unsent, &mut wire)?;
+            layered.layers.push(new.layer, &mut wire)?;
+            if new.received.is_empty() {
+                return Ok(Vec::new());
+            }
+            layered.layers.receive_at_top(&new.received, &mut wire)
+        });
+        self.layers_received(connection, result, &wire);
     }
 
     /// Layers have made something of what was received: bytes for the wire and for the protocol.
@@ -40,10 +58,27 @@ impl Reactor {
         wire: &[u8],
     ) {
         self.append_to_wire(connection, wire);
-        match result {
-            Err(reason) => connection.fail(reason),
-            Ok(data) if data.is_empty() => {}
-            Ok(data) => self.deliver(connection, &data),
+        let data = match result {
+            Ok(data) if !data.is_empty() => data,
+            Ok(_) => return,
+            Err(reason) => return connection.fail(reason),
+        };
+        match &mut connection.layered {
+            _ if connection.transport.closing() != Closing::No => {}
+            Some(layered) if !connection.transport.is_reading() => layered.kept.extend(data),
+            _ => self.deliver(connection, &data),
+        }
+    }
+
+    /// Delivers what was kept while reading was paused, unless it is paused still.
+    pub(super) fn deliver_kept(&self, connection: &mut Connection) {
+        if let Some(layered) = &mut connection.layered
+            && layered.keeps_bytes()
+            && connection.transport.is_reading()
+        {
+            let kept = std::mem::take(&mut layered.kept);
+            self.deliver(connection, &kept);
+            self.put_layers(connection);
         }
     }
 

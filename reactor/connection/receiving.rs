@@ -18,6 +18,7 @@ impl Reactor {
     pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
         connection.in_line = false;
         self.tell_resumed(connection);
+        self.deliver_kept(connection);
         let mut bytes = 0;
         while connection.readable && bytes < buffer.len() {
             if !connection.may_read() {
@@ -25,6 +26,10 @@ impl Reactor {
                 break;
             }
             bytes += self.receive_once(connection, buffer);
+            if connection.readable {
+                // A layer that was just pushed comes before what is read next.
+                self.put_layers(connection);
+            }
         }
         if connection.gets_in_line() && connection.may_read() {
             self.0
@@ -119,7 +124,11 @@ impl Reactor {
         {
             return connection.fail(error);
         }
-        if connection.read_closed && matches!(connection.stream.peek(&mut [0]), Ok(0)) {
+        let keeps_bytes = connection.layered.as_ref().is_some_and(|l| l.keeps_bytes());
+        if connection.read_closed
+            && !keeps_bytes
+            && matches!(connection.stream.peek(&mut [0]), Ok(0))
+        {
             self.read_ended(connection);
         }
     }

@@ -38,6 +38,7 @@ impl Reactor {
             return self.lose(connection);
         }
         self.tell_resumed(connection);
+        self.deliver_kept(connection);
         if connection.gets_in_line() {
             self.0
                 .ready
