@@ -65,7 +65,10 @@ impl From<io::Error> for Reason {
     /// An error of a socket, as the reason why its connection is lost.
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
+            // A socket that is no longer connected was reset before it was asked.
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => Self::Reset,
             _ => Self::Error(Rc::new(error)),
         }
     }

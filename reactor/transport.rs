@@ -368,7 +368,9 @@ impl Transport {
     #[inline]
     pub(crate) fn asked(&self) -> bool {
         self.0.asking.set(false);
-        self.0.more.replace(false) || self.0.above_high_water.get()
+        self.0.more.replace(false)
+            || self.0.above_high_water.get()
+            || self.0.sending.get() == Sending::ShutAfterFlush
     }
 
     pub(crate) fn closing(&self) -> Closing {

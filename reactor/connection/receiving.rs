@@ -98,6 +98,9 @@ impl Reactor {
     /// The peer's stream has ended.
     pub(crate) fn read_ended(&self, connection: &mut Connection) {
         connection.readable = false;
+        if connection.transport.has_read_end() {
+            return; // each later event says it again
+        }
         connection.transport.read_ended();
         if let Some(layered) = &mut connection.layered {
             let result = self.call_layer(&connection.transport, || layered.layers.read_closed());
@@ -110,7 +113,7 @@ impl Reactor {
                 protocol.read_closed(transport);
             });
         }
-        connection.transport.ask();
+        connection.transport.ask_for_more();
     }
 
     /// A connection that is not read is still told that the peer is gone, where no unread bytes

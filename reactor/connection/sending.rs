@@ -33,6 +33,11 @@ impl Reactor {
             Closing::AfterFlush => self.finish(connection),
             Closing::Now | Closing::Lost => {}
         }
+        if connection.transport.sending() == Sending::Shut && connection.transport.has_read_end() {
+            // Both halves are closed: nothing is left that could happen.
+            connection.transport.lose_connection();
+            self.finish(connection);
+        }
         // Any of the steps before may have ended the connection.
         if connection.transport.closing() == Closing::Now {
             return self.lose(connection);
