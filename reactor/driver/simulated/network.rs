@@ -317,9 +317,10 @@ impl Network {
         match self.ends.get_mut(&id) {
             Some(end) if !(end.broken && aborted) => {
                 end.owner = owner;
-                let (level, peer) = (end.level(), end.remote);
+                let (level, peer, other) = (end.level(), end.remote, end.other);
                 if owner == (Owner::Script { reads: true }) {
                     end.read_all();
+                    self.carry_later(other);
                 }
                 // Being registered is news of everything that is true.
                 self.news(id, level);
