@@ -8,11 +8,11 @@
 //! ```
 //!
 //! An endpoint is its kind and arguments, with colons between them. An argument has a name or the
-//! meaning of its place, in the order of the lists below; the ones in brackets may be left out.
+//! meaning of its place, in the order of the lists below.
 //!
 //! | kind | to listen | to connect |
 //! | --- | --- | --- |
-//! | `tcp` | `port` [`interface`] | `host` `port` [`timeout`] |
+//! | `tcp` | `port`, and perhaps `interface` | `host`, `port`, and perhaps `timeout` |
 //!
 //! A backslash takes the special meaning from the colon, equals sign or backslash behind it. The
 //! interface is an address or a name of this machine, the timeout a number of seconds.
