@@ -20,7 +20,7 @@ use crate::address::Address;
 use crate::connection::Connection;
 use crate::deferred::{Deferred, Failure, Resolver};
 use crate::delayed_call::Due;
-use crate::driver::{Resolution, Stream};
+use crate::driver::{Ready, Resolution, Stream};
 use crate::limits::Limits;
 use crate::listening::SharedFactory;
 use crate::observer::{Callback, Cause};
@@ -43,10 +43,22 @@ pub(crate) struct Attempt {
     /// Addresses that were not tried yet.
     addresses: VecDeque<SocketAddr>,
     stream: Option<Box<dyn Stream>>,
+    /// What the events of that stream have said.
+    seen: Option<Ready>,
     /// Why the address before failed.
     last_error: Reason,
     /// Who waits for the outcome.
     waiting: Vec<Resolver<Transport>>,
+}
+
+impl Attempt {
+    /// Remembers what an event said, for the connection that it may become.
+    pub(crate) fn note_ready(&mut self, event: Ready) {
+        match &mut self.seen {
+            Some(seen) => seen.add(event),
+            None => self.seen = Some(event),
+        }
+    }
 }
 
 impl Reactor {
@@ -74,6 +86,7 @@ impl Reactor {
             timer: Some(timer),
             addresses: VecDeque::new(),
             stream: None,
+            seen: None,
             last_error: Reason::ConnectTimeout,
             waiting: Vec::new(),
         };
@@ -137,7 +150,7 @@ impl Reactor {
 
     /// Begins with the next address, or ends the attempt when there is none.
     fn try_next_address(&self, mut attempt: Box<Attempt>) {
-        attempt.stream = None;
+        (attempt.stream, attempt.seen) = (None, None);
         while let Some(address) = attempt.addresses.pop_front() {
             let stream = self
                 .0
@@ -207,14 +220,17 @@ impl Reactor {
             token,
             limits,
             waiting,
+            seen,
             ..
         } = *attempt;
         let transport = Transport::new(token, &self.0.requests, &limits, peer, Rc::new(local));
         let mut connection = Connection::new(stream, transport.clone(), protocol);
-        // Bytes may have come with the event that said it is established.
-        connection.may_be_readable();
+        // The news that it is established may have come with bytes, and with the peer's end.
+        let has_come = seen.is_some_and(|seen| connection.note_ready(seen));
+        if has_come && connection.gets_in_line() {
+            self.0.ready.borrow_mut().push_back(token);
+        }
         self.connection_made(connection);
-        self.0.ready.borrow_mut().push_back(token);
         self.fire(waiting, &Ok(transport));
     }
 

@@ -377,7 +377,10 @@ impl Reactor {
                 self.put(token, Occupant::Port(port));
                 0
             }
-            Occupant::Attempt(attempt) => {
+            Occupant::Attempt(mut attempt) => {
+                if let Some(event) = event {
+                    attempt.note_ready(event);
+                }
                 self.attempt_ready(attempt);
                 0
             }
@@ -392,7 +395,11 @@ impl Reactor {
             Some(Occupant::Connection(connection)) => {
                 connection.note_ready(event) && connection.gets_in_line()
             }
-            Some(Occupant::Port(_) | Occupant::Attempt(_)) => true,
+            Some(Occupant::Attempt(attempt)) => {
+                attempt.note_ready(event);
+                true
+            }
+            Some(Occupant::Port(_)) => true,
         };
         if gets_in_line {
             self.0.ready.borrow_mut().push_back(event.token);

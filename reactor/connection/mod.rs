@@ -63,12 +63,6 @@ impl Connection {
         })
     }
 
-    /// The first read has to find out; the connection is put in line with it.
-    pub(crate) fn may_be_readable(&mut self) {
-        self.readable = true;
-        self.in_line = true;
-    }
-
     /// Remembers what an event said. Returns whether there may be something to read, and the
     /// connection is not in line for it already.
     #[inline]

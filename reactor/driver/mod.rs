@@ -73,6 +73,16 @@ pub(crate) struct Ready {
     pub(crate) broken: bool,
 }
 
+impl Ready {
+    /// Adds what a later event of the same source says.
+    pub(crate) fn add(&mut self, event: Self) {
+        self.readable |= event.readable;
+        self.writable |= event.writable;
+        self.read_closed |= event.read_closed;
+        self.broken |= event.broken;
+    }
+}
+
 /// A connection's socket. No method blocks; `WouldBlock` says that an event will come.
 pub(crate) trait Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;

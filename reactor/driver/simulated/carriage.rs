@@ -221,6 +221,9 @@ impl Network {
         let Some(end) = self.ends.get_mut(&to) else {
             return;
         };
+        if end.broken {
+            return; // what is read after one reset has no end to be continued at
+        }
         let fits = last_words.len().min(end.window_left());
         self.arrive(to, &last_words[..fits]);
         if let Some(end) = self.ends.get_mut(&to)
