@@ -141,6 +141,22 @@ fn cancelling_a_chain_cancels_the_deferred_that_its_callback_returned() {
 }
 
 #[test]
+fn cancelling_reaches_the_second_deferred_that_a_chain_waits_for() {
+    let (first_resolver, first) = Deferred::pending();
+    let (second_resolver, second) = Deferred::<u32>::pending();
+    let chain = Deferred::succeed(()).add_callback(move |()| first.map(|()| ()));
+    let (resolver, outer) = Deferred::pending();
+    let outer = outer
+        .add_callback(move |()| chain)
+        .add_callback(move |()| second);
+    resolver.callback(());
+    first_resolver.callback(());
+    outer.cancel();
+    assert!(second_resolver.is_cancelled());
+    assert_eq!(state_of(outer), "failed: cancelled");
+}
+
+#[test]
 fn a_canceller_of_the_first_link_reaches_what_the_chain_waits_for_later() {
     let (_inner_resolver, inner) = Deferred::<u32>::pending();
     let (resolver, deferred) = Deferred::pending();

@@ -69,6 +69,22 @@ fn a_failure_knows_where_the_question_mark_was_and_which_callbacks_it_passed() {
 }
 
 #[test]
+fn a_failure_after_waiting_for_another_chain_names_the_chain_that_waited() {
+    let (inner_resolver, inner) = Deferred::pending();
+    let made = line!() + 1;
+    let (resolver, deferred) = Deferred::pending();
+    let chain = deferred
+        .add_callback(move |()| inner)
+        .add_callback(|()| Err::<(), Failure>(Refused(1).into()));
+    resolver.callback(());
+    inner_resolver.callback(());
+    assert_eq!(
+        failure_of(chain).made().map(|place| place.line()),
+        Some(made)
+    );
+}
+
+#[test]
 fn a_failure_that_passed_a_million_callbacks_keeps_the_first_places_and_a_count() {
     let mut deferred = Deferred::<u32>::fail(Refused(1));
     for _ in 0..1_000_000 {
@@ -184,7 +200,10 @@ fn failures_that_are_still_held_can_be_listed() {
     assert_eq!(held, ["refused 1", "refused 2"]);
     let recovered = failed.add_errback(|_| Ok(1));
     assert_eq!(held_failures().len(), 1);
-    drop(failure_of(later));
-    drop(recovered);
-    assert!(held_failures().is_empty());
+    let taken = failure_of(later);
+    assert!(
+        held_failures().is_empty(),
+        "whoever has taken it answers for it"
+    );
+    drop((taken, recovered));
 }

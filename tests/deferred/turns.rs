@@ -27,14 +27,15 @@ fn a_lock_is_given_in_the_order_of_asking() {
 
 #[test]
 fn one_who_gives_up_waiting_is_left_out() {
-    let lock = Lock::new();
-    let held = value_of(lock.acquire());
-    let (second, third) = (lock.acquire(), lock.acquire());
+    let semaphore = Semaphore::new(1);
+    let held = value_of(semaphore.acquire());
+    let (second, third) = (semaphore.acquire(), semaphore.acquire());
     second.cancel();
+    assert_eq!(semaphore.waiting(), 1);
     assert_eq!(state_of(second), "failed: cancelled");
     held.release();
     assert!(third.is_fired());
-    assert!(lock.is_locked());
+    assert_eq!(semaphore.free(), 0);
 }
 
 #[test]
