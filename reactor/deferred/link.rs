@@ -104,7 +104,9 @@ impl<T: 'static> Outlet<T> {
     /// Puts a result here that is on its way.
     #[inline]
     pub(super) fn put(&self, result: Result<T, Failure>) {
-        self.held.set(Some(result.map_err(Unhandled::new)));
+        let before = self.held.replace(Some(result.map_err(Unhandled::new)));
+        debug_assert!(before.is_none(), "a node has one result");
+        std::mem::forget(before); // `set` would ask whether it has to be dropped
     }
 
     /// Shows the result, if it is there, to `look`.
@@ -206,37 +208,6 @@ fn settle_adopters<T: 'static>(
     }
 }
 
-/// Lets `link` of `chain` wait for `inner`, a Deferred that its callback returned.
-///
-/// If the result of `link` goes to a third Deferred that waits in the same way, `link` has nothing
-/// left to do and is left out. That is what keeps an endless loop of Deferreds that return
-/// Deferreds in constant memory.
-fn wait_for<T: 'static, S: Step<T>>(
-    link: Rc<Link<T, S>>,
-    inner: &Rc<dyn Node<S::Output>>,
-    chain: &Rc<dyn Root>,
-) {
-    let inner_chain = chain_of(inner);
-    let adopter = match link.outlet.row.get() {
-        // A chart shows each Deferred that was waited for, so there the way stays as long as it is.
-        Some(_) => None,
-        None => link.outlet.take_adopter(),
-    };
-    let adopter = if let Some(adopter) = adopter {
-        if let Some(waiting) = adopter.waiting_chain() {
-            waiting.waits().set(Waits::as_chain(&inner_chain));
-            chain.waits().set(Waits::as_chain(&waiting));
-        }
-        adopter
-    } else {
-        chain.waits().set(Waits::as_chain(&inner_chain));
-        link.turn.set(Turn::Waits(Rc::clone(chain)));
-        link
-    };
-    inner.outlet().chain.set(None);
-    inner.outlet().lead_to(Next::Adopter(adopter));
-}
-
 /// A callback that waits for its turn.
 pub(super) struct Link<T, S: Step<T>> {
     turn: Cell<Turn<S>>,
@@ -302,6 +273,52 @@ impl<T: 'static, S: Step<T>> Link<T, S> {
     }
 }
 
+impl<T: 'static, S: Step<T>> Link<T, S> {
+    /// Lets `chain` wait here for `inner`, a Deferred that the callback returned.
+    ///
+    /// If the result of this link goes to a third chain that waits in the same way, this link has
+    /// nothing left to do and is left out. That is what keeps an endless loop of Deferreds that
+    /// return Deferreds in constant memory.
+    #[inline(never)]
+    fn wait_for(
+        self: Rc<Self>,
+        inner: &Rc<dyn Node<S::Output>>,
+        chain: &Rc<dyn Root>,
+    ) -> Option<Rc<dyn Run>> {
+        let inner_chain = chain_of(inner);
+        if is_circle(&inner_chain, chain) {
+            let circular = Failure::from_shared(Rc::new(Circular), self.place);
+            return self.settle(Err(circular), chain);
+        }
+        let adopter = match self.outlet.row.get() {
+            // A chart shows each Deferred that was waited for: the way stays as long as it is.
+            Some(_) => None,
+            None => self.outlet.take_adopter(),
+        };
+        let adopter = if let Some(adopter) = adopter {
+            if let Some(waiting) = adopter.waiting_chain() {
+                waiting.waits().set(Waits::as_chain(&inner_chain));
+                chain.waits().set(Waits::as_chain(&waiting));
+            }
+            adopter
+        } else {
+            chain.waits().set(Waits::as_chain(&inner_chain));
+            self.turn.set(Turn::Waits(Rc::clone(chain)));
+            self
+        };
+        inner.outlet().chain.set(None);
+        inner.outlet().lead_to(Next::Adopter(adopter));
+        None
+    }
+
+    /// Calls the step of a link that is on a chart.
+    #[cold]
+    fn call_noted(&self, row: &Row, step: S, result: Result<T, Failure>) -> Deferred<S::Output> {
+        row.entered(&result);
+        row.observe(|| step::call(step, result, self.place))
+    }
+}
+
 impl<T: 'static, S: Step<T>> Node<S::Output> for Link<T, S> {
     fn outlet(&self) -> &Outlet<S::Output> {
         &self.outlet
@@ -327,23 +344,13 @@ impl<T: 'static, S: Step<T>> Inlet<T> for Link<T, S> {
         let Turn::Comes(step) = self.turn.take() else {
             unreachable!("a link is led to once, and receives once");
         };
-        let returned: Deferred<S::Output> = match self.outlet.row.get() {
+        let returned = match self.outlet.row.get() {
             None => step::call(step, result, self.place),
-            Some(row) => {
-                row.entered(&result);
-                row.observe(|| step::call(step, result, self.place))
-            }
+            Some(row) => self.call_noted(row, step, result),
         };
         match returned.now() {
             Now::Fired(result) => self.settle(result, chain),
-            Now::Later(inner) if is_circle(&chain_of(&inner), chain) => {
-                let circular = Failure::from_shared(Rc::new(Circular), self.place);
-                self.settle(Err(circular), chain)
-            }
-            Now::Later(inner) => {
-                wait_for(self, &inner, chain);
-                None
-            }
+            Now::Later(inner) => self.wait_for(&inner, chain),
         }
     }
 }
