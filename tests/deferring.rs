@@ -1,0 +1,602 @@
+//! What the reactor gives as a Deferred, and what runs on it as a future.
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use reactor::deferred::{Abandoned, Cancelled, Panicked, TimedOut};
+use reactor::testing::Simulation;
+use reactor::{
+    Address, Deferred, Failure, LoopingCall, Phase, Reactor, Reason, StoppedBefore, SystemEvent,
+};
+use support::{Log, SECOND, listener, millis};
+
+/// What a Deferred was fired with, once it was.
+fn outcome<T: 'static>(deferred: Deferred<T>) -> Rc<RefCell<Option<Result<T, Failure>>>> {
+    let outcome = Rc::new(RefCell::new(None));
+    let set = Rc::clone(&outcome);
+    deferred.add_both(move |result| {
+        set.replace(Some(result));
+    });
+    outcome
+}
+
+fn failed_with<E: std::error::Error + 'static>(
+    outcome: &RefCell<Option<Result<impl Sized, Failure>>>,
+) -> bool {
+    let outcome = outcome.borrow();
+    matches!(&*outcome, Some(Err(failure)) if failure.check::<E>().is_some())
+}
+
+// Time.
+
+#[test]
+fn defer_later_fires_at_its_time() {
+    let simulation = Simulation::new();
+    let done = outcome(simulation.reactor().defer_later(SECOND));
+    simulation.run_for(millis(999));
+    assert!(done.borrow().is_none());
+    simulation.run_for(millis(1));
+    assert!(matches!(*done.borrow(), Some(Ok(()))));
+}
+
+#[test]
+fn a_cancelled_defer_later_leaves_no_timer() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let deferred = reactor.defer_later(SECOND);
+    let canceller = deferred.canceller();
+    let done = outcome(deferred);
+    canceller.cancel();
+    assert!(failed_with::<Cancelled>(&done));
+    reactor.run().expect("nothing is left to wait for");
+    assert_eq!(simulation.elapsed(), Duration::ZERO);
+}
+
+#[test]
+fn a_timeout_takes_the_reactors_time() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let (resolver, deferred) = Deferred::<()>::pending();
+    let done = outcome(deferred.add_timeout(SECOND, &reactor));
+    simulation.run_for(millis(999));
+    assert!(done.borrow().is_none());
+    simulation.run_for(millis(1));
+    assert!(failed_with::<TimedOut>(&done));
+    resolver.callback(());
+}
+
+#[test]
+fn a_result_in_time_takes_its_timeout_back() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let done = outcome(
+        reactor
+            .defer_later(millis(1))
+            .add_timeout(60 * SECOND, &reactor),
+    );
+    reactor.run().expect("nothing is left to wait for");
+    assert!(matches!(*done.borrow(), Some(Ok(()))));
+    assert_eq!(simulation.elapsed(), millis(1));
+}
+
+// Looping calls.
+
+/// A looping call that notes when it is called and with which count.
+fn ticking(simulation: &Simulation, log: &Log) -> LoopingCall {
+    let (log, time) = (log.clone(), simulation.clone());
+    LoopingCall::new(&simulation.reactor(), move |count| {
+        log.note(format!("{}x{count}", time.elapsed().as_millis()));
+    })
+}
+
+#[test]
+fn a_looping_call_is_made_at_once_and_at_every_interval() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let call = ticking(&simulation, &log);
+    let ended = outcome(call.start(SECOND));
+    simulation.run_for(millis(3500));
+    assert_eq!(log.entries(), ["0x1", "1000x1", "2000x1", "3000x1"]);
+    assert!(call.is_running() && ended.borrow().is_none());
+    call.stop();
+    assert!(matches!(*ended.borrow(), Some(Ok(()))));
+    simulation.run_for(10 * SECOND);
+    assert_eq!(log.entries().len(), 4);
+}
+
+#[test]
+fn a_looping_call_that_had_to_wait_skips_what_it_missed_and_stays_on_its_grid() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let (note, time, clock) = (
+        log.clone(),
+        simulation.clone(),
+        simulation.reactor().downgrade(),
+    );
+    let call = LoopingCall::new(&simulation.reactor(), move |count| {
+        note.note(format!("{}x{count}", time.elapsed().as_millis()));
+        let clock = clock.upgrade().expect("the loop is there");
+        // The second call takes two and a half intervals.
+        let takes = if time.elapsed() == SECOND {
+            millis(2500)
+        } else {
+            Duration::ZERO
+        };
+        clock.defer_later(takes)
+    });
+    let _ended = call.start(SECOND);
+    simulation.run_for(millis(5500));
+    assert_eq!(log.entries(), ["0x1", "1000x1", "4000x3", "5000x1"]);
+    call.stop();
+}
+
+#[test]
+fn a_looping_call_ends_with_the_failure_or_the_panic_of_its_function() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let failing = LoopingCall::new(&reactor, |_| Err(Failure::message("enough")));
+    let failed = outcome(failing.start(SECOND));
+    let panicking = LoopingCall::new(&reactor, |_| -> () { panic!("a mistake") });
+    let panicked = outcome(panicking.start(SECOND));
+    simulation.run_for(SECOND);
+    assert!(matches!(&*failed.borrow(), Some(Err(failure)) if failure.to_string() == "enough"));
+    assert!(failed_with::<Panicked>(&panicked));
+    assert!(!failing.is_running() && !panicking.is_running());
+}
+
+#[test]
+fn a_looping_call_may_be_stopped_and_started_again_from_inside() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let this: Rc<RefCell<Option<LoopingCall>>> = Rc::default();
+    let (note, time, inside) = (log.clone(), simulation.clone(), Rc::clone(&this));
+    let ends = Rc::new(Cell::new(0));
+    let count_end = Rc::clone(&ends);
+    let mut calls = 0;
+    let call = LoopingCall::new(&simulation.reactor(), move |_| {
+        note.note(time.elapsed().as_millis());
+        calls += 1;
+        if calls == 2 {
+            let call = inside.borrow().clone().expect("it was set");
+            let count_end = Rc::clone(&count_end);
+            call.start(millis(300))
+                .add_callback(move |()| count_end.set(count_end.get() + 1));
+        }
+    });
+    this.replace(Some(call.clone()));
+    let first = outcome(call.start(SECOND));
+    simulation.run_for(millis(1700));
+    assert!(
+        matches!(*first.borrow(), Some(Ok(()))),
+        "starting again ends the first run"
+    );
+    assert_eq!(log.entries(), ["0", "1000", "1000", "1300", "1600"]);
+    this.take().expect("it is there").stop();
+    assert_eq!(ends.get(), 1);
+}
+
+#[test]
+fn an_interval_of_zero_calls_once_a_turn() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let calls = Rc::new(Cell::new(0));
+    let count = Rc::clone(&calls);
+    let call = LoopingCall::new(&reactor, move |_| count.set(count.get() + 1));
+    let _ended = call.start(Duration::ZERO);
+    for _ in 0..10 {
+        reactor.turn(Some(Duration::ZERO)).expect("a turn");
+    }
+    assert!(
+        (9..=10).contains(&calls.get()),
+        "{} calls in 10 turns",
+        calls.get()
+    );
+    call.stop();
+}
+
+#[test]
+fn cancelling_the_deferred_of_a_looping_call_stops_it() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let call = ticking(&simulation, &log);
+    let deferred = call.start(SECOND);
+    let canceller = deferred.canceller();
+    let ended = outcome(deferred);
+    simulation.run_for(millis(1500));
+    canceller.cancel();
+    assert!(failed_with::<Cancelled>(&ended));
+    simulation.run_for(10 * SECOND);
+    assert_eq!(log.entries(), ["0x1", "1000x1"]);
+    assert!(!call.is_running());
+}
+
+// Threads.
+
+#[test]
+fn work_on_a_thread_fires_on_the_loops_thread() {
+    let reactor = Reactor::new().expect("a loop");
+    let here = std::thread::current().id();
+    let worked = reactor
+        .defer_to_thread(|| std::thread::current().id())
+        .map(move |there| (there, std::thread::current().id()));
+    let (there, fired) = reactor.run_until(worked).expect("it works");
+    assert_ne!(there, here);
+    assert_eq!(fired, here);
+}
+
+#[test]
+fn a_panic_on_a_thread_is_a_failure() {
+    let reactor = Reactor::new().expect("a loop");
+    let work = reactor.defer_to_thread(|| -> u32 { panic!("a mistake") });
+    let failure = reactor.run_until(work).expect_err("it panicked");
+    assert_eq!(failure.to_string(), "panicked: a mistake");
+    assert!(failure.check::<Panicked>().is_some());
+}
+
+#[test]
+fn the_pool_is_bounded_and_does_all_the_work() {
+    let reactor = Reactor::new().expect("a loop");
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let works = (0..200).map(|n| {
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        reactor.defer_to_thread(move || {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::yield_now();
+            now.fetch_sub(1, Ordering::SeqCst);
+            n
+        })
+    });
+    let all = reactor::deferred::gather_results(works);
+    let all = reactor.run_until(all).expect("all work is done");
+    assert_eq!(all, (0..200).collect::<Vec<_>>());
+    assert!((1..=8).contains(&most.load(Ordering::SeqCst)));
+}
+
+/// Opened once, for all who wait for it.
+#[derive(Clone, Default)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.0.lock().expect("nobody panics") = true;
+        self.0.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let open = self.0.0.lock().expect("nobody panics");
+        drop(
+            self.0
+                .1
+                .wait_while(open, |open| !*open)
+                .expect("nobody panics"),
+        );
+    }
+}
+
+#[test]
+fn a_stop_waits_for_work_on_threads() {
+    let reactor = Reactor::new().expect("a loop");
+    let gate = Gate::default();
+    let passes = gate.clone();
+    let done = outcome(reactor.defer_to_thread(move || passes.pass()));
+    let stop = reactor.clone();
+    reactor.call_soon(move || {
+        stop.stop();
+        let opens = gate.clone();
+        stop.call_later(millis(20), move || opens.open());
+    });
+    reactor.run().expect("the loop runs");
+    assert!(matches!(*done.borrow(), Some(Ok(()))));
+}
+
+#[test]
+fn work_that_was_cancelled_before_it_began_is_not_done() {
+    let reactor = Reactor::new().expect("a loop");
+    let gate = Gate::default();
+    for _ in 0..8 {
+        let passes = gate.clone();
+        let _passed = reactor.defer_to_thread(move || passes.pass());
+    }
+    let done = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    let late = reactor.defer_to_thread(move || count.fetch_add(1, Ordering::SeqCst));
+    let canceller = late.canceller();
+    let late = outcome(late);
+    canceller.cancel();
+    assert!(failed_with::<Cancelled>(&late));
+    gate.open();
+    reactor.run().expect("all threads have come back");
+    assert_eq!(done.load(Ordering::SeqCst), 0);
+}
+
+// Connections.
+
+#[test]
+fn a_connection_is_a_deferred_of_its_transport() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    let (server, client) = (log.clone(), Log::default());
+    let serve = move |_: &Address| listener(&server);
+    reactor.listen_tcp("10.0.0.1:80", serve).expect("a port");
+    let heard = client.clone();
+    let connector = reactor.connect_tcp("10.0.0.1", 80, move |_: &Address| listener(&heard));
+    let connected = outcome(connector.connected());
+    simulation.run_for(SECOND);
+    let transport = connected
+        .take()
+        .expect("it fired")
+        .expect("it is connected");
+    assert_eq!(
+        client.entries(),
+        ["made"],
+        "the Deferred fires after connection_made"
+    );
+    transport.write(b"hello");
+    simulation.run_for(SECOND);
+    assert!(log.contains("hello"));
+}
+
+#[test]
+fn an_attempt_that_fails_or_is_cancelled_is_a_failure_with_its_reason() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let attempt =
+        |port| reactor.connect_tcp("10.0.0.1", port, |_: &Address| listener(&Log::default()));
+    let refused = outcome(attempt(81).connected());
+    let connector = attempt(82);
+    let deferred = connector.connected();
+    let canceller = deferred.canceller();
+    let cancelled = outcome(deferred);
+    canceller.cancel();
+    assert!(!connector.is_connecting());
+    simulation.run_for(60 * SECOND);
+    assert!(failed_with::<Reason>(&refused));
+    assert!(failed_with::<Cancelled>(&cancelled));
+    assert!(
+        failed_with::<Reason>(&outcome(connector.connected())),
+        "it is over"
+    );
+}
+
+// The whole run.
+
+#[test]
+fn run_until_returns_the_result_and_the_loop_can_run_again() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let fired = Deferred::succeed(1);
+    assert_eq!(reactor.run_until(fired).expect("it has fired"), 1);
+    let later = reactor.defer_later(SECOND).map(|()| 2);
+    assert_eq!(reactor.run_until(later).expect("it fires"), 2);
+    let failing = reactor
+        .defer_later(SECOND)
+        .add_callback(|()| Err::<(), _>(Failure::message("no")));
+    assert_eq!(
+        reactor
+            .run_until(failing)
+            .expect_err("it fails")
+            .to_string(),
+        "no"
+    );
+    assert_eq!(simulation.elapsed(), 2 * SECOND);
+}
+
+#[test]
+fn run_until_cancels_what_the_stop_came_before() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let stop = reactor.downgrade();
+    reactor.call_later(SECOND, move || stop.upgrade().expect("it runs").stop());
+    let failure = reactor
+        .run_until(reactor.defer_later(60 * SECOND))
+        .expect_err("stopped");
+    assert!(failure.check::<Cancelled>().is_some());
+    assert_eq!(simulation.elapsed(), SECOND);
+    let (resolver, never) = Deferred::<()>::pending();
+    resolver.on_cancel(|| Ok(()));
+    reactor
+        .run_until(never)
+        .expect("the canceller gives a value");
+    drop(resolver);
+    let _ = StoppedBefore;
+}
+
+#[test]
+fn a_stop_waits_for_what_its_triggers_return() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    for phase in [Phase::After, Phase::Before, Phase::During] {
+        let (log, time, weak) = (log.clone(), simulation.clone(), reactor.downgrade());
+        reactor.add_system_event_trigger(phase, SystemEvent::Shutdown, move || {
+            log.note(format!("{phase:?} {}", time.elapsed().as_millis()));
+            weak.upgrade().expect("it runs").defer_later(millis(100))
+        });
+    }
+    let stop = reactor.downgrade();
+    reactor.call_soon(move || stop.upgrade().expect("it runs").stop());
+    reactor.run().expect("the loop runs");
+    assert_eq!(log.entries(), ["Before 0", "During 100", "After 200"]);
+    assert_eq!(simulation.elapsed(), millis(300));
+}
+
+#[test]
+fn a_trigger_that_never_ends_is_not_waited_for_beyond_the_grace() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let (resolver, never) = Deferred::<()>::pending();
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move || never);
+    let stop = reactor.downgrade();
+    reactor.call_soon(move || stop.upgrade().expect("it runs").shutdown(SECOND));
+    reactor.run().expect("the loop runs");
+    assert_eq!(simulation.elapsed(), SECOND);
+    resolver.callback(());
+}
+
+// Futures.
+
+#[test]
+fn a_task_awaits_deferreds_and_fires_its_own() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let clock = reactor.clone();
+    let sum = reactor.spawn(async move {
+        let mut sum = 0;
+        for n in 1..=3 {
+            sum += clock.defer_later(SECOND).map(move |()| n).await?;
+        }
+        Ok(sum)
+    });
+    assert_eq!(reactor.run_until(sum).expect("it ends"), 6);
+    assert_eq!(simulation.elapsed(), 3 * SECOND);
+}
+
+#[test]
+fn a_task_fails_with_what_it_returns_or_with_its_panic() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let failing = reactor.spawn(async {
+        Deferred::<()>::fail(std::io::Error::other("no")).await?;
+        Ok(())
+    });
+    assert_eq!(
+        reactor
+            .run_until(failing)
+            .expect_err("it fails")
+            .to_string(),
+        "no"
+    );
+    let panicking = reactor.spawn(async {
+        let fails = true;
+        assert!(!fails, "a mistake");
+    });
+    let failure = reactor.run_until(panicking).expect_err("it panics");
+    assert!(failure.check::<Panicked>().is_some(), "{failure}");
+}
+
+#[test]
+fn cancelling_a_task_drops_its_future_and_cancels_what_it_awaits() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    let (inner, awaited) = Deferred::<()>::pending();
+    let note = log.clone();
+    inner.on_cancel(move || note.note("inner cancelled"));
+    struct Noted(Log);
+    impl Drop for Noted {
+        fn drop(&mut self) {
+            self.0.note("future dropped");
+        }
+    }
+    let held = Noted(log.clone());
+    let task = reactor.spawn(async move {
+        let _held = held;
+        awaited.await
+    });
+    let canceller = task.canceller();
+    let ended = outcome(task);
+    simulation.run_for(SECOND);
+    canceller.cancel();
+    assert!(failed_with::<Cancelled>(&ended));
+    assert!(log.contains("inner cancelled") && log.contains("future dropped"));
+    reactor.run().expect("no task is left to wait for");
+    drop(inner);
+}
+
+#[test]
+fn a_task_that_cancels_itself_is_dropped_after_its_poll() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let canceller: Rc<RefCell<Option<reactor::deferred::Canceller>>> = Rc::default();
+    let mine = Rc::clone(&canceller);
+    let task = reactor.spawn(async move {
+        mine.take().expect("it was set").cancel();
+        std::future::pending::<()>().await;
+    });
+    canceller.replace(Some(task.canceller()));
+    let ended = outcome(task);
+    reactor.run().expect("no task is left to wait for");
+    assert!(failed_with::<Cancelled>(&ended));
+}
+
+#[test]
+fn a_waker_works_from_any_thread() {
+    let reactor = Reactor::new().expect("a loop");
+    let ready = Arc::new(Mutex::new((false, None::<Waker>)));
+    let from_thread = Arc::clone(&ready);
+    let task = reactor.spawn(poll_fn(move |context| {
+        let mut ready = ready.lock().expect("nobody panics");
+        if ready.0 {
+            return Poll::Ready(Ok("woken"));
+        }
+        if ready.1.replace(context.waker().clone()).is_none() {
+            let ready = Arc::clone(&from_thread);
+            std::thread::spawn(move || {
+                let mut ready = ready.lock().expect("nobody panics");
+                ready.0 = true;
+                ready.1.take().expect("it was set").wake();
+            });
+        }
+        Poll::Pending
+    }));
+    assert_eq!(reactor.run_until(task).expect("it ends"), "woken");
+}
+
+#[test]
+fn ten_thousand_awaits_of_fired_deferreds_take_one_poll() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let polls = Rc::new(Cell::new(0));
+    let count = Rc::clone(&polls);
+    let mut task = Box::pin(async {
+        let mut sum = 0;
+        for n in 0..10_000_u64 {
+            sum += Deferred::succeed(n).await?;
+        }
+        Ok(sum)
+    });
+    let task = reactor.spawn(poll_fn(move |context| {
+        count.set(count.get() + 1);
+        task.as_mut().poll(context)
+    }));
+    assert_eq!(reactor.run_until(task).expect("it ends"), 49_995_000);
+    assert_eq!(polls.get(), 1);
+}
+
+#[test]
+fn callbacks_and_tasks_mix() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let clock = reactor.downgrade();
+    let mixed = reactor
+        .defer_later(SECOND)
+        .map(|()| 20)
+        .add_callback(move |n| {
+            let reactor = clock.upgrade().expect("it runs");
+            let clock = reactor.clone();
+            reactor.spawn(async move {
+                clock.defer_later(SECOND).await?;
+                Ok(n + 1)
+            })
+        })
+        .map(|n| 2 * n);
+    assert_eq!(reactor.run_until(mixed).expect("it ends"), 42);
+}
+
+#[test]
+fn a_reactor_that_goes_away_abandons_what_waits_for_it() {
+    let simulation = Simulation::new();
+    let later = outcome(simulation.reactor().defer_later(SECOND));
+    let task = outcome(simulation.reactor().spawn(std::future::pending::<()>()));
+    drop(simulation);
+    assert!(failed_with::<Abandoned>(&later));
+    assert!(failed_with::<Abandoned>(&task));
+}
