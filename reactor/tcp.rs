@@ -17,6 +17,10 @@ use crate::table::Token;
 /// Whether an accepted socket has the options of its listener, so that they need not be set on each.
 const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
+/// How many connections may wait to be accepted, where the kernel is not told to keep fewer. The
+/// standard library asks for 128; a client that finds them taken asks again after a second.
+const BACKLOG: i32 = 4096;
+
 pub(crate) struct MioStream(TcpStream);
 
 impl MioStream {
@@ -80,7 +84,9 @@ impl MioListener {
         token: Token,
     ) -> io::Result<Self> {
         let mut listener = TcpListener::bind(address)?;
-        SockRef::from(&listener).set_tcp_nodelay(true)?;
+        let socket = SockRef::from(&listener);
+        socket.set_tcp_nodelay(true)?;
+        socket.listen(BACKLOG)?;
         register(&registry, &mut listener, token)?;
         Ok(Self { listener, registry })
     }
