@@ -7,6 +7,10 @@
 /// Some terminals obey the control characters from 0x80 to 0x9F too, which UTF-8 writes in two
 /// bytes and other encodings in one. Both forms are shown as `M-^[`.
 pub(crate) fn visible(line: &[u8]) -> Vec<u8> {
+    // Most lines are like this, and are copied in one piece.
+    if line.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return [line, b"\n"].concat();
+    }
     let mut shown = Vec::with_capacity(line.len() + 1);
     for chunk in line.utf8_chunks() {
         for character in chunk.valid().chars() {
