@@ -1,4 +1,46 @@
 //! A networking engine in the manner of Twisted: an event loop, protocols, transports and Deferreds.
+//!
+//! A [`Reactor`] is a loop on one thread. It sleeps until a socket is ready or a call is due, and
+//! then calls whom that concerns. What a program does with one connection is a [`Protocol`], a type
+//! with a method for each event; what it does later is a function that is given to
+//! [`call_later`](Reactor::call_later) or added to a [`Deferred`]. Callbacks never nest, and none
+//! of them waits.
+//!
+//! ```
+//! use reactor::{Address, Protocol, Reactor, Transport};
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! let reactor = Reactor::new()?;
+//! let port = reactor.listen_tcp("127.0.0.1:0", |_: &Address| Echo)?;
+//! println!("type: nc 127.0.0.1 {}", port.local_addr().socket_addr().unwrap().port());
+//! # port.stop_listening(); // so that the example ends
+//! reactor.run()?; // until Ctrl-C
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where to read next:
+//!
+//! - [`Protocol`] and [`Transport`]: the events of a connection, and what one may ask of it.
+//! - [`framing`]: lines and messages in place of bytes. [`Group`]: one message to many.
+//! - [`endpoints`]: `tcp:1400`, places to listen and to connect in words. [`policies`]: how many
+//!   may connect.
+//! - [`deferred`]: results that are not there yet, in callbacks or in `async` blocks, which
+//!   [`Reactor::spawn`] runs.
+//! - [`Reactor::remote`] and [`Reactor::defer_to_thread`]: other threads, and work that blocks.
+//! - [`testing`]: the same code on a network in memory, with virtual time and seeded faults.
+//! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
+//!   `docs/from-twisted.md` has Twisted's names beside those of this crate.
+//!
+//! Everything but [`RemoteReactor`] stays on the thread of its reactor, which the compiler sees to.
+//! A panic in a callback ends the connection or the call that it belongs to, with a reason and a
+//! line in the log, and nothing else; this needs `panic = "unwind"`, which is Cargo's default.
 
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
@@ -92,6 +134,11 @@ pub use reason::Reason;
 pub use shutdown::{Phase, SystemEvent};
 pub use threads::{ReactorGone, RemoteReactor};
 pub use transport::{ConnectionId, Transport};
+
+/// The README, whose program is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 /// The guide, whose programs are tests.
 #[cfg(doctest)]
