@@ -69,9 +69,11 @@ impl Reactor {
     /// Does work that blocks, or that takes long, on a thread of the reactor's pool, and fires with
     /// what it returns. A panic makes it fail with [`Panicked`].
     ///
-    /// The pool has at most eight threads; more work waits for one of them. A shutdown waits for
-    /// work that has begun, within its grace. Cancelled work that has not begun is not done, and
-    /// the result of work that has is dropped.
+    /// The pool has at most eight threads; more work waits for one of them. The Deferred fires on
+    /// the loop's thread, in the order in which work is done. While work is to be done,
+    /// [`run`](Self::run) does not return for want of anything to wait for, and a shutdown waits for
+    /// it, within its grace. Cancelled work that has not begun is not done, and the result of work
+    /// that has is dropped.
     ///
     /// ```
     /// # use reactor::Reactor;

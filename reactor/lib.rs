@@ -151,4 +151,10 @@ mod guide {
 
     #[doc = include_str!("../docs/guide/protocols.md")]
     mod protocols {}
+
+    #[doc = include_str!("../docs/guide/threads.md")]
+    mod threads {}
+
+    #[doc = include_str!("../docs/guide/async.md")]
+    mod asynchronous {}
 }
