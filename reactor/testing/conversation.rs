@@ -208,7 +208,9 @@ impl Simulation {
     ///     fn data_received(&mut self, transport: &Transport, ball: &[u8]) {
     ///         match ball[0] {
     ///             0 => transport.lose_connection(),
-    ///             n => drop(transport.write(&[n - 1])),
+    ///             n => {
+    ///                 transport.write(&[n - 1]);
+    ///             }
     ///         }
     ///     }
     /// }

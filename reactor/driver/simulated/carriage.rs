@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::end::{End, EndId, Owner, Readiness, Sending};
+use super::end::{End, EndId, Owner, Readiness, Sending, take_front};
 use super::network::{Happening, Network};
 
 /// What an owner does with its end.
@@ -161,7 +161,7 @@ impl Network {
             return 0;
         };
         let count = end.sent.len().min(at_most).min(left);
-        let bytes: Vec<u8> = end.sent.drain(..count).collect();
+        let bytes = take_front(&mut end.sent, count);
         self.arrive(to, &bytes);
         count
     }

@@ -187,12 +187,7 @@ impl End {
                 () => Err(io::ErrorKind::WouldBlock.into()),
             };
         }
-        let count = buffer.len().min(self.arrived.len());
-        let bytes = self.arrived.range(..count);
-        buffer
-            .iter_mut()
-            .zip(bytes)
-            .for_each(|(to, from)| *to = *from);
+        let count = copy_front(&self.arrived, buffer);
         if !keep {
             self.arrived.drain(..count);
         }
@@ -201,6 +196,25 @@ impl End {
 
     /// A test's end reads everything that has come.
     pub(super) fn read_all(&mut self) {
-        self.log.extend(self.arrived.drain(..));
+        let arrived = take_front(&mut self.arrived, usize::MAX);
+        self.log.extend(arrived);
     }
+}
+
+/// Copies as many of the first bytes as there is room for, and returns how many.
+fn copy_front(queue: &VecDeque<u8>, buffer: &mut [u8]) -> usize {
+    let (front, back) = queue.as_slices();
+    let from_front = front.len().min(buffer.len());
+    let from_back = back.len().min(buffer.len() - from_front);
+    buffer[..from_front].copy_from_slice(&front[..from_front]);
+    buffer[from_front..from_front + from_back].copy_from_slice(&back[..from_back]);
+    from_front + from_back
+}
+
+/// Takes at most so many of the first bytes.
+pub(super) fn take_front(queue: &mut VecDeque<u8>, at_most: usize) -> Vec<u8> {
+    let mut bytes = vec![0; queue.len().min(at_most)];
+    let count = copy_front(queue, &mut bytes);
+    queue.drain(..count);
+    bytes
 }

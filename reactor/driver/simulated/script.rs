@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::end::{EndId, Owner};
+use super::end::{EndId, Owner, take_front};
 use super::network::Network;
 
 impl Network {
@@ -27,8 +27,7 @@ impl Network {
         };
         let from_log = end.log.len().min(at_most);
         let mut bytes: Vec<u8> = end.log.drain(..from_log).collect();
-        let from_window = end.arrived.len().min(at_most - from_log);
-        bytes.extend(end.arrived.drain(..from_window));
+        bytes.extend(take_front(&mut end.arrived, at_most - from_log));
         let other = end.other;
         self.carry_later(other);
         bytes
