@@ -1,0 +1,640 @@
+//! Every operation is legal inside every callback, on its own connection and on another; a panic
+//! ends its own connection and nothing else.
+//!
+//! One scenario provokes every callback there is. It is run for each operation in each callback on
+//! each of two connections, and has to end as it always does: each connection is lost once, the
+//! loop returns, and nothing is left.
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use reactor::testing::{Peer, Simulation};
+use reactor::{
+    Address, Callback, Cause, Event, Factory, Group, Layer, Limits, Observer, Phase, Protocol,
+    Reactor, Reason, RunError, SystemEvent, Transport, WeakReactor,
+};
+use support::{Alive, Log, SECOND, millis};
+
+const CAUSES: &[Cause] = &[
+    Cause::BuildProtocol,
+    Cause::ConnectionFailed,
+    Cause::ConnectionMade,
+    Cause::DataReceived,
+    Cause::ReadClosed,
+    Cause::WritingPaused,
+    Cause::WritingResumed,
+    Cause::ReadingResumed,
+    Cause::TimedOut,
+    Cause::ShutdownRequested,
+    Cause::ConnectionLost,
+    Cause::ProtocolDropped,
+    Cause::Layer,
+    Cause::HandleCall,
+    Cause::DelayedCall,
+    Cause::QueuedCall,
+    Cause::CallFromThread,
+    Cause::SystemEvent,
+];
+
+type Operation = fn(&Stage, &Transport);
+
+const OPERATIONS: &[(&str, Operation)] = &[
+    ("write", |_, t| {
+        t.write(&[b'w'; 50_000]);
+    }),
+    ("lose_connection", |_, t| t.lose_connection()),
+    ("lose_write_connection", |_, t| t.lose_write_connection()),
+    ("abort_connection", |_, t| t.abort_connection()),
+    ("fail_connection", |_, t| {
+        t.fail_connection(Reason::Violation("this".to_owned()));
+    }),
+    ("pause and resume", |_, t| {
+        t.pause_reading();
+        t.resume_reading();
+    }),
+    ("pause for a while", |stage, t| {
+        t.pause_reading();
+        let t = t.clone();
+        stage
+            .reactor()
+            .call_later(millis(50), move || t.resume_reading());
+    }),
+    ("set_timeout", |_, t| {
+        t.set_timeout(Some(millis(20)));
+    }),
+    ("push_layer", |stage, t| {
+        t.push_layer(Passage(stage.weak()), b"more");
+    }),
+    ("handle", |stage, t| {
+        let alive = stage.alive.clone();
+        t.handle::<Actor>().call(move |_, transport| {
+            let _alive = alive;
+            transport.write(b"from a handle");
+        });
+    }),
+    ("group", |_, t| {
+        let group = Group::new();
+        group.add(t);
+        group.write(b"to all");
+        group.write_except(t, b"to the others");
+        group.remove(t);
+        group.add(t);
+        group.write(&[b'g'; 100_000]);
+    }),
+    ("ask", |_, t| {
+        let _ = (t.unsent(), t.is_open(), t.is_lost(), t.is_reading(), t.id());
+        let _ = (
+            t.peer_addr().clone(),
+            t.local_addr().clone(),
+            format!("{t:?}"),
+        );
+    }),
+    ("listen", |stage, _| {
+        let port = stage.reactor().listen_tcp("10.0.0.3:0", stage.factory());
+        port.expect("a port is free").stop_listening();
+    }),
+    ("stop listening", |stage, _| {
+        stage
+            .port
+            .borrow()
+            .as_ref()
+            .expect("it was set")
+            .stop_listening();
+    }),
+    ("connect", |stage, _| {
+        let _ = stage.reactor().connect_tcp("10.0.0.9", 9, stage.factory());
+    }),
+    ("connect and cancel", |stage, _| {
+        stage
+            .reactor()
+            .connect_tcp("10.0.0.9", 9, stage.factory())
+            .cancel();
+    }),
+    ("timers", |stage, _| {
+        let alive = stage.alive.clone();
+        let call = stage.reactor().call_later(millis(1), move || drop(alive));
+        call.reset(millis(2)).expect("it is pending");
+        call.cancel().expect("it is pending");
+        let alive = stage.alive.clone();
+        stage.reactor().call_later(millis(0), move || drop(alive));
+    }),
+    ("call_soon", |stage, _| {
+        let alive = stage.alive.clone();
+        stage.reactor().call_soon(move || drop(alive));
+    }),
+    ("call_from_thread", |stage, _| {
+        let called = stage.reactor().remote().call_from_thread(|_| ());
+        called.expect("the loop is there");
+    }),
+    ("observers", |stage, _| {
+        let observer: Rc<dyn Observer> = Rc::new(Deaf);
+        stage.reactor().add_observer(Rc::clone(&observer));
+        stage.reactor().remove_observer(&observer);
+    }),
+    ("trigger", |stage, _| {
+        let alive = stage.alive.clone();
+        let drop_it = move || drop(alive);
+        stage
+            .reactor()
+            .add_system_event_trigger(Phase::After, SystemEvent::Shutdown, drop_it);
+    }),
+    ("run", |stage, _| {
+        assert!(matches!(
+            stage.reactor().run(),
+            Err(RunError::AlreadyRunning)
+        ));
+    }),
+    ("stop", |stage, _| stage.reactor().stop()),
+    ("shutdown at once", |stage, _| {
+        stage.reactor().shutdown(millis(0));
+    }),
+];
+
+/// What all share in one run of the scenario.
+struct Stage {
+    reactor: WeakReactor,
+    alive: Alive,
+    /// In which callback something is done, once, and what.
+    cause: Cause,
+    act: RefCell<Option<Act>>,
+    /// Connections in the order in which they were made.
+    transports: RefCell<Vec<Transport>>,
+    /// How often each connection was made and lost.
+    made: RefCell<BTreeMap<reactor::ConnectionId, (usize, usize)>>,
+    lost: Log,
+    port: RefCell<Option<reactor::ListeningPort>>,
+    inside: Cell<bool>,
+}
+
+/// What is done: an operation on the connection whose callback it is or on another, or a panic.
+#[derive(Clone, Copy)]
+enum Act {
+    OnItself(Operation),
+    OnAnother(Operation),
+    Panic,
+}
+
+impl Stage {
+    fn reactor(&self) -> Reactor {
+        self.reactor.upgrade().expect("it runs this")
+    }
+
+    fn weak(&self) -> std::rc::Weak<Self> {
+        let Some(this) = THIS.with_borrow(|this| this.clone()) else {
+            return std::rc::Weak::new();
+        };
+        Rc::downgrade(&this)
+    }
+
+    fn factory(&self) -> ActorFactory {
+        ActorFactory {
+            stage: self.weak(),
+            _alive: self.alive.clone(),
+        }
+    }
+
+    /// A callback has begun, of a connection or of nobody.
+    fn enter(&self, cause: Cause, transport: Option<&Transport>) {
+        if cause != self.cause {
+            return;
+        }
+        let transports = self.transports.borrow().clone();
+        let itself = transport.or(transports.first()).cloned();
+        let another = transports
+            .iter()
+            .rev()
+            .find(|t| Some(*t) != itself.as_ref())
+            .cloned();
+        let act = match (*self.act.borrow(), itself, another) {
+            (Some(Act::OnItself(act)), Some(itself), _) => Some((act, itself)),
+            (Some(Act::OnAnother(act)), _, Some(another)) => Some((act, another)),
+            (Some(Act::Panic), ..) => None,
+            _ => return, // nobody is there yet
+        };
+        self.act.take();
+        match act {
+            Some((act, on)) => act(self, &on),
+            None => panic!("on purpose"),
+        }
+    }
+}
+
+thread_local! {
+    static THIS: RefCell<Option<Rc<Stage>>> = const { RefCell::new(None) };
+}
+
+struct Actor {
+    stage: Rc<Stage>,
+    _alive: Alive,
+}
+
+impl Actor {
+    fn enter(&self, cause: Cause, transport: &Transport) {
+        assert!(
+            !self.stage.inside.replace(true),
+            "a callback inside another"
+        );
+        struct Outside<'a>(&'a Stage);
+        impl Drop for Outside<'_> {
+            fn drop(&mut self) {
+                self.0.inside.set(false);
+            }
+        }
+        let _outside = Outside(&self.stage);
+        self.stage.enter(cause, Some(transport));
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.stage.enter(Cause::ProtocolDropped, None);
+    }
+}
+
+impl Protocol for Actor {
+    fn connection_made(&mut self, transport: &Transport) {
+        self.stage
+            .made
+            .borrow_mut()
+            .entry(transport.id())
+            .or_default()
+            .0 += 1;
+        self.stage.transports.borrow_mut().push(transport.clone());
+        self.enter(Cause::ConnectionMade, transport);
+    }
+
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        if data.starts_with(b"big") {
+            transport.write(&[b'b'; 200_000]);
+        }
+        if data.starts_with(b"idle") {
+            transport.set_timeout(Some(millis(10)));
+        }
+        if data.starts_with(b"layer") {
+            transport.push_layer(Passage(Rc::downgrade(&self.stage)), b"");
+        }
+        self.enter(Cause::DataReceived, transport);
+    }
+
+    fn read_closed(&mut self, transport: &Transport) {
+        transport.lose_connection();
+        self.enter(Cause::ReadClosed, transport);
+    }
+
+    fn writing_paused(&mut self, transport: &Transport) {
+        transport.pause_reading();
+        self.enter(Cause::WritingPaused, transport);
+    }
+
+    fn writing_resumed(&mut self, transport: &Transport) {
+        transport.resume_reading();
+        self.enter(Cause::WritingResumed, transport);
+    }
+
+    fn reading_resumed(&mut self, transport: &Transport) {
+        self.enter(Cause::ReadingResumed, transport);
+    }
+
+    fn timed_out(&mut self, transport: &Transport) {
+        self.enter(Cause::TimedOut, transport);
+    }
+
+    fn shutdown_requested(&mut self, transport: &Transport) {
+        transport.lose_connection();
+        self.enter(Cause::ShutdownRequested, transport);
+    }
+
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        self.stage
+            .made
+            .borrow_mut()
+            .entry(transport.id())
+            .or_default()
+            .1 += 1;
+        self.stage.lost.note(format!("{} {reason}", transport.id()));
+        self.enter(Cause::ConnectionLost, transport);
+    }
+}
+
+struct ActorFactory {
+    stage: std::rc::Weak<Stage>,
+    _alive: Alive,
+}
+
+impl Factory for ActorFactory {
+    type Protocol = Actor;
+
+    fn build_protocol(&mut self, _: &Address) -> Option<Actor> {
+        let stage = self.stage.upgrade()?;
+        stage.enter(Cause::BuildProtocol, None);
+        let alive = stage.alive.clone();
+        Some(Actor {
+            stage,
+            _alive: alive,
+        })
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            high_water: 1000,
+            low_water: 100,
+            ..Limits::default()
+        }
+    }
+
+    fn connection_failed(&mut self, _: &Reason) {
+        if let Some(stage) = self.stage.upgrade() {
+            stage.enter(Cause::ConnectionFailed, None);
+        }
+    }
+}
+
+struct Passage(std::rc::Weak<Stage>);
+
+impl Layer for Passage {
+    fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<(), Reason> {
+        if let Some(stage) = self.0.upgrade() {
+            stage.enter(Cause::Layer, None);
+        }
+        up.extend(data);
+        Ok(())
+    }
+
+    fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+        down.extend(data);
+        Ok(())
+    }
+}
+
+struct Deaf;
+
+impl Observer for Deaf {
+    fn event(&self, _: std::time::Instant, _: &Event<'_>) {}
+}
+
+/// Which callbacks there were, to see that the scenario provokes all of them.
+#[derive(Default)]
+struct Causes(RefCell<Vec<Cause>>);
+
+impl Observer for Causes {
+    fn event(&self, _: std::time::Instant, event: &Event<'_>) {
+        if let Event::CallbackBegan(Callback { cause, .. }) = event {
+            self.0.borrow_mut().push(*cause);
+        }
+    }
+}
+
+/// What a run of the scenario has come to.
+struct Outcome {
+    lost: Log,
+    causes: Vec<Cause>,
+    acted: bool,
+}
+
+/// Provokes every callback. The first connection does most; the others only wait for the end.
+fn run(what: &str, cause: Cause, act: Option<Act>) -> Outcome {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let alive = Alive::default();
+    let causes = Rc::new(Causes::default());
+    reactor.add_observer(Rc::clone(&causes) as Rc<dyn Observer>);
+    let stage = Rc::new(Stage {
+        reactor: reactor.downgrade(),
+        alive: alive.clone(),
+        cause,
+        act: RefCell::new(act),
+        transports: RefCell::default(),
+        made: RefCell::default(),
+        lost: Log::default(),
+        port: RefCell::default(),
+        inside: Cell::new(false),
+    });
+    THIS.set(Some(Rc::clone(&stage)));
+    let port = reactor
+        .listen_tcp("10.0.0.1:7", stage.factory())
+        .expect("the port is free");
+    stage.port.replace(Some(port));
+    let clients = [0; 3].map(|_| simulation.connect("10.0.0.1:7"));
+    provoke(&simulation, &stage, &clients);
+    reactor
+        .run()
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    // A port that was opened after the stop, or an attempt, has a turn to end.
+    simulation.run_for(40 * SECOND);
+    THIS.set(None);
+    let acted = stage.act.borrow().is_none();
+    for (id, counts) in stage.made.borrow().iter() {
+        assert_eq!(
+            *counts,
+            (1, 1),
+            "{what}: {id} was made and lost so many times"
+        );
+    }
+    let lost = stage.lost.clone();
+    let weak = reactor.downgrade();
+    drop((stage, clients, reactor, simulation));
+    assert!(
+        weak.upgrade().is_none(),
+        "{what}: the reactor is still there"
+    );
+    assert_eq!(alive.others(), 0, "{what}: something was not dropped");
+    Outcome {
+        lost,
+        causes: causes.0.take(),
+        acted,
+    }
+}
+
+/// The scenario's times.
+fn provoke(simulation: &Simulation, stage: &Rc<Stage>, clients: &[Peer; 3]) {
+    let reactor = simulation.reactor();
+    let at = |time: u64, f: Box<dyn FnOnce(&Stage)>| {
+        let stage = Rc::downgrade(stage);
+        reactor.call_later(millis(time), move || {
+            if let Some(stage) = stage.upgrade() {
+                f(&stage);
+            }
+        });
+    };
+    let client = clients[0].clone();
+    at(
+        10,
+        Box::new(move |_| {
+            client.pause_reading();
+            client.set_window(10_000);
+            client.write(b"big");
+        }),
+    );
+    let client = clients[0].clone();
+    at(20, Box::new(move |_| client.resume_reading()));
+    let client = clients[0].clone();
+    at(
+        30,
+        Box::new(move |_| {
+            client.write(b"idle");
+        }),
+    );
+    at(
+        60,
+        Box::new(|stage| {
+            let weak = stage.weak();
+            stage.reactor().call_soon(move || {
+                if let Some(stage) = weak.upgrade() {
+                    stage.enter(Cause::QueuedCall, None);
+                }
+            });
+            let called = stage.reactor().remote().call_from_thread(|_| {
+                if let Some(stage) = THIS.with_borrow(|this| this.clone()) {
+                    stage.enter(Cause::CallFromThread, None);
+                }
+            });
+            called.expect("the loop is there");
+            if let Some(first) = stage.transports.borrow().first() {
+                first.handle::<Actor>().call(|actor, transport| {
+                    actor.enter(Cause::HandleCall, transport);
+                });
+            }
+            let _ = stage.reactor().connect_tcp("10.0.0.9", 9, stage.factory());
+            stage.enter(Cause::DelayedCall, None);
+        }),
+    );
+    let client = clients[0].clone();
+    at(
+        70,
+        Box::new(move |_| {
+            client.write(b"layer");
+        }),
+    );
+    let client = clients[0].clone();
+    at(
+        80,
+        Box::new(move |_| {
+            client.write(b"through it");
+        }),
+    );
+    let client = clients[0].clone();
+    at(90, Box::new(move |_| client.shut_write()));
+    at(200, Box::new(|stage| stage.reactor().stop()));
+    let weak = Rc::downgrade(stage);
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move || {
+        if let Some(stage) = weak.upgrade() {
+            stage.enter(Cause::SystemEvent, None);
+        }
+    });
+}
+
+fn silence_panics_on_purpose() {
+    static SILENCE: std::sync::Once = std::sync::Once::new();
+    SILENCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload().downcast_ref() != Some(&"on purpose") {
+                usual(info);
+            }
+        }));
+    });
+}
+
+#[test]
+fn the_scenario_provokes_every_callback() {
+    let outcome = run("nothing", Cause::DataReceived, None);
+    for cause in CAUSES {
+        assert!(outcome.causes.contains(cause), "{cause:?} did not come");
+    }
+    let expected = [
+        "#2 the peer closed the connection",
+        "#3 the connection was closed on this side",
+        "#4 the connection was closed on this side",
+    ];
+    assert_eq!(outcome.lost.entries(), expected);
+}
+
+#[test]
+fn every_operation_is_legal_in_every_callback_on_itself_and_on_another() {
+    let mut runs = 0;
+    for (name, operation) in OPERATIONS {
+        for cause in CAUSES {
+            for (whose, act) in [
+                ("its own", Act::OnItself(*operation)),
+                ("another", Act::OnAnother(*operation)),
+            ] {
+                let what = format!("{name} of {whose} connection in {cause:?}");
+                let outcome = run(&what, *cause, Some(act));
+                assert!(outcome.acted, "{what} was not done");
+                runs += 1;
+            }
+        }
+    }
+    assert_eq!(runs, OPERATIONS.len() * CAUSES.len() * 2);
+}
+
+#[test]
+fn a_panic_in_a_callback_ends_that_connection_and_nothing_else() {
+    silence_panics_on_purpose();
+    for cause in CAUSES {
+        let what = format!("panic in {cause:?}");
+        let outcome = run(&what, *cause, Some(Act::Panic));
+        assert!(outcome.acted, "{what} was not done");
+        let lost = outcome.lost.entries();
+        let panicked: Vec<_> = lost
+            .iter()
+            .filter(|entry| entry.contains("panicked"))
+            .collect();
+        let expected = match cause {
+            // These belong to a connection that can still be ended.
+            Cause::ConnectionMade
+            | Cause::DataReceived
+            | Cause::ReadClosed
+            | Cause::WritingPaused
+            | Cause::WritingResumed
+            | Cause::ReadingResumed
+            | Cause::TimedOut
+            | Cause::ShutdownRequested
+            | Cause::Layer
+            | Cause::HandleCall => 1,
+            _ => 0,
+        };
+        assert_eq!(panicked.len(), expected, "{what}: {lost:?}");
+        for entry in panicked {
+            let text = format!("the callback {} panicked: on purpose", cause.name());
+            assert!(entry.ends_with(&text), "{what}: {entry}");
+        }
+        // The factory's panic refuses the first connection, which the other then is.
+        let connections = if *cause == Cause::BuildProtocol { 2 } else { 3 };
+        assert_eq!(lost.len(), connections, "{what}: {lost:?}");
+        let other = lost
+            .iter()
+            .filter(|e| e.contains("closed on this side"))
+            .count();
+        assert!(
+            other >= 2 || *cause == Cause::ShutdownRequested,
+            "{what}: {lost:?}"
+        );
+    }
+}
+
+#[test]
+fn an_observer_that_panics_is_detached_and_disturbs_nobody() {
+    silence_panics_on_purpose();
+    struct Panicky(Cell<usize>);
+    impl Observer for Panicky {
+        fn event(&self, _: std::time::Instant, _: &Event<'_>) {
+            self.0.set(self.0.get() + 1);
+            panic!("on purpose");
+        }
+    }
+    let simulation = Simulation::new();
+    let observer = Rc::new(Panicky(Cell::new(0)));
+    simulation
+        .reactor()
+        .add_observer(Rc::clone(&observer) as Rc<dyn Observer>);
+    let called = Rc::new(Cell::new(false));
+    let flag = Rc::clone(&called);
+    simulation.reactor().call_soon(move || flag.set(true));
+    simulation.run_for(SECOND);
+    assert!(called.get());
+    assert_eq!(observer.0.get(), 1);
+}
