@@ -34,6 +34,8 @@ pub(crate) struct Port {
     local: Rc<Address>,
     /// Since when `accept` has failed without a success between; logged once.
     failing: Option<Instant>,
+    /// A timer will try again, and until then no event makes it try.
+    backs_off: bool,
 }
 
 /// A factory, which several attempts to connect may share.
@@ -107,6 +109,7 @@ impl Reactor {
             limits,
             local: Rc::clone(&local),
             failing: None,
+            backs_off: false,
         };
         self.put(token, Occupant::Port(Box::new(port)));
         Ok(ListeningPort {
@@ -118,6 +121,9 @@ impl Reactor {
 
     /// Accepts what is there.
     pub(crate) fn accept(&self, port: &mut Port) {
+        if port.backs_off {
+            return;
+        }
         for _ in 0..ACCEPTS_A_TURN {
             if !self.0.table.borrow_mut().contains(port.token) {
                 return; // a callback has stopped it
@@ -174,11 +180,20 @@ impl Reactor {
             );
             port.failing = Some(now);
         }
+        port.backs_off = true;
         let deadline = self.nanos(now + BACK_OFF);
         self.0
             .timers
             .borrow_mut()
             .insert(deadline, Due::Port(port.token));
+    }
+
+    /// A port that could not accept tries again.
+    pub(crate) fn port_timer(&self, token: Token) {
+        if let Some(Occupant::Port(port)) = self.0.table.borrow_mut().peek(token) {
+            port.backs_off = false;
+            self.0.ready.borrow_mut().push_back(token);
+        }
     }
 
     /// Asks a factory, which may refuse; a panic refuses too.

@@ -434,7 +434,7 @@ impl Reactor {
                 None => return,
                 Some(Due::Call { call, place }) => self.call_named(Cause::DelayedCall, call, place),
                 Some(Due::Connection(token)) => self.connection_timer(token),
-                Some(Due::Port(token)) => self.0.ready.borrow_mut().push_back(token),
+                Some(Due::Port(token)) => self.port_timer(token),
                 Some(Due::Attempt(token)) => self.attempt_timer(token),
                 Some(Due::Grace) => self.grace_is_over(),
             }
