@@ -1,0 +1,348 @@
+//! Groups: who hears what, and how fast one may talk.
+
+mod support;
+
+use reactor::testing::{Conditions, Peer, Simulation};
+use reactor::{Address, Factory, Group, Limits, Protocol, Reason, Transport};
+use support::{Log, SECOND, millis, pattern};
+
+/// Says to all others what it hears.
+struct Member {
+    room: Group,
+    log: Log,
+}
+
+impl Protocol for Member {
+    fn connection_made(&mut self, transport: &Transport) {
+        self.room.add(transport);
+    }
+
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        self.room.write_except(transport, data);
+    }
+
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        assert!(!self.room.contains(transport));
+        self.log.note(format!("{} {reason}", transport.peer_addr()));
+    }
+}
+
+struct Room {
+    simulation: Simulation,
+    group: Group,
+    log: Log,
+}
+
+fn room(simulation: Simulation) -> Room {
+    let (group, log) = (Group::new(), Log::default());
+    let (room, for_members) = (group.clone(), log.clone());
+    let factory = move |_: &Address| Member {
+        room: room.clone(),
+        log: for_members.clone(),
+    };
+    simulation
+        .reactor()
+        .listen_tcp("10.0.0.1:1", factory)
+        .expect("the port is free");
+    Room {
+        simulation,
+        group,
+        log,
+    }
+}
+
+impl Room {
+    fn join(&self) -> Peer {
+        let members = self.group.len();
+        let peer = self.simulation.connect("10.0.0.1:1");
+        assert!(
+            self.simulation
+                .run_until(SECOND, || self.group.len() > members)
+        );
+        peer
+    }
+
+    fn run_for(&self, n: u64) {
+        self.simulation.run_for(millis(n));
+    }
+}
+
+#[test]
+fn all_hear_what_one_says_but_the_one() {
+    let room = room(Simulation::new());
+    let [one, two, three] = [0; 3].map(|_| room.join());
+    one.write(b"hello");
+    room.run_for(1);
+    assert_eq!(
+        [one.read(), two.read(), three.read()],
+        [&b""[..], b"hello", b"hello"]
+    );
+    room.group.write(b"to all");
+    room.group.write(b"");
+    room.run_for(1);
+    assert_eq!(
+        [one.read(), two.read(), three.read()],
+        [b"to all", b"to all", b"to all"]
+    );
+}
+
+#[test]
+fn a_lost_member_leaves_by_itself_and_the_others_stay() {
+    let room = room(Simulation::new());
+    let [one, two, three] = [0; 3].map(|_| room.join());
+    two.reset();
+    room.run_for(1);
+    assert_eq!(room.group.len(), 2);
+    drop(three);
+    room.run_for(1);
+    assert_eq!((room.group.len(), room.group.members().len()), (1, 1));
+    room.group.write(b"still here");
+    room.run_for(1);
+    assert_eq!(one.read(), b"still here");
+    one.close();
+    room.run_for(1);
+    assert!(room.group.is_empty());
+    room.group.write(b"to nobody");
+    room.run_for(1);
+}
+
+#[test]
+fn members_are_added_once_and_removed_once() {
+    let room = room(Simulation::new());
+    let one = room.join();
+    let transport = room.group.members().pop().expect("there is one");
+    assert!(room.group.contains(&transport));
+    assert!(!room.group.add(&transport));
+    room.group.write(b"heard ");
+    assert!(room.group.remove(&transport));
+    assert!(!room.group.remove(&transport));
+    room.group.write(b"not heard ");
+    assert!(room.group.add(&transport));
+    room.group.write(b"heard again");
+    let other = Group::new();
+    assert!(other.add(&transport));
+    other.write(b", by two groups");
+    room.run_for(1);
+    assert_eq!(one.read(), b"heard heard again, by two groups");
+    transport.abort_connection();
+    room.run_for(1);
+    assert!(!other.add(&transport), "it is lost");
+    assert_eq!((other.len(), room.group.len()), (0, 0));
+}
+
+#[test]
+fn what_is_shared_and_what_is_written_to_one_arrive_in_their_order() {
+    // Short writes leave parts of shared blocks behind, between bytes of one's own.
+    for seed in 0..60 {
+        let narrow = Conditions {
+            send_buffer: 1..=3000,
+            receive_buffer: 1..=3000,
+            ..Conditions::chaotic()
+        };
+        let room = room(Simulation::with_conditions(narrow, seed));
+        let peers = [0; 4].map(|_| room.join());
+        let transports: Vec<_> = peers
+            .iter()
+            .map(|peer| {
+                let members = room.group.members();
+                let mine = |t: &&Transport| t.peer_addr() == &Address::from(peer.local_addr());
+                members.iter().find(mine).expect("it joined").clone()
+            })
+            .collect();
+        let noise = pattern(60_000);
+        let mut expected = [const { Vec::new() }; 4];
+        for (n, chunk) in noise.chunks(700).enumerate() {
+            match n % 5 {
+                0 => {
+                    transports[n % 4].write(chunk);
+                    expected[n % 4].extend_from_slice(chunk);
+                }
+                1 => {
+                    room.group.write_except(&transports[n % 4], chunk);
+                    (0..4)
+                        .filter(|m| *m != n % 4)
+                        .for_each(|m| expected[m].extend_from_slice(chunk));
+                }
+                _ => {
+                    room.group.write(chunk);
+                    expected.iter_mut().for_each(|e| e.extend_from_slice(chunk));
+                }
+            }
+            if n % 7 == 0 {
+                room.run_for(n as u64 % 30);
+            }
+        }
+        room.simulation.run_for(1000 * SECOND);
+        for (peer, expected) in peers.iter().zip(&expected) {
+            assert!(peer.read() == *expected, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_talker_is_read_no_faster_than_a_slow_listener_takes_it() {
+    let room = room(Simulation::new());
+    let [talker, quick, slow] = [0; 3].map(|_| room.join());
+    slow.pause_reading();
+    talker.write(&pattern(20_000_000));
+    let (mut by_quick, mut by_slow) = (Vec::new(), Vec::new());
+    for _ in 0..1000 {
+        room.run_for(10);
+        by_slow.extend(slow.read_at_most(10_000));
+        by_quick.extend(quick.read());
+        // What lies between them: this side's buffer and the system's at both ends.
+        let between = by_quick.len() - by_slow.len();
+        assert!(between <= (64 << 10) * 4 + (64 << 10), "{between}");
+    }
+    assert!(
+        room.log.entries().is_empty(),
+        "nobody is dropped: {:?}",
+        room.log
+    );
+    assert!(
+        by_slow.len() >= 9_000_000,
+        "the slow one is served as fast as it reads"
+    );
+    assert!(by_quick == pattern(20_000_000)[..by_quick.len()]);
+    assert!(by_slow == pattern(20_000_000)[..by_slow.len()]);
+    slow.resume_reading();
+    room.run_for(1000);
+    by_slow.extend(slow.read());
+    assert!(by_slow == pattern(20_000_000));
+}
+
+#[test]
+fn a_listener_that_takes_nothing_is_not_waited_for_and_is_dropped_at_its_limit() {
+    let room = room(Simulation::new());
+    let [talker, quick, stalled] = [0; 3].map(|_| room.join());
+    stalled.pause_reading();
+    talker.write(&pattern(10_000_000));
+    // Until the stalled one's buffers are full and it has taken nothing for 100 ms.
+    room.run_for(99);
+    let first = quick.read();
+    assert!(first.len() < 1_000_000, "{}", first.len());
+    room.run_for(50);
+    let rest = quick.read();
+    assert!(
+        [first, rest].concat() == pattern(10_000_000),
+        "the talker was let go"
+    );
+    let name = stalled.local_addr();
+    let entry = format!("{name} more than 1048576 bytes waited for a peer that did not read");
+    assert_eq!(room.log.entries(), [entry]);
+    assert_eq!(room.group.len(), 2);
+    // And it disturbs nobody any more.
+    talker.write(b"next");
+    room.run_for(1);
+    assert_eq!(quick.read(), b"next");
+}
+
+#[test]
+fn a_listener_that_was_stalled_and_reads_again_is_waited_for_again() {
+    let room = room(Simulation::new());
+    let [talker, listener] = [0; 2].map(|_| room.join());
+    listener.pause_reading();
+    talker.write(&pattern(400_000));
+    room.run_for(500);
+    // All was taken from the talker, for the listener was not waited for.
+    assert!(room.group.members().iter().any(|m| m.unsent() > 200_000));
+    let mut heard = listener.read_at_most(100_000);
+    room.run_for(10);
+    talker.write(&pattern(10_000_000));
+    for _ in 0..100 {
+        room.run_for(10);
+        heard.extend(listener.read_at_most(20_000));
+        let unsent = room.group.members().iter().map(Transport::unsent).max();
+        assert!(unsent < Some(700_000), "{unsent:?}");
+    }
+    assert!(room.log.entries().is_empty(), "{:?}", room.log);
+    let expected = [pattern(400_000), pattern(10_000_000)].concat();
+    assert!(heard == expected[..heard.len()]);
+}
+
+#[test]
+fn a_talker_is_let_go_when_the_one_it_waits_for_is_lost_or_leaves() {
+    let end: [fn(&Peer); 3] = [Peer::reset, Peer::resume_reading, |peer| {
+        peer.shut_write();
+        peer.resume_reading();
+    }];
+    for end in end {
+        let room = room(Simulation::new());
+        let [talker, quick, slow] = [0; 3].map(|_| room.join());
+        slow.pause_reading();
+        talker.write(&pattern(1_000_000));
+        room.run_for(50);
+        let before = quick.read();
+        assert!(before.len() < 1_000_000);
+        end(&slow);
+        room.run_for(20);
+        assert!([before, quick.read()].concat() == pattern(1_000_000));
+    }
+}
+
+#[test]
+fn a_talker_that_waits_hears_all_the_same_and_may_end() {
+    let room = room(Simulation::new());
+    let [talker, slow] = [0; 2].map(|_| room.join());
+    slow.pause_reading();
+    talker.write(&pattern(1_000_000));
+    room.run_for(50);
+    room.group.write(b"wait!");
+    room.run_for(1);
+    assert_eq!(talker.read(), b"wait!");
+    talker.reset();
+    room.run_for(1);
+    assert_eq!(
+        room.log.count(&talker.local_addr().to_string()),
+        1,
+        "{:?}",
+        room.log
+    );
+    assert_eq!(room.group.len(), 1);
+}
+
+#[test]
+fn a_member_that_talks_to_itself_does_not_wait_for_ever() {
+    struct Echo(Group);
+    impl Protocol for Echo {
+        fn connection_made(&mut self, transport: &Transport) {
+            self.0.add(transport);
+        }
+
+        fn data_received(&mut self, _: &Transport, data: &[u8]) {
+            self.0.write(data);
+        }
+    }
+    for seed in 0..20 {
+        let simulation = Simulation::chaotic(seed);
+        let group = Group::new();
+        let member = group.clone();
+        let limits = Limits {
+            high_water: 1000,
+            low_water: 10,
+            ..Limits::default()
+        };
+        let factory = (move |_: &Address| Echo(member.clone())).with_limits(limits);
+        simulation
+            .reactor()
+            .listen_tcp("10.0.0.1:1", factory)
+            .expect("the port is free");
+        let peer = simulation.connect("10.0.0.1:1");
+        peer.write(&pattern(30_000));
+        simulation.run_for(1000 * SECOND);
+        assert!(peer.read() == pattern(30_000), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_group_and_its_members_hold_no_memory_when_all_are_gone() {
+    let room = room(Simulation::new());
+    let peers = [0; 5].map(|_| room.join());
+    peers[1].pause_reading();
+    peers[0].write(&pattern(500_000));
+    room.run_for(20);
+    let weak = room.simulation.reactor().downgrade();
+    // In the middle of everything: a talker is held, and blocks are shared.
+    drop((room, peers));
+    assert!(weak.upgrade().is_none());
+}
