@@ -85,6 +85,20 @@ pub(crate) struct Inner {
     handles_signals: Cell<bool>,
 }
 
+impl Drop for Inner {
+    /// Transports that are kept somewhere are those of lost connections from now on, and none of
+    /// them keeps a call that will not be made, which may keep it in turn.
+    fn drop(&mut self) {
+        let table = self.table.get_mut();
+        for token in table.tokens() {
+            if let Some(Occupant::Connection(connection)) = table.peek(token) {
+                connection.transport.lost();
+            }
+        }
+        self.requests.close();
+    }
+}
+
 /// Who can own a token. Boxed, because being served means being moved.
 pub(crate) enum Occupant {
     Connection(Box<Connection>),

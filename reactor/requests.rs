@@ -20,6 +20,8 @@ use crate::unsent::Blocks;
 pub(crate) struct Requests {
     asking: RefCell<Vec<Token>>,
     posts: RefCell<VecDeque<Post>>,
+    /// Whether the loop is gone.
+    closed: Cell<bool>,
     /// Whose callback is running: who talks, when a group is written to.
     talker: Cell<Option<Transport>>,
     /// When the turn's wait ended. The clock is not read again for what happens to connections.
@@ -54,6 +56,7 @@ impl Requests {
         Rc::new(Self {
             asking: RefCell::default(),
             posts: RefCell::default(),
+            closed: Cell::new(false),
             talker: Cell::new(None),
             turn_time: Cell::new(now),
             blocks: Blocks::default(),
@@ -73,7 +76,16 @@ impl Requests {
     }
 
     pub(crate) fn post(&self, post: Post) {
-        self.posts.borrow_mut().push_back(post);
+        if !self.closed.get() {
+            self.posts.borrow_mut().push_back(post);
+        }
+    }
+
+    /// The loop is gone: drops the calls that it did not make, and takes no more.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        let posts = self.posts.take();
+        drop(posts);
     }
 
     pub(crate) fn next_post(&self) -> Option<Post> {

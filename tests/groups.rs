@@ -346,3 +346,31 @@ fn a_group_and_its_members_hold_no_memory_when_all_are_gone() {
     drop((room, peers));
     assert!(weak.upgrade().is_none());
 }
+
+#[test]
+fn talkers_that_wait_for_each_other_are_dropped_with_their_loop() {
+    let room = room(Simulation::new());
+    let [one, other] = [0; 2].map(|_| room.join());
+    let handles: Vec<_> = room
+        .group
+        .members()
+        .iter()
+        .map(Transport::handle::<Member>)
+        .collect();
+    for peer in [&one, &other] {
+        peer.pause_reading();
+        peer.write(&pattern(1_000_000));
+    }
+    room.run_for(20);
+    assert!(
+        room.group
+            .members()
+            .iter()
+            .all(|member| !member.is_reading())
+    );
+    drop((room, one, other));
+    assert!(
+        handles.iter().all(|handle| handle.transport().is_none()),
+        "a cycle keeps them"
+    );
+}
