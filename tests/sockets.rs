@@ -1,0 +1,573 @@
+//! Real sockets, where the operating system is the point: resets, half closes, busy ports,
+//! descriptors, signals' handlers left alone, several loops in one process.
+//!
+//! Clients are blocking sockets on threads of their own. Nothing sleeps; a test that hangs is one
+//! that fails, by the time-outs of its clients.
+
+mod support;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use reactor::{Address, Factory, Limits, ListeningPort, Protocol, Reactor, Reason, Transport};
+use support::{Client, Heard, Log, Probe, Then, listener, pattern};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tests that count the process's descriptors, or use many, take turns.
+static DESCRIPTORS: Mutex<()> = Mutex::new(());
+
+fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
+    DESCRIPTORS
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+fn address(port: &ListeningPort) -> SocketAddr {
+    port.local_addr().socket_addr().expect("TCP")
+}
+
+/// Runs the loop until the thread of the client has ended, and returns what it found.
+fn run_with<R: Send + 'static>(
+    reactor: &Reactor,
+    client: impl FnOnce() -> io::Result<R> + Send + 'static,
+) -> R {
+    let remote = reactor.remote();
+    let thread: JoinHandle<io::Result<R>> = thread::spawn(move || {
+        let result = client();
+        let _ = remote.call_from_thread(Reactor::stop);
+        result
+    });
+    reactor.handle_signals(false);
+    reactor.run().expect("the loop runs");
+    thread
+        .join()
+        .expect("the client ends")
+        .expect("the client is content")
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard)?;
+    Ok(heard)
+}
+
+#[test]
+fn an_echo_of_ten_megabytes_is_right() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let address = address(&port);
+    let heard = run_with(&reactor, move || {
+        let mut stream = connect(address)?;
+        let mut writer = stream.try_clone()?;
+        let writing = thread::spawn(move || {
+            writer.write_all(&pattern(10_000_000))?;
+            writer.shutdown(Shutdown::Write)
+        });
+        let heard = read_to_end(&mut stream)?;
+        writing.join().expect("the writer ends")?;
+        Ok(heard)
+    });
+    assert!(heard == pattern(10_000_000));
+}
+
+#[test]
+fn an_abort_is_a_reset_and_a_lose_is_an_end() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let log = Log::default();
+    let for_factory = log.clone();
+    let factory = move |_: &Address| {
+        Probe::new(&for_factory, |heard: &Heard<'_>, transport: &Transport| {
+            match heard {
+                Heard::Data(b"abort") => transport.abort_connection(),
+                Heard::Data(b"lose") => transport.lose_connection(),
+                _ => {}
+            }
+            Then::Default
+        })
+    };
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", factory)
+        .expect("a port is free");
+    let address = address(&port);
+    let kinds = run_with(&reactor, move || {
+        ["abort", "lose"]
+            .iter()
+            .map(|word| {
+                let mut stream = connect(address)?;
+                stream.write_all(word.as_bytes())?;
+                Ok(read_to_end(&mut stream).map_err(|error| error.kind()))
+            })
+            .collect::<io::Result<Vec<_>>>()
+    });
+    assert_eq!(kinds, [Err(io::ErrorKind::ConnectionReset), Ok(vec![])]);
+    assert!(
+        log.contains("lost: the connection was aborted on this side"),
+        "{log:?}"
+    );
+    assert!(
+        log.contains("lost: the connection was closed on this side"),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn a_client_that_closes_its_half_gets_three_megabytes() {
+    // `printf go | nc -N`
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let log = Log::default();
+    let for_factory = log.clone();
+    let factory = move |_: &Address| {
+        Probe::new(&for_factory, |heard: &Heard<'_>, transport: &Transport| {
+            if let Heard::Data(_) = heard {
+                transport.write(&pattern(3_000_000));
+            }
+            Then::Default
+        })
+    };
+    let factory = factory.with_limits(Limits {
+        unsent: 8 << 20,
+        ..Limits::default()
+    });
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", factory)
+        .expect("a port is free");
+    let address = address(&port);
+    let heard = run_with(&reactor, move || {
+        let mut stream = connect(address)?;
+        stream.write_all(b"go")?;
+        stream.shutdown(Shutdown::Write)?;
+        read_to_end(&mut stream)
+    });
+    assert!(heard == pattern(3_000_000));
+    let expected = [
+        "made",
+        "go",
+        "readclosed",
+        "lost: the peer closed the connection",
+    ];
+    let entries = log.entries();
+    let important: Vec<_> = entries
+        .iter()
+        .filter(|entry| {
+            !["writingpaused", "writingresumed", "readingresumed"].contains(&entry.as_str())
+        })
+        .collect();
+    assert_eq!(important, expected);
+}
+
+#[test]
+fn the_last_words_reach_a_client_that_is_still_talking() {
+    // A socket that is closed with unread bytes resets the connection and destroys them.
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let factory = |_: &Address| {
+        Probe::new(
+            &Log::default(),
+            |heard: &Heard<'_>, transport: &Transport| {
+                if let Heard::Data(_) = heard {
+                    transport.write(b"you talk too much");
+                    transport.lose_connection();
+                }
+                Then::Default
+            },
+        )
+    };
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", factory)
+        .expect("a port is free");
+    let address = address(&port);
+    let heard = run_with(&reactor, move || {
+        let mut stream = connect(address)?;
+        for _ in 0..200 {
+            stream.write_all(&[b'x'; 10_000])?;
+        }
+        stream.shutdown(Shutdown::Write)?;
+        read_to_end(&mut stream)
+    });
+    assert_eq!(heard, b"you talk too much");
+}
+
+#[test]
+fn a_client_that_resets_is_told_from_one_that_closes_also_when_reading_is_paused() {
+    let _turn = one_at_a_time();
+    for paused in [false, true] {
+        let reactor = Reactor::new().expect("a loop");
+        let log = Log::default();
+        let (for_factory, weak) = (log.clone(), reactor.downgrade());
+        let factory = move |_: &Address| {
+            let weak = weak.clone();
+            Probe::new(
+                &for_factory,
+                move |heard: &Heard<'_>, transport: &Transport| {
+                    match heard {
+                        Heard::Made if paused => transport.pause_reading(),
+                        Heard::Lost(_) => weak.upgrade().expect("it runs this").stop(),
+                        _ => {}
+                    }
+                    Then::Default
+                },
+            )
+        };
+        let port = reactor
+            .listen_tcp("127.0.0.1:0", factory)
+            .expect("a port is free");
+        let stream = connect(address(&port)).expect("it listens");
+        let end = stream.try_clone().expect("a descriptor is free");
+        reactor.call_later(Duration::from_millis(20), move || {
+            reset_when_dropped(&end);
+            drop((stream, end));
+        });
+        reactor.handle_signals(false);
+        reactor.run().expect("the loop runs");
+        assert!(
+            log.contains("lost: the peer reset the connection"),
+            "{paused} {log:?}"
+        );
+    }
+}
+
+/// Makes the close a reset.
+fn reset_when_dropped(stream: &TcpStream) {
+    let linger = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    linger.expect("the option is known");
+}
+
+#[test]
+fn a_busy_port_says_so_in_the_system_s_words() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let at = address(&port);
+    let error = reactor
+        .listen_tcp(at, |_: &Address| Echo)
+        .expect_err("it is taken");
+    assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&format!("cannot listen on {at}: Address already in use")),
+        "{text}"
+    );
+    let error = reactor
+        .listen_tcp("nonsense", |_: &Address| Echo)
+        .expect_err("no address");
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot listen on \"nonsense\": "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_stopped_port_can_be_listened_at_again_at_once_while_its_connections_live() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let at = address(&port);
+    let mut stays = connect(at).expect("it listens");
+    reactor.turn(Some(PATIENCE)).expect("a turn");
+    port.stop_listening();
+    assert_eq!(
+        TcpStream::connect(at).expect_err("nobody listens").kind(),
+        io::ErrorKind::ConnectionRefused
+    );
+    reactor
+        .listen_tcp(at, |_: &Address| Echo)
+        .expect("it is free again");
+    let heard = run_with(&reactor, move || {
+        stays.write_all(b"still here")?;
+        stays.shutdown(Shutdown::Write)?;
+        let mut next = connect(at)?;
+        next.write_all(b"and next")?;
+        next.shutdown(Shutdown::Write)?;
+        Ok([read_to_end(&mut stays)?, read_to_end(&mut next)?])
+    });
+    assert_eq!(heard, [&b"still here"[..], b"and next"]);
+}
+
+#[test]
+fn a_refused_connection_fails_with_the_system_s_error() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    // A port that nobody listens at: its owner has just gone.
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let at = address(&port);
+    port.stop_listening();
+    let log = Log::default();
+    let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
+    let _ = reactor.connect_tcp("127.0.0.1", at.port(), Client::new(&log, react));
+    assert_eq!(log.entries(), [""; 0]);
+    reactor.handle_signals(false);
+    reactor
+        .run()
+        .expect("it returns when the attempt has failed");
+    assert!(log.contains("failed: Connection refused"), "{log:?}");
+    assert_eq!(log.entries().len(), 1);
+}
+
+#[test]
+fn a_host_name_is_looked_up_on_another_thread() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let log = Log::default();
+    let at = address(&port).port();
+    let stop = reactor.downgrade();
+    let client = Client::new(&log, move |heard: &Heard<'_>, transport: &Transport| {
+        match heard {
+            Heard::Made => {
+                transport.write(b"hello");
+            }
+            Heard::Data(_) => stop.upgrade().expect("it runs this").stop(),
+            _ => {}
+        }
+        Then::Default
+    });
+    let _ = reactor.connect_tcp("localhost", at, client);
+    reactor.handle_signals(false);
+    reactor.run().expect("the loop runs");
+    assert!(log.contains("hello"), "{log:?}");
+}
+
+#[test]
+fn a_server_that_greets_and_closes_at_once_is_heard_to_the_end() {
+    // The greeting and the end can come in one event with the news of the connection.
+    let _turn = one_at_a_time();
+    for _ in 0..50 {
+        let reactor = Reactor::new().expect("a loop");
+        let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let at = server.local_addr().expect("it listens");
+        let log = Log::default();
+        let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
+        let _ = reactor.connect_tcp("127.0.0.1", at.port(), Client::new(&log, react));
+        reactor.turn(Some(Duration::ZERO)).expect("a turn"); // it connects
+        let (mut stream, _) = server.accept().expect("it has connected");
+        stream.write_all(b"hello").expect("there is room");
+        drop(stream);
+        reactor.handle_signals(false);
+        reactor
+            .run()
+            .expect("it returns when the connection is lost");
+        let expected = [
+            "made",
+            "hello",
+            "readclosed",
+            "lost: the peer closed the connection",
+        ];
+        assert_eq!(log.entries(), expected);
+    }
+}
+
+#[test]
+fn two_loops_on_two_threads_serve_each_other() {
+    let _turn = one_at_a_time();
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = thread::spawn(move || {
+        let reactor = Reactor::new().expect("a loop");
+        let port = reactor
+            .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+            .expect("a port is free");
+        tell.send((address(&port), reactor.remote()))
+            .expect("the other is there");
+        drop(tell);
+        reactor.handle_signals(false);
+        reactor.run().expect("the loop runs");
+    });
+    let (at, remote) = told.recv().expect("the server runs");
+    let reactor = Reactor::new().expect("a loop");
+    let log = Log::default();
+    let client = Client::new(&log, |heard: &Heard<'_>, transport: &Transport| {
+        match heard {
+            Heard::Made => {
+                transport.write(b"hello");
+            }
+            Heard::Data(_) => transport.lose_connection(),
+            _ => {}
+        }
+        Then::Default
+    });
+    let _ = reactor.connect_tcp("127.0.0.1", at.port(), client);
+    reactor.handle_signals(false);
+    reactor
+        .run()
+        .expect("it returns when the connection is lost");
+    assert_eq!(
+        log.entries(),
+        [
+            "made",
+            "hello",
+            "lost: the connection was closed on this side"
+        ]
+    );
+    remote
+        .call_from_thread(Reactor::stop)
+        .map_err(|_| ())
+        .expect("the server runs");
+    drop(remote);
+    server.join().expect("the server ends");
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_descriptor_is_left_whatever_became_of_it() {
+    let _turn = one_at_a_time();
+    drop(Reactor::new().expect("a loop"));
+    let before = descriptors();
+    let reactor = Reactor::new().expect("a loop");
+    let own = descriptors() - before;
+    assert!(own <= 4, "a loop has {own} descriptors");
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let at = address(&port);
+    let refuses = reactor
+        .listen_tcp("127.0.0.1:0", Refuses)
+        .expect("a port is free");
+    let refusing = address(&refuses);
+    run_with(&reactor, move || {
+        for n in 0..100 {
+            let mut stream = connect(if n % 10 == 9 { refusing } else { at })?;
+            let _ = stream.write_all(b"hello"); // it may be refused already
+            match n % 3 {
+                0 => drop(stream),
+                1 => reset_when_dropped(&stream),
+                _ => drop(stream.read(&mut [0; 5])),
+            }
+        }
+        Ok(())
+    });
+    for n in 0..20 {
+        let log = Log::default();
+        let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
+        let connector = reactor.connect_tcp("127.0.0.1", 1, Client::new(&log, react));
+        if n % 2 == 0 {
+            connector.cancel();
+        }
+    }
+    reactor.run().expect("the attempts fail");
+    assert_eq!(
+        descriptors(),
+        before + own,
+        "the ports were closed by the stop"
+    );
+    // Dropped in the middle, with a connection at each end and a port.
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .expect("a port is free");
+    let stream = connect(address(&port)).expect("it listens");
+    let log = Log::default();
+    let for_factory = log.clone();
+    let client = move |_: &Address| listener(&for_factory);
+    let _ = reactor.connect_tcp("127.0.0.1", address(&port).port(), client);
+    while !log.contains("made") {
+        reactor.turn(Some(PATIENCE)).expect("a turn");
+    }
+    drop((stream, port, reactor));
+    assert_eq!(descriptors(), before);
+}
+
+/// Refuses everybody.
+struct Refuses;
+
+impl Factory for Refuses {
+    type Protocol = Echo;
+
+    fn build_protocol(&mut self, _: &Address) -> Option<Echo> {
+        None
+    }
+}
+
+#[test]
+fn an_idle_client_costs_no_turns() {
+    let _turn = one_at_a_time();
+    struct Turns(std::cell::Cell<usize>);
+    impl reactor::Observer for Turns {
+        fn event(&self, _: std::time::Instant, event: &reactor::Event<'_>) {
+            if let reactor::Event::TurnBegan = event {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+    }
+    let reactor = Reactor::new().expect("a loop");
+    let stays = |_: &Address| {
+        Probe::new(
+            &Log::default(),
+            |heard: &Heard<'_>, _: &Transport| match heard {
+                // A peer that has closed its half stays readable for ever, at its end.
+                Heard::ReadClosed => Then::Nothing,
+                _ => Then::Default,
+            },
+        )
+    };
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", stays)
+        .expect("a port is free");
+    let open = connect(address(&port)).expect("it listens");
+    let half = connect(address(&port)).expect("it listens");
+    half.shutdown(Shutdown::Write).expect("it is open");
+    reactor.turn(Some(PATIENCE)).expect("a turn");
+    let turns = Rc::new(Turns(std::cell::Cell::new(0)));
+    reactor.add_observer(Rc::clone(&turns) as Rc<dyn reactor::Observer>);
+    let over = support::shared(false);
+    let flag = Rc::clone(&over);
+    reactor.call_later(Duration::from_millis(300), move || flag.set(true));
+    while !over.get() {
+        reactor.turn(None).expect("a turn");
+    }
+    assert!(turns.0.get() <= 6, "{} turns for nothing", turns.0.get());
+    drop((open, half));
+}
+
+#[test]
+fn a_connection_that_fails_says_why_once() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let log = Log::default();
+    for host in ["no such host.invalid", "256.256.256.256"] {
+        let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
+        let _ = reactor.connect_tcp(host, 80, Client::new(&log, react));
+    }
+    reactor.handle_signals(false);
+    reactor.run().expect("it returns when both have failed");
+    assert_eq!(log.count("failed: "), 2, "{log:?}");
+    assert!(!log.contains("made"));
+    let reason = Reason::from(io::Error::from(io::ErrorKind::ConnectionReset));
+    assert!(matches!(reason, Reason::Reset));
+}
