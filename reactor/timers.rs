@@ -25,7 +25,7 @@ pub(crate) type Nanos = u64;
 struct Key {
     deadline: Nanos,
     sequence: u64,
-    slot: u32,
+    slot: usize,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Entry<T> {
 /// Names one entry until it is reset, which gives it a new name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerId {
-    slot: u32,
+    slot: usize,
     sequence: u64,
 }
 
@@ -85,7 +85,7 @@ impl<T> Timers<T> {
             key_sequence: sequence,
             due,
         };
-        let slot = self.entries.insert(entry) as u32;
+        let slot = self.entries.insert(entry);
         self.heap.push(Reverse(Key {
             deadline,
             sequence,
@@ -97,7 +97,7 @@ impl<T> Timers<T> {
     /// Takes an entry out; `None` when it was taken out before. Amortized O(1).
     pub(crate) fn remove(&mut self, timer: TimerId) -> Option<T> {
         self.entry(timer)?;
-        let entry = self.entries.remove(timer.slot as usize);
+        let entry = self.entries.remove(timer.slot);
         self.stale += 1;
         self.rebuild_if_mostly_stale();
         Some(entry.due)
@@ -144,7 +144,7 @@ impl<T> Timers<T> {
             return None;
         }
         self.heap.pop();
-        Some(self.entries.remove(key.slot as usize).due)
+        Some(self.entries.remove(key.slot).due)
     }
 
     /// The earliest deadline.
@@ -163,7 +163,7 @@ impl<T> Timers<T> {
     }
 
     fn entry(&mut self, timer: TimerId) -> Option<&mut Entry<T>> {
-        let entry = self.entries.get_mut(timer.slot as usize);
+        let entry = self.entries.get_mut(timer.slot);
         entry.filter(|entry| entry.sequence == timer.sequence)
     }
 
@@ -172,7 +172,7 @@ impl<T> Timers<T> {
         loop {
             let mut top = self.heap.peek_mut()?;
             let Reverse(key) = &mut *top;
-            match self.entries.get_mut(key.slot as usize) {
+            match self.entries.get_mut(key.slot) {
                 Some(entry) if entry.sequence == key.sequence => return Some(*key),
                 Some(entry) if entry.key_sequence == key.sequence => {
                     // Postponed: the key is told the truth, and sinks to its place.
@@ -193,7 +193,7 @@ impl<T> Timers<T> {
         }
         let entries = &self.entries;
         self.heap.retain(|Reverse(key)| {
-            let entry = entries.get(key.slot as usize);
+            let entry = entries.get(key.slot);
             entry.is_some_and(|entry| entry.key_sequence == key.sequence)
         });
         self.stale = 0;
