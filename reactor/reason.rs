@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 /// Why a connection was lost, or why an attempt to connect failed.
 ///
-/// The first cause wins: a connection that is aborted while it is being closed for another
-/// reason keeps the first one.
+/// The first cause wins, with one exception: an abort, a limit or a panic after `lose_connection`
+/// takes the place of [`LocalClosed`](Self::LocalClosed) or [`PeerClosed`](Self::PeerClosed),
+/// because what was written is not sent then.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Reason {

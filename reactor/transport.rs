@@ -206,7 +206,8 @@ impl Transport {
     }
 
     /// Delivers nothing until [`resume_reading`](Self::resume_reading). The peer can send no more
-    /// than the operating system's buffers hold. That the peer is gone is noticed all the same.
+    /// than the operating system's buffers hold. A reset is noticed all the same, and so is the end
+    /// of the peer's stream when no bytes lie before it; behind bytes it waits as they do.
     pub fn pause_reading(&self) {
         self.0.paused.set(true);
     }
