@@ -35,9 +35,11 @@ pub struct Handle<P> {
 }
 
 impl<P: 'static> Handle<P> {
-    /// Calls `f` with the protocol, after the callback that is running has returned and in the
-    /// same turn; never at once, and in the order in which calls were made. From outside of the
-    /// loop's callbacks it is called in the next turn.
+    /// Calls `f` with the protocol, after the callback that is running has returned; never at once,
+    /// and in the order in which calls were made. This is in the same turn, so that what `f` writes
+    /// goes out with what the callback wrote. From the callbacks at a turn's end, which are
+    /// `writing_paused`, `writing_resumed` and those after them, and from outside of the loop's
+    /// callbacks, it is in the next turn, which then does not sleep.
     ///
     /// Does nothing when the connection is lost by then. A panic in `f` ends the connection, as one
     /// in a callback of the protocol does.
