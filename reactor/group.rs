@@ -21,6 +21,13 @@ use crate::transport::{Transport, Watcher};
 ///
 /// A member leaves by itself when its connection is lost. A connection may be in many groups.
 ///
+/// Whoever talks is read from no faster than the listeners take what it says: while a member has
+/// more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the connection in whose
+/// callback the group was written to is not read. A member that takes nothing at all for 100 ms is
+/// not waited for, until it takes something again; when its buffer is full, it is dropped with
+/// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). What is written outside of a
+/// connection's callbacks, from a timer for example, holds nobody back.
+///
 /// ```
 /// use reactor::{Group, Protocol, Transport};
 ///

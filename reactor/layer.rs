@@ -20,7 +20,8 @@ use crate::reason::Reason;
 /// One stage between the socket and the protocol, put in place by
 /// [`Transport::push_layer`](crate::Transport::push_layer).
 ///
-/// An error ends the connection with it as the reason; what `down` got before is not sent.
+/// An error ends the connection with it as the reason; what `down` got before is not sent. So does a
+/// panic, with [`Reason::Panicked`]. A layer is dropped with its connection.
 pub trait Layer: 'static {
     /// The layer is in place. What must be said first, a greeting or a header, goes to `down`.
     ///
@@ -40,7 +41,8 @@ pub trait Layer: 'static {
     /// The reason why the connection has to end.
     fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, down: &mut Vec<u8>) -> Result<(), Reason>;
 
-    /// The protocol wrote `data`. What the peer shall get goes to `down`.
+    /// The protocol wrote `data`: all since the flush before, in one piece. What the peer shall get
+    /// goes to `down`.
     ///
     /// # Errors
     ///

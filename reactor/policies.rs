@@ -36,7 +36,8 @@ use crate::protocol::{Factory, Protocol};
 use crate::reason::Reason;
 use crate::transport::Transport;
 
-/// A factory with a limit on the number of connections that there are at the same time.
+/// A factory with a limit on the number of connections that there are at the same time. One more is
+/// closed at once, and the wrapped factory is not asked for it.
 pub struct LimitTotalConnections<F> {
     factory: F,
     limit: usize,
@@ -63,7 +64,8 @@ impl<F: Factory> LimitTotalConnections<F> {
     }
 }
 
-/// A factory with a limit on the number of connections that one peer has at the same time.
+/// A factory with a limit on the number of connections that one peer has at the same time. One more
+/// is closed at once, and the wrapped factory is not asked for it.
 ///
 /// A peer is an IP address; an IPv4 address that comes in an IPv6 one is the same peer. A peer
 /// whose address is none is not limited.

@@ -18,7 +18,15 @@ use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::transport::Transport;
 
-/// What happens on one connection, as events.
+/// What happens on one connection, as events, which come in this order:
+///
+/// ```text
+/// connection_made -> ( data_received | timed_out | writing_paused -> writing_resumed
+///                    | reading_resumed | shutdown_requested )* -> read_closed? -> … -> connection_lost
+/// ```
+///
+/// After `read_closed` no data comes, but the others may. Callbacks never nest: one starts when the
+/// one before has returned, whatever it did to its own connection or to others.
 ///
 /// Every method is called by the loop, on the reactor's thread. A panic in one of them ends this
 /// connection, with [`Reason::Panicked`], and nothing else. Inside each of them every operation of
@@ -128,7 +136,8 @@ pub trait Factory: 'static {
     }
 
     /// An attempt to connect has failed. Comes from the loop, never from inside the call that
-    /// began the attempt. Servers never hear this.
+    /// began the attempt, and not when [`Connector::connected`](crate::Connector::connected) was
+    /// asked for, whose Deferred fails instead. Servers never hear this. By default it is logged.
     fn connection_failed(&mut self, reason: &Reason) {
         log::warn!("connection failed: {reason}");
     }

@@ -151,8 +151,9 @@ impl Reactor {
     }
 
     /// Runs the loop until it was asked to [`stop`](Self::stop), or until nothing is left that could
-    /// ever wake it: no connection, no listening port, no delayed or queued call, and no
-    /// [`RemoteReactor`]. May be called again afterwards.
+    /// ever wake it: no connection, no attempt to connect, no listening port, no delayed or queued
+    /// call, no task, no work on a thread, and no [`RemoteReactor`]. May be called again afterwards;
+    /// what was not done by then is still there.
     ///
     /// SIGINT and SIGTERM stop the loop meanwhile, unless
     /// [`handle_signals`](Self::handle_signals) says otherwise.
@@ -172,7 +173,8 @@ impl Reactor {
 
     /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
     /// or due, at most for `timeout`; `None` is for as long as there is anything to wait for.
-    /// Signals are left to the caller.
+    /// Signals are left to the caller, and so is the end: the loop does not run in the sense of
+    /// [`run`](Self::run), so no trigger is called and [`stop`](Self::stop) does nothing.
     ///
     /// # Errors
     ///
@@ -184,12 +186,13 @@ impl Reactor {
         self.make_turn(timeout)
     }
 
-    /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run).
+    /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run). With
+    /// `true`, which is the default, they stop the loop while it runs.
     pub fn handle_signals(&self, handle: bool) {
         self.0.handles_signals.set(handle);
     }
 
-    /// The time by the loop's clock, which is a virtual one in a simulation.
+    /// The time by the loop's clock, which is read anew, and is a virtual one in a simulation.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.0.driver.borrow().now()
@@ -238,7 +241,7 @@ impl Reactor {
         self.0.dispatch.add_observer(observer);
     }
 
-    /// Detaches an observer.
+    /// Detaches an observer. Does nothing when it is not attached.
     pub fn remove_observer(&self, observer: &Rc<dyn Observer>) {
         self.0.dispatch.remove_observer(observer);
     }

@@ -110,6 +110,15 @@ impl Reactor {
     ///
     /// Does nothing when the loop does not run. A second call may shorten the grace, not
     /// lengthen it.
+    ///
+    /// The stages, each of which waits for the one before:
+    ///
+    /// ```text
+    /// triggers "before" -> ports closed, shutdown_requested, triggers "during"
+    ///                   -> connections drain and threads end -> triggers "after" -> run returns
+    /// ```
+    ///
+    /// Delayed calls and tasks go on meanwhile and are not waited for.
     pub fn shutdown(&self, grace: Duration) {
         let life = &self.0.life;
         if !life.running.get() || life.stage.get() == Stage::Stopped {

@@ -193,7 +193,8 @@ impl Transport {
     }
 
     /// Like [`abort_connection`](Self::abort_connection), with a reason of the caller's, for
-    /// example [`Reason::Violation`].
+    /// example [`Reason::Violation`]. After [`lose_connection`](Self::lose_connection) it takes the
+    /// place of that one's reason; after another abort it does nothing.
     pub fn fail_connection(&self, reason: Reason) {
         if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
             // An abort after `lose_connection` changes how the connection ends, and so the reason.
@@ -244,7 +245,8 @@ impl Transport {
     /// Puts a layer between the socket and what is above it now, for example TLS.
     ///
     /// What was written before goes out without it. `received` is what came from the socket already
-    /// and has to pass through the layer: the bytes behind the line that asked for it.
+    /// and has to pass through the layer: the bytes behind the line that asked for it. Does nothing
+    /// once the end of the connection was asked for.
     pub fn push_layer(&self, layer: impl Layer, received: &[u8]) {
         if self.0.closing.get() != Closing::No {
             return;
