@@ -444,9 +444,9 @@ impl Reactor {
     /// Timers that are set meanwhile wait for the next turn, even when they are due.
     fn run_due_timers(&self) {
         let now = self.nanos(self.0.requests.turn_time());
-        let mark = self.0.timers.borrow().mark();
+        let round = self.0.timers.borrow_mut().begin_round(now);
         loop {
-            let due = self.0.timers.borrow_mut().pop_due(now, mark);
+            let due = self.0.timers.borrow_mut().pop_due(round);
             match due {
                 None => return,
                 Some(Due::Call { call, place }) => self.call_named(Cause::DelayedCall, call, place),

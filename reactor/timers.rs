@@ -7,6 +7,11 @@
 //! cost a few instructions, and a timeout that is pushed back at every byte costs one heap
 //! operation each time it would have fired, not one a byte.
 //!
+//! What is due is called in rounds, and what is set meanwhile waits for the next one, even when its
+//! time is over. So that it does not come to the top and hide what waits behind it, no key is
+//! earlier than the last round: calls that are set for the past come in the order in which they
+//! were set.
+//!
 //! Stale keys are counted. When they are more than half of the heap, it is rebuilt without them,
 //! which costs O(1) for each cancelled call: ten million cancelled calls leave nothing behind.
 
@@ -52,12 +57,22 @@ impl TimerId {
     }
 }
 
+/// One round of calling what is due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    now: Nanos,
+    /// A lower bound of the sequence numbers of what was set after it began.
+    mark: u64,
+}
+
 /// Calls that are due at their deadlines. `T` is what is due.
 #[derive(Debug)]
 pub(crate) struct Timers<T> {
     heap: BinaryHeap<Reverse<Key>>,
     entries: Slab<Entry<T>>,
     sequence: u64,
+    /// The last round. What was set since has no key that is earlier.
+    round: Round,
     /// Keys in the heap that belong to no entry any more.
     stale: usize,
 }
@@ -71,6 +86,7 @@ impl<T> Timers<T> {
             heap: BinaryHeap::new(),
             entries: Slab::new(),
             sequence: 0,
+            round: Round { now: 0, mark: 0 },
             stale: 0,
         }
     }
@@ -87,7 +103,7 @@ impl<T> Timers<T> {
         };
         let slot = self.entries.insert(entry);
         self.heap.push(Reverse(Key {
-            deadline,
+            deadline: deadline.max(self.round.now),
             sequence,
             slot,
         }));
@@ -117,7 +133,7 @@ impl<T> Timers<T> {
             entry.key_sequence = sequence;
             self.stale += 1;
             self.heap.push(Reverse(Key {
-                deadline,
+                deadline: deadline.max(self.round.now),
                 sequence,
                 slot: timer.slot,
             }));
@@ -132,15 +148,19 @@ impl<T> Timers<T> {
         self.entry(timer).map(|entry| entry.deadline)
     }
 
-    /// A lower bound of the sequence numbers of everything that is inserted or reset from now on.
-    pub(crate) fn mark(&self) -> u64 {
-        self.sequence + 1
+    /// Begins a round: what is set from now on waits for the next one.
+    pub(crate) fn begin_round(&mut self, now: Nanos) -> Round {
+        self.round = Round {
+            now,
+            mark: self.sequence + 1,
+        };
+        self.round
     }
 
-    /// Takes out the next entry that is due at `now` and was set before `mark`.
-    pub(crate) fn pop_due(&mut self, now: Nanos, mark: u64) -> Option<T> {
+    /// Takes out the next entry that is due in a round.
+    pub(crate) fn pop_due(&mut self, round: Round) -> Option<T> {
         let key = self.first()?;
-        if key.deadline > now || key.sequence >= mark {
+        if key.deadline > round.now || key.sequence >= round.mark {
             return None;
         }
         self.heap.pop();
@@ -169,6 +189,7 @@ impl<T> Timers<T> {
 
     /// Brings a key that tells the truth to the top of the heap.
     fn first(&mut self) -> Option<Key> {
+        let round = self.round;
         loop {
             let mut top = self.heap.peek_mut()?;
             let Reverse(key) = &mut *top;
@@ -177,6 +198,9 @@ impl<T> Timers<T> {
                 Some(entry) if entry.key_sequence == key.sequence => {
                     // Postponed: the key is told the truth, and sinks to its place.
                     (key.deadline, key.sequence) = (entry.deadline, entry.sequence);
+                    if entry.sequence >= round.mark {
+                        key.deadline = key.deadline.max(round.now);
+                    }
                     entry.key_sequence = entry.sequence;
                 }
                 _ => {
@@ -205,8 +229,8 @@ mod tests {
     use super::*;
 
     fn drain(timers: &mut Timers<u32>, now: Nanos) -> Vec<u32> {
-        let mark = timers.mark();
-        std::iter::from_fn(|| timers.pop_due(now, mark)).collect()
+        let round = timers.begin_round(now);
+        std::iter::from_fn(|| timers.pop_due(round)).collect()
     }
 
     #[test]
@@ -252,11 +276,32 @@ mod tests {
     fn what_is_set_while_the_due_ones_run_waits_for_the_next_round() {
         let mut timers = Timers::new();
         timers.insert(1, 1);
-        let mark = timers.mark();
-        assert_eq!(timers.pop_due(5, mark), Some(1));
+        let round = timers.begin_round(5);
+        assert_eq!(timers.pop_due(round), Some(1));
         timers.insert(1, 2);
-        assert_eq!(timers.pop_due(5, mark), None);
+        assert_eq!(timers.pop_due(round), None);
         assert_eq!(drain(&mut timers, 5), [2]);
+    }
+
+    #[test]
+    fn what_is_set_for_the_past_does_not_hide_what_is_due() {
+        let mut timers = Timers::new();
+        let mut pulled = timers.insert(100, 8);
+        let mut pushed = timers.insert(2, 9);
+        for n in 1..4 {
+            timers.insert(n, n as u32);
+        }
+        let round = timers.begin_round(5);
+        assert_eq!(timers.pop_due(round), Some(1));
+        let late = timers.insert(0, 7);
+        assert!(timers.reset(&mut pulled, 0));
+        assert!(timers.reset(&mut pushed, 2));
+        assert_eq!(timers.deadline(late), Some(0));
+        assert_eq!(timers.pop_due(round), Some(2));
+        assert_eq!(timers.pop_due(round), Some(3));
+        assert_eq!(timers.pop_due(round), None);
+        assert_eq!(timers.next_deadline(), Some(5));
+        assert_eq!(drain(&mut timers, 5), [7, 8, 9]);
     }
 
     #[test]

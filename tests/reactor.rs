@@ -592,3 +592,25 @@ fn calls_through_handles_come_in_their_order_after_the_callback_and_in_its_turn(
     let turn = kinds[data..].iter().take_while(|kind| *kind != "end");
     assert_eq!(turn.filter(|kind| *kind == "handle call").count(), 6);
 }
+
+#[test]
+fn a_call_that_is_set_for_the_past_again_and_again_leaves_their_turn_to_others() {
+    fn set(reactor: &WeakReactor, at: Instant, log: &Log) {
+        let (weak, log) = (reactor.clone(), log.clone());
+        let again = move || {
+            log.note("late");
+            if log.count("late") < 100 {
+                set(&weak, at, &log);
+            }
+        };
+        reactor.upgrade().expect("the loop").call_at(at, again);
+    }
+    let simulation = Simulation::new();
+    simulation.run_for(SECOND);
+    let (reactor, log) = (simulation.reactor(), Log::default());
+    set(&reactor.downgrade(), reactor.now() - millis(1), &log);
+    reactor.call_later(Duration::ZERO, note(&log, "other"));
+    simulation.run_for(millis(1));
+    assert_eq!(log.entries()[..3], ["late", "other", "late"]);
+    assert_eq!(log.count("late"), 100);
+}
