@@ -209,6 +209,7 @@ impl Reactor {
     /// Calls `f` once, at `deadline` or as soon as possible afterwards. Costs less than
     /// [`call_later`](Self::call_later), which reads the clock.
     #[track_caller]
+    #[inline]
     pub fn call_at(&self, deadline: Instant, f: impl FnOnce() + 'static) -> DelayedCall {
         self.set_timer(self.nanos(deadline), f, Location::caller())
     }
@@ -464,6 +465,9 @@ impl Reactor {
         self.0.requests.swap_asking(asking);
         self.0.requests.blocks.begin_flush();
         for token in asking.drain(..) {
+            if self.flush_in_place(token) {
+                continue;
+            }
             let Some(occupant) = self.take(token) else {
                 continue;
             };
@@ -474,6 +478,18 @@ impl Reactor {
             self.put(token, Occupant::Connection(connection));
         }
         self.0.requests.blocks.end_flush();
+    }
+
+    /// The usual request: bytes, for a socket that takes them all. No consumer's code runs, so the
+    /// connection stays in the table. Returns whether that was all.
+    fn flush_in_place(&self, token: Token) -> bool {
+        let mut table = self.0.table.borrow_mut();
+        match table.peek(token) {
+            Some(Occupant::Connection(connection)) if !self.0.dispatch.is_observed() => {
+                connection.flush_in_place()
+            }
+            _ => false,
+        }
     }
 
     fn report_lost(&self) {
@@ -506,6 +522,7 @@ impl Reactor {
         }
     }
 
+    #[inline]
     pub(crate) fn nanos(&self, time: Instant) -> u64 {
         as_nanos(time.saturating_duration_since(self.0.began))
     }
@@ -548,6 +565,7 @@ impl Reactor {
             || self.0.thread_queue.has_remotes()
     }
 
+    #[inline]
     fn set_timer(
         &self,
         deadline: u64,
@@ -569,6 +587,7 @@ impl Reactor {
     }
 }
 
+#[inline]
 pub(crate) fn as_nanos(duration: Duration) -> u64 {
     duration
         .as_secs()

@@ -367,13 +367,19 @@ impl Transport {
         self.ask();
     }
 
-    /// The loop looks at what was asked for. Returns whether it is more than that bytes are sent.
+    /// Whether bytes are to be sent, and nothing else is to be done.
     #[inline]
-    pub(crate) fn asked(&self) -> bool {
+    pub(crate) fn asks_only_to_send(&self) -> bool {
+        !self.0.more.get()
+            && !self.0.above_high_water.get()
+            && self.0.closing.get() == Closing::No
+            && self.0.unsent.borrow().len() > 0
+    }
+
+    /// The loop looks at what was asked for.
+    pub(crate) fn asked(&self) {
         self.0.asking.set(false);
-        self.0.more.replace(false)
-            || self.0.above_high_water.get()
-            || self.0.sending.get() == Sending::ShutAfterFlush
+        self.0.more.set(false);
     }
 
     pub(crate) fn closing(&self) -> Closing {

@@ -14,17 +14,7 @@ use crate::transport::{Closing, Mark, Sending};
 
 impl Reactor {
     pub(crate) fn serve_request(&self, connection: &mut Connection) {
-        if connection.transport.asked() {
-            return self.serve_whole_request(connection);
-        }
-        self.flush(connection);
-        // Nearly always the socket has taken everything, and that was all.
-        if connection.transport.unsent() > 0 || connection.transport.closing() != Closing::No {
-            self.serve_whole_request(connection);
-        }
-    }
-
-    fn serve_whole_request(&self, connection: &mut Connection) {
+        connection.transport.asked();
         self.put_layers(connection);
         self.flush(connection);
         self.tell_marks(connection);
@@ -162,6 +152,32 @@ impl Reactor {
 }
 
 impl Connection {
+    /// Sends what is unsent, if nothing else was asked for. Returns whether all of it was taken,
+    /// so that nothing is left to do.
+    #[inline]
+    pub(crate) fn flush_in_place(&mut self) -> bool {
+        if !self.writable || self.layered.is_some() || !self.transport.asks_only_to_send() {
+            return false;
+        }
+        let waiting = self.transport.unsent();
+        match self.send() {
+            Ok(sent) if sent == waiting => {
+                self.transport.taken();
+                self.transport.asked();
+                true
+            }
+            Ok(sent) => {
+                self.writable = false;
+                if sent > 0 {
+                    self.transport.taken();
+                }
+                false
+            }
+            // Whatever it is, it is met again by who deals with it.
+            Err(_) => false,
+        }
+    }
+
     /// One call of the socket.
     pub(crate) fn send(&mut self) -> io::Result<usize> {
         let (stream, transport) = (&mut self.stream, &self.transport);
