@@ -86,7 +86,7 @@ impl LoopingCall {
     /// stops the call. Starting a call that runs stops it before.
     #[track_caller]
     pub fn start(&self, interval: Duration) -> Deferred<()> {
-        self.stop();
+        let before = self.0.take_run();
         let (ended, deferred) = Deferred::pending();
         let Some(reactor) = self.0.reactor.upgrade() else {
             return deferred; // whose resolver is dropped here: it fails as abandoned
@@ -94,7 +94,7 @@ impl LoopingCall {
         let weak = Rc::downgrade(&self.0);
         ended.on_cancel(move || {
             if let Some(inner) = weak.upgrade() {
-                drop(inner.run.take());
+                drop(inner.take_run());
             }
         });
         let run = Run {
@@ -107,6 +107,10 @@ impl LoopingCall {
         self.0.runs.set(self.0.runs.get() + 1);
         self.0.run.replace(Some(run));
         self.0.set_next(Duration::ZERO);
+        if let Some(before) = before {
+            // The last thing here, because who hears of it may start the call again.
+            before.callback(());
+        }
         deferred
     }
 
@@ -124,15 +128,19 @@ impl LoopingCall {
 
 impl Inner {
     fn end(&self, result: Result<(), Failure>) {
-        let run = self.run.take();
-        let Some(Run { ended, next, .. }) = run else {
-            return;
-        };
+        if let Some(ended) = self.take_run() {
+            ended.fire(result);
+        }
+    }
+
+    /// Ends the run, if it runs, but for telling who waits for that.
+    fn take_run(&self) -> Option<Resolver<()>> {
+        let Run { ended, next, .. } = self.run.take()?;
         if let Some(next) = next {
             // It fails when it is the call that is being made.
             let _ = next.cancel();
         }
-        ended.fire(result);
+        Some(ended)
     }
 
     fn set_next(self: &Rc<Self>, delay: Duration) {

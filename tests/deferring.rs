@@ -600,3 +600,41 @@ fn a_reactor_that_goes_away_abandons_what_waits_for_it() {
     assert!(failed_with::<Abandoned>(&later));
     assert!(failed_with::<Abandoned>(&task));
 }
+
+#[test]
+fn a_looping_call_that_was_cancelled_leaves_no_call_behind() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let call = ticking(&simulation, &log);
+    let ended = call.start(SECOND);
+    let canceller = ended.canceller();
+    let ended = outcome(ended);
+    simulation.run_for(millis(500));
+    canceller.cancel();
+    assert!(failed_with::<Cancelled>(&ended));
+    let state = format!("{:?}", simulation.reactor());
+    assert!(state.contains("timers: 0"), "{state}");
+
+    let _ended = call.start(SECOND);
+    simulation.run_for(millis(2100));
+    assert_eq!(log.entries(), ["0x1", "500x1", "1500x1", "2500x1"]);
+}
+
+#[test]
+fn a_looping_call_that_is_started_by_who_hears_of_its_end_is_one_call() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let call = ticking(&simulation, &log);
+    let again = call.clone();
+    call.start(SECOND).add_callback(move |()| {
+        let _ended = again.start(SECOND);
+    });
+    simulation.run_for(millis(500));
+    let ended = outcome(call.start(SECOND));
+    assert!(
+        matches!(*ended.borrow(), Some(Ok(()))),
+        "it was the last to start it"
+    );
+    simulation.run_for(millis(2100));
+    assert_eq!(log.entries(), ["0x1", "500x1", "1500x1", "2500x1"]);
+}
