@@ -6,7 +6,8 @@
 //! Whoever talks to a group is read from no faster than the listeners can take what it says: when
 //! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 //! connection in whose callback the group is written to is not read until that member has caught
-//! up. A member that takes nothing at all for 100 ms is not waited for, until it takes something
+//! up. The same holds, until the end of the turn, for one who says so much at once that others would
+//! have to wait. A member that takes nothing at all for 100 ms is not waited for, until it takes something
 //! again; if others go on talking, it is dropped when its buffer is full.
 
 use std::cell::RefCell;
@@ -16,6 +17,10 @@ use std::rc::{Rc, Weak};
 use slab::Slab;
 
 use crate::transport::{Transport, Watcher};
+
+/// After so many messages to single members, a few ms' work, whoever talks goes on in the next
+/// turn: others want to be heard, and a read may hold many thousand short lines.
+const DELIVERIES_A_TURN: usize = 200_000;
 
 /// A set of connections that hear the same things. Clones are the same group.
 ///
@@ -137,6 +142,7 @@ impl Group {
         let requests = first.requests();
         let talker = requests.talker();
         let part = requests.blocks.append(data);
+        let is_enough = requests.count_deliveries(members.len()) > DELIVERIES_A_TURN;
         for (_, member) in members.iter() {
             if except == Some(member) {
                 continue;
@@ -147,7 +153,9 @@ impl Group {
                 false => member.write(data),
             };
             match &talker {
-                Some(talker) if is_taken && member.is_behind() => member.hold(talker),
+                Some(talker) if is_taken && (member.is_behind() || is_enough) => {
+                    member.hold(talker);
+                }
                 _ => {}
             }
         }

@@ -137,7 +137,7 @@ impl Reactor {
             };
             self.0.table.borrow_mut().remove(token);
             match error.kind() {
-                io::ErrorKind::WouldBlock => return,
+                io::ErrorKind::WouldBlock => return self.has_accepted_all(port),
                 // The peer went away before it was its turn.
                 io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
                 _ => return self.back_off(port, &error),
@@ -148,13 +148,6 @@ impl Reactor {
     }
 
     fn accepted(&self, port: &mut Port, token: Token, stream: Box<dyn Stream>, peer: Address) {
-        if let Some(since) = port.failing.take() {
-            let seconds = (self.0.requests.turn_time() - since).as_secs_f32();
-            log::info!(
-                "{} accepts connections again, after {seconds:.1} s",
-                port.local
-            );
-        }
         // A socket that is bound to every address has another one for each connection.
         let local = match port.local.socket_addr() {
             Some(address) if address.ip().is_unspecified() => stream
@@ -168,6 +161,18 @@ impl Reactor {
         };
         let transport = Transport::new(token, &self.0.requests, &port.limits, peer, local);
         self.connection_made(Connection::new(stream, transport, protocol));
+    }
+
+    /// Nobody waits any more: if that is news, it is worth a line. A port that accepts one and
+    /// fails at the next has not recovered.
+    fn has_accepted_all(&self, port: &mut Port) {
+        if let Some(since) = port.failing.take() {
+            let seconds = (self.0.requests.turn_time() - since).as_secs_f32();
+            log::info!(
+                "{} has accepted all who waited, after {seconds:.1} s",
+                port.local
+            );
+        }
     }
 
     /// No edge comes when file descriptors are free again, and trying at once would spin.

@@ -28,6 +28,8 @@ pub(crate) struct Requests {
     turn_time: Cell<Instant>,
     /// What the turn has written.
     pub(crate) blocks: Blocks,
+    /// How often groups have written to a member in this turn.
+    deliveries: Cell<usize>,
 }
 
 /// A call that gets the part of a protocol which it wants.
@@ -60,6 +62,7 @@ impl Requests {
             talker: Cell::new(None),
             turn_time: Cell::new(now),
             blocks: Blocks::default(),
+            deliveries: Cell::new(0),
         })
     }
 
@@ -92,8 +95,15 @@ impl Requests {
         self.posts.borrow_mut().pop_front()
     }
 
+    /// Counts what a group delivers. Returns how much it is in this turn.
+    pub(crate) fn count_deliveries(&self, deliveries: usize) -> usize {
+        self.deliveries.set(self.deliveries.get() + deliveries);
+        self.deliveries.get()
+    }
+
     /// Exchanges the list of who is asking for an empty one, whose memory is used again.
     pub(crate) fn swap_asking(&self, empty: &mut Vec<Token>) {
+        self.deliveries.set(0);
         std::mem::swap(&mut *self.asking.borrow_mut(), empty);
     }
 

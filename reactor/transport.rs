@@ -373,6 +373,7 @@ impl Transport {
         !self.0.more.get()
             && !self.0.above_high_water.get()
             && self.0.closing.get() == Closing::No
+            && self.0.sending.get() == Sending::Open
             && self.0.unsent.borrow().len() > 0
     }
 

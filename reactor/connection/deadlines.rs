@@ -82,12 +82,30 @@ impl Reactor {
         self.put(token, Occupant::Connection(connection));
     }
 
+    /// Looks whether talkers wait for a listener that takes nothing.
+    ///
+    /// The kernel says that a socket takes bytes again when a third of its buffer is free, which is
+    /// long after it took the first. So one that seems to take nothing is tried once more.
+    fn check_stall(&self, connection: &mut Connection, now: Instant) {
+        let stalls = |connection: &Connection| {
+            let transport = &connection.transport;
+            transport.has_waiting_talkers() && now >= transport.taken_at() + STALLED_AFTER
+        };
+        if stalls(connection) {
+            connection.writable = true;
+            self.flush(connection);
+            connection.transport.remember_talkers();
+            connection.transport.ask();
+        }
+        if stalls(connection) {
+            connection.transport.set_stalled();
+        }
+    }
+
     fn check_deadlines(&self, connection: &mut Connection) {
         let now = self.0.requests.turn_time();
+        self.check_stall(connection, now);
         let transport = &connection.transport;
-        if transport.has_waiting_talkers() && now >= transport.taken_at() + STALLED_AFTER {
-            transport.set_stalled();
-        }
         if connection.deadline().is_none_or(|deadline| now < deadline) {
             return;
         }
