@@ -5,7 +5,7 @@ use crate::layer::Layers;
 use crate::observer::{Callback, Cause, Panicked};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
-use crate::transport::{Closing, NewLayer, Transport};
+use crate::transport::{Closing, NewLayer, Sending, Transport};
 use crate::unsent::Unsent;
 
 /// The layers, and what they have made for the socket.
@@ -13,7 +13,8 @@ use crate::unsent::Unsent;
 pub(crate) struct Layered {
     pub(crate) layers: Layers,
     pub(crate) wire: Unsent,
-    /// What has passed up while reading was paused, and was not delivered.
+    /// What has passed up and was not delivered: while reading was paused, or before every layer
+    /// was in place that was pushed.
     kept: Vec<u8>,
 }
 
@@ -24,30 +25,41 @@ impl Layered {
 }
 
 impl Reactor {
-    /// Puts the layers in place that were pushed, those included that are pushed meanwhile.
-    pub(super) fn put_layers(&self, connection: &mut Connection) {
+    /// Before bytes are read or sent: puts layers in place that were pushed, and, unless reading is
+    /// paused, goes on with what they have made of what they were given. What these callbacks push
+    /// is in place afterwards, too.
+    pub(super) fn go_on(&self, connection: &mut Connection) {
         loop {
+            self.tell_resumed(connection);
             let new = connection.transport.new_layers();
-            if new.is_empty() {
-                return;
-            }
             new.into_iter()
                 .for_each(|new| self.put_layer(connection, new));
+            if !self.deliver_kept(connection) {
+                return;
+            }
         }
     }
 
     fn put_layer(&self, connection: &mut Connection, new: NewLayer) {
         let mut wire = Vec::new();
         let layered = connection.layered.get_or_insert_default();
+        // What has passed the layers below and was not delivered comes behind what was.
+        let mut received = new.received;
+        received.append(&mut layered.kept);
         let result = self.call_layer(&connection.transport, || {
             layered.layers.send(new.unsent, &mut wire)?;
             layered.layers.push(new.layer, &mut wire)?;
-            if new.received.is_empty() {
+            if received.is_empty() {
                 return Ok(Vec::new());
             }
-            layered.layers.receive_at_top(&new.received, &mut wire)
+            layered.layers.receive_at_top(&received, &mut wire)
         });
-        self.layers_received(connection, result, &wire);
+        match (result, &mut connection.layered) {
+            (Ok(data), Some(layered)) => layered.kept = data,
+            (Ok(_), None) => {}
+            (Err(reason), _) => connection.fail(reason),
+        }
+        self.append_to_wire(connection, &wire);
     }
 
     /// Layers have made something of what was received: bytes for the wire and for the protocol.
@@ -70,16 +82,17 @@ impl Reactor {
         }
     }
 
-    /// Delivers what was kept while reading was paused, unless it is paused still.
-    pub(super) fn deliver_kept(&self, connection: &mut Connection) {
-        if let Some(layered) = &mut connection.layered
-            && layered.keeps_bytes()
-            && connection.transport.is_reading()
-        {
-            let kept = std::mem::take(&mut layered.kept);
-            self.deliver(connection, &kept);
-            self.put_layers(connection);
+    /// Delivers what was kept, unless reading is paused. Returns whether there was something.
+    fn deliver_kept(&self, connection: &mut Connection) -> bool {
+        let kept = match &mut connection.layered {
+            Some(layered) if connection.transport.is_reading() => std::mem::take(&mut layered.kept),
+            _ => return false,
+        };
+        if kept.is_empty() {
+            return false;
         }
+        self.deliver(connection, &kept);
+        true
     }
 
     pub(super) fn send_through_layers(&self, connection: &mut Connection) {
@@ -115,15 +128,27 @@ impl Reactor {
         }
     }
 
+    /// What layers say of their own accord is bounded as what the protocol writes is, and nobody
+    /// hears it after the end of the stream.
     fn append_to_wire(&self, connection: &mut Connection, bytes: &[u8]) {
-        let Some(layered) = &mut connection.layered else {
+        let Connection {
+            layered: Some(layered),
+            transport,
+            ..
+        } = connection
+        else {
             return;
         };
-        layered.wire.push_copy(bytes);
-        connection.transport.set_below(layered.wire.len());
-        if !bytes.is_empty() {
-            connection.transport.ask();
+        let limit = transport.limits().unsent;
+        if bytes.is_empty() || transport.sending() == Sending::Shut {
+            return transport.set_below(layered.wire.len());
         }
+        if layered.wire.len() > limit {
+            return connection.fail(Reason::UnsentOverflow { limit });
+        }
+        layered.wire.push_copy(bytes);
+        transport.set_below(layered.wire.len());
+        transport.ask();
     }
 
     pub(crate) fn call_layer<R>(

@@ -17,8 +17,7 @@ impl Reactor {
     /// of bytes.
     pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
         connection.in_line = false;
-        self.tell_resumed(connection);
-        self.deliver_kept(connection);
+        self.go_on(connection);
         let mut bytes = 0;
         while connection.readable && bytes < buffer.len() {
             if !connection.may_read() {
@@ -28,7 +27,7 @@ impl Reactor {
             bytes += self.receive_once(connection, buffer);
             if connection.readable {
                 // A layer that was just pushed comes before what is read next.
-                self.put_layers(connection);
+                self.go_on(connection);
             }
         }
         if connection.gets_in_line() && connection.may_read() {
@@ -102,7 +101,10 @@ impl Reactor {
             return; // each later event says it again
         }
         connection.transport.read_ended();
-        if let Some(layered) = &mut connection.layered {
+        // After `lose_connection` the layers are handed nothing, so they cannot tell what is missing.
+        if let Some(layered) = &mut connection.layered
+            && connection.transport.closing() == Closing::No
+        {
             let result = self.call_layer(&connection.transport, || layered.layers.read_closed());
             if let Err(reason) = result {
                 return connection.fail(reason);

@@ -15,7 +15,7 @@ use crate::transport::{Closing, Mark, Sending};
 impl Reactor {
     pub(crate) fn serve_request(&self, connection: &mut Connection) {
         connection.transport.asked();
-        self.put_layers(connection);
+        self.go_on(connection);
         self.flush(connection);
         self.tell_marks(connection);
         match connection.transport.closing() {
@@ -32,8 +32,7 @@ impl Reactor {
         if connection.transport.closing() == Closing::Now {
             return self.lose(connection);
         }
-        self.tell_resumed(connection);
-        self.deliver_kept(connection);
+        self.go_on(connection);
         if connection.gets_in_line() {
             self.0
                 .ready
@@ -102,9 +101,13 @@ impl Reactor {
     }
 
     fn shut_sending_if_asked(&self, connection: &mut Connection) {
-        if connection.transport.sending() == Sending::ShutAfterFlush
-            && connection.transport.unsent() == 0
+        if connection.transport.sending() != Sending::ShutAfterFlush
+            || connection.transport.unsent() > 0
         {
+            return;
+        }
+        self.finish_layers(connection);
+        if connection.transport.is_open() && connection.transport.unsent() == 0 {
             self.shut_sending(connection);
         }
     }
