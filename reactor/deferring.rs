@@ -113,7 +113,8 @@ impl Reactor {
     /// Of a Deferred that is fired already the result is returned at once.
     ///
     /// When the loop stops before, because of a signal or because there is nothing left to wait
-    /// for, the Deferred is cancelled and what it makes of that is returned.
+    /// for, the Deferred is cancelled and what it makes of that is returned. When the loop cannot
+    /// run, the Deferred is cancelled too.
     ///
     /// # Errors
     ///
@@ -134,15 +135,12 @@ impl Reactor {
             }
         });
         let run = self.run();
-        if result.borrow().is_none() {
-            canceller.cancel();
+        if let Some(result) = result.take() {
+            return result;
         }
-        let result = result.take();
-        match (result, run) {
-            (Some(result), _) => result,
-            (None, Err(error)) => Err(error.into()),
-            (None, Ok(())) => Err(StoppedBefore.into()),
-        }
+        canceller.cancel();
+        run?;
+        result.take().unwrap_or_else(|| Err(StoppedBefore.into()))
     }
 
     fn add_job<T: Send + 'static>(&self, resolver: Resolver<T>) -> Token {

@@ -13,7 +13,8 @@ use std::time::Duration;
 use reactor::deferred::{Abandoned, Cancelled, Panicked, TimedOut};
 use reactor::testing::Simulation;
 use reactor::{
-    Address, Deferred, Failure, LoopingCall, Phase, Reactor, Reason, StoppedBefore, SystemEvent,
+    Address, Deferred, Failure, LoopingCall, Phase, Reactor, Reason, RunError, StoppedBefore,
+    SystemEvent,
 };
 use support::{Log, SECOND, listener, millis};
 
@@ -637,4 +638,18 @@ fn a_looping_call_that_is_started_by_who_hears_of_its_end_is_one_call() {
     );
     simulation.run_for(millis(2100));
     assert_eq!(log.entries(), ["0x1", "500x1", "1500x1", "2500x1"]);
+}
+
+#[test]
+fn run_until_says_that_the_loop_cannot_run() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let (weak, note) = (simulation.reactor().downgrade(), log.clone());
+    simulation.reactor().call_soon(move || {
+        let reactor = weak.upgrade().expect("it runs this");
+        let result = reactor.run_until(reactor.defer_later(SECOND));
+        note.note(result.expect_err("the loop runs already"));
+    });
+    simulation.run_for(millis(1));
+    assert_eq!(log.entries(), [RunError::AlreadyRunning.to_string()]);
 }
