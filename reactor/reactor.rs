@@ -180,7 +180,7 @@ impl Reactor {
     ///
     /// As [`run`](Self::run).
     pub fn turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
-        if self.0.turning.get() {
+        if self.is_turning() || self.is_running() {
             return Err(RunError::AlreadyRunning);
         }
         self.make_turn(timeout)

@@ -186,6 +186,10 @@ impl Reactor {
         Ok(running)
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.0.life.running.get()
+    }
+
     pub(crate) fn has_stopped(&self) -> bool {
         self.0.life.stage.get() == Stage::Stopped
     }

@@ -614,3 +614,19 @@ fn a_call_that_is_set_for_the_past_again_and_again_leaves_their_turn_to_others()
     assert_eq!(log.entries()[..3], ["late", "other", "late"]);
     assert_eq!(log.count("late"), 100);
 }
+
+#[test]
+fn a_trigger_of_the_startup_cannot_make_a_turn() {
+    let simulation = Simulation::new();
+    let (reactor, log) = (simulation.reactor(), Log::default());
+    reactor.call_soon(note(&log, "called"));
+    let (weak, noted) = (reactor.downgrade(), log.clone());
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Startup, move || {
+        let reactor = weak.upgrade().expect("the loop");
+        let turn = reactor.turn(Some(Duration::ZERO));
+        assert!(matches!(turn, Err(RunError::AlreadyRunning)));
+        noted.note("started");
+    });
+    reactor.run().expect("the loop runs");
+    assert_eq!(log.entries(), ["started", "called"]);
+}
