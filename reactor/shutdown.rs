@@ -77,8 +77,8 @@ pub(crate) struct Life {
     running: Cell<bool>,
     grace: Cell<Option<TimerId>>,
     triggers: RefCell<Vec<Trigger>>,
-    /// How many Deferreds that triggers returned have not fired.
-    waiting: Rc<Cell<usize>>,
+    /// How many Deferreds that triggers of this run returned have not fired.
+    waiting: RefCell<Rc<Cell<usize>>>,
 }
 
 impl Default for Life {
@@ -88,7 +88,7 @@ impl Default for Life {
             running: Cell::new(false),
             grace: Cell::new(None),
             triggers: RefCell::default(),
-            waiting: Rc::default(),
+            waiting: RefCell::default(),
         }
     }
 }
@@ -172,6 +172,8 @@ impl Reactor {
             return Err(RunError::AlreadyRunning);
         }
         self.0.life.stage.set(Stage::Up);
+        // What the run before did not wait for to its end is nothing that this one waits for.
+        self.0.life.waiting.take();
         let running = Running(self);
         if self.takes_signals() {
             self.0
@@ -231,7 +233,7 @@ impl Reactor {
     }
 
     fn waits_for_triggers(&self) -> bool {
-        self.0.life.waiting.get() > 0
+        self.0.life.waiting.borrow().get() > 0
     }
 
     /// Whether nothing is left to wait for. Attempts to connect that are begun again and again do
@@ -341,7 +343,7 @@ impl Reactor {
         let Ok(deferred) = self.0.dispatch.call(callback, trigger.call) else {
             return;
         };
-        let waiting = Rc::clone(&self.0.life.waiting);
+        let waiting = Rc::clone(&self.0.life.waiting.borrow());
         waiting.set(waiting.get() + 1);
         let place = trigger.place;
         deferred.add_both(move |result| {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::testing::Simulation;
-use reactor::{Address, Factory, Limits, Phase, Reactor, Reason, SystemEvent, Transport};
+use reactor::{Address, Deferred, Factory, Limits, Phase, Reactor, Reason, SystemEvent, Transport};
 use support::{Client, Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
 
 /// A server that notes what it hears, and writes so many bytes to each client.
@@ -370,4 +370,23 @@ fn what_is_begun_while_the_loop_stops_ends_with_it() {
         simulation.elapsed()
     );
     assert_eq!(simulation.descriptors(), 0);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_what_the_one_before_has_given_up() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let (resolver, never) = Deferred::<()>::pending();
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, || never);
+    after(&simulation, SECOND, Reactor::stop);
+    reactor.run().expect("the loop runs");
+    assert_eq!(
+        simulation.elapsed(),
+        4 * SECOND,
+        "the grace is three seconds"
+    );
+    after(&simulation, SECOND, Reactor::stop);
+    reactor.run().expect("the loop runs again");
+    assert_eq!(simulation.elapsed(), 5 * SECOND);
+    drop(resolver);
 }
