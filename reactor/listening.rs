@@ -36,6 +36,15 @@ pub(crate) struct Port {
     failing: Option<Instant>,
     /// A timer will try again, and until then no event makes it try.
     backs_off: bool,
+    /// It is in line to accept.
+    in_line: bool,
+}
+
+impl Port {
+    /// Whether to get in line, once.
+    pub(crate) fn gets_in_line(&mut self) -> bool {
+        !std::mem::replace(&mut self.in_line, true)
+    }
 }
 
 /// A factory, which several attempts to connect may share.
@@ -110,6 +119,7 @@ impl Reactor {
             local: Rc::clone(&local),
             failing: None,
             backs_off: false,
+            in_line: false,
         };
         self.put(token, Occupant::Port(Box::new(port)));
         Ok(ListeningPort {
@@ -119,8 +129,13 @@ impl Reactor {
         })
     }
 
-    /// Accepts what is there.
-    pub(crate) fn accept(&self, port: &mut Port) {
+    /// Accepts what is there: because it is the port's turn, or because something has come. One that
+    /// is in line accepts when it is its turn.
+    pub(crate) fn accept(&self, port: &mut Port, something_came: bool) {
+        if something_came && port.in_line {
+            return;
+        }
+        port.in_line = false;
         if port.backs_off {
             return;
         }
@@ -144,6 +159,7 @@ impl Reactor {
             }
         }
         // No event will come for those who are still waiting.
+        port.in_line = true;
         self.0.ready.borrow_mut().push_back(port.token);
     }
 
@@ -197,7 +213,9 @@ impl Reactor {
     pub(crate) fn port_timer(&self, token: Token) {
         if let Some(Occupant::Port(port)) = self.0.table.borrow_mut().peek(token) {
             port.backs_off = false;
-            self.0.ready.borrow_mut().push_back(token);
+            if port.gets_in_line() {
+                self.0.ready.borrow_mut().push_back(token);
+            }
         }
     }
 

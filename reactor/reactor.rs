@@ -391,7 +391,7 @@ impl Reactor {
                 bytes
             }
             Occupant::Port(mut port) => {
-                self.accept(&mut port);
+                self.accept(&mut port, event.is_some());
                 self.put(token, Occupant::Port(port));
                 0
             }
@@ -417,7 +417,7 @@ impl Reactor {
                 attempt.note_ready(event);
                 true
             }
-            Some(Occupant::Port(_)) => true,
+            Some(Occupant::Port(port)) => port.gets_in_line(),
         };
         if gets_in_line {
             self.0.ready.borrow_mut().push_back(event.token);

@@ -420,3 +420,27 @@ fn limits_are_those_of_the_factory() {
     assert_eq!(log.entries(), ["made"]);
     drop(peer);
 }
+
+#[test]
+fn a_storm_of_connections_is_accepted_at_the_same_pace_however_long_it_lasts() {
+    let near = Conditions {
+        latency: millis(0)..=millis(0),
+        ..Conditions::calm()
+    };
+    let simulation = Simulation::with_conditions(near, 1);
+    let log = Log::default();
+    let for_factory = log.clone();
+    let factory = move |_: &Address| listener(&for_factory);
+    simulation
+        .reactor()
+        .listen_tcp("10.0.0.1:7", factory)
+        .expect("the port is free");
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.extend((0..200).map(|_| simulation.connect("10.0.0.1:7")));
+        simulation.reactor().turn(Some(millis(1))).expect("a turn");
+        assert!(log.take().len() <= 64);
+    }
+    simulation.run_for(SECOND);
+    assert!(clients.iter().all(reactor::testing::Peer::is_connected));
+}
