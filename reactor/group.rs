@@ -6,11 +6,11 @@
 //! Whoever talks to a group is read from no faster than the listeners can take what it says: when
 //! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 //! connection in whose callback the group is written to is not read until that member has caught
-//! up. The same holds, until the end of the turn, for one who says so much at once that others would
-//! have to wait. A member that takes nothing at all for 100 ms is not waited for, until it takes something
-//! again; if others go on talking, it is dropped when its buffer is full.
+//! up. The same holds, until the end of the turn, for one who says so much at once that others
+//! would have to wait. A member that takes nothing at all for 100 ms is not waited for, until it
+//! takes something again; if others go on talking, it is dropped when its buffer is full.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::rc::{Rc, Weak};
 
@@ -141,8 +141,10 @@ impl Group {
         }
         let requests = first.requests();
         let talker = requests.talker();
-        let part = requests.blocks.append(data);
         let is_enough = requests.count_deliveries(members.len()) > DELIVERIES_A_TURN;
+        // Copied for the first who takes it, so that nothing grows where nobody does.
+        let part = OnceCell::new();
+        let part = || *part.get_or_init(|| requests.blocks.append(data));
         for (_, member) in members.iter() {
             if except == Some(member) {
                 continue;

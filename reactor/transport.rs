@@ -524,10 +524,10 @@ impl Transport {
 impl Transport {
     /// Appends a part of the turn's block, which others may share; otherwise like
     /// [`write`](Self::write).
-    pub(crate) fn write_part(&self, part: Part) -> bool {
+    pub(crate) fn write_part(&self, part: impl FnOnce() -> Part) -> bool {
         let takes_bytes = self.takes_bytes();
         if takes_bytes {
-            self.push(part);
+            self.push(part());
         }
         takes_bytes
     }
@@ -582,7 +582,14 @@ impl Transport {
     }
 
     pub(crate) fn watch(&self, watcher: Weak<dyn Watcher>, key: usize) {
-        self.relations(|relations| relations.watchers.push((watcher, key)));
+        self.relations(|relations| {
+            let watchers = &mut relations.watchers;
+            if watchers.len() == watchers.capacity() {
+                // Those that are gone make room before there is more of it.
+                watchers.retain(|(watcher, _)| watcher.strong_count() > 0);
+            }
+            watchers.push((watcher, key));
+        });
     }
 
     /// Ends the watch and returns its key, if there was one.
@@ -647,5 +654,49 @@ impl fmt::Debug for Transport {
             .field("reading", &self.is_reading())
             .field("unsent", &self.unsent())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::Group;
+    use crate::protocol::Protocol;
+    use crate::testing::Conversation;
+
+    struct Silent;
+
+    impl Protocol for Silent {
+        fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+    }
+
+    #[test]
+    fn groups_that_are_gone_are_forgotten() {
+        let conversation = Conversation::with(Silent);
+        let transport = conversation.transport();
+        let stays = Group::new();
+        assert!(stays.add(transport));
+        for _ in 0..1000 {
+            assert!(Group::new().add(transport));
+        }
+        let watchers = transport.relations(|relations| relations.watchers.len());
+        assert!(watchers < 10, "{watchers}");
+        assert!(stays.contains(transport));
+    }
+
+    #[test]
+    fn what_nobody_hears_is_not_kept() {
+        let conversation = Conversation::with(Silent);
+        let transport = conversation.transport();
+        let group = Group::new();
+        group.add(transport);
+        group.write_except(transport, b"I am alone");
+        transport.abort_connection();
+        group.write(b"I am gone");
+        let part = transport.0.requests.blocks.append(b"");
+        assert!(
+            format!("{part:?}").ends_with("from: 0, to: 0 }"),
+            "{part:?}"
+        );
     }
 }
