@@ -221,8 +221,10 @@ impl Reactor {
             limits,
             waiting,
             seen,
+            factory,
             ..
         } = *attempt;
+        self.drop_guarded(factory);
         let transport = Transport::new(token, &self.0.requests, &limits, peer, Rc::new(local));
         let mut connection = Connection::new(stream, transport.clone(), protocol);
         // The news that it is established may have come with bytes, and with the peer's end.
@@ -290,6 +292,7 @@ impl Reactor {
         } = *attempt;
         self.0.table.borrow_mut().remove(token);
         if !waiting.is_empty() {
+            self.drop_guarded(factory);
             return self.fire(waiting, &Err(last_error));
         }
         let name = factory.borrow().name();
@@ -304,6 +307,7 @@ impl Reactor {
             .0
             .dispatch
             .call(callback, || factory.borrow_mut().failed(&last_error));
+        self.drop_guarded(factory);
     }
 
     fn cancel_attempt_timer(&self, attempt: &mut Attempt) {

@@ -242,7 +242,7 @@ impl Reactor {
 
     pub(crate) fn stop_listening(&self, token: Token) {
         let port = self.0.table.borrow_mut().remove(token);
-        drop(port);
+        self.drop_guarded(port);
     }
 
     /// The tokens of all ports.

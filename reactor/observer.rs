@@ -136,8 +136,8 @@ pub enum Cause {
     ShutdownRequested,
     /// `Protocol::connection_lost`.
     ConnectionLost,
-    /// A protocol is dropped.
-    ProtocolDropped,
+    /// A protocol, a factory, a layer or a future is dropped.
+    Dropped,
     /// A method of a layer.
     Layer,
     /// A call through a `Handle`.
@@ -172,7 +172,7 @@ impl Cause {
             Self::TimedOut => "timed_out",
             Self::ShutdownRequested => "shutdown_requested",
             Self::ConnectionLost => "connection_lost",
-            Self::ProtocolDropped => "drop",
+            Self::Dropped => "drop",
             Self::Layer => "layer",
             Self::HandleCall => "handle call",
             Self::DelayedCall => "delayed call",

@@ -518,8 +518,20 @@ impl Reactor {
     pub(crate) fn put(&self, token: Token, occupant: Occupant) {
         let left_over = self.0.table.borrow_mut().put(token, occupant);
         if let Some(left_over) = left_over {
-            drop(left_over);
+            self.drop_guarded(left_over);
         }
+    }
+
+    /// Drops what owns values of a consumer, whose own drop may panic.
+    pub(crate) fn drop_guarded<T>(&self, value: T) {
+        let callback = || Callback {
+            cause: Cause::Dropped,
+            connection: None,
+            name: std::any::type_name::<T>(),
+            place: None,
+        };
+        // A panic was logged, and concerns nobody else.
+        let _ = self.0.dispatch.call(callback, || drop(value));
     }
 
     #[inline]

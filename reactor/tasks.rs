@@ -208,7 +208,9 @@ impl Reactor {
             Ok(Poll::Pending) => {
                 // It may have been cancelled by what it did itself.
                 let left_over = self.0.tasks.table.borrow_mut().put(token, task);
-                drop(left_over);
+                if let Some(left_over) = left_over {
+                    self.drop_guarded(left_over);
+                }
             }
             Ok(Poll::Ready(())) => self.drop_task(token),
             Err(observer::Panicked(message)) => {
@@ -216,7 +218,7 @@ impl Reactor {
                 let Task {
                     future, panicked, ..
                 } = task;
-                drop(future);
+                self.drop_guarded(future);
                 panicked(message);
             }
         }
@@ -224,7 +226,7 @@ impl Reactor {
 
     fn drop_task(&self, token: Token) {
         let task = self.0.tasks.table.borrow_mut().remove(token);
-        drop(task);
+        self.drop_guarded(task);
     }
 }
 

@@ -30,7 +30,7 @@ const CAUSES: &[Cause] = &[
     Cause::TimedOut,
     Cause::ShutdownRequested,
     Cause::ConnectionLost,
-    Cause::ProtocolDropped,
+    Cause::Dropped,
     Cause::Layer,
     Cause::HandleCall,
     Cause::DelayedCall,
@@ -250,7 +250,7 @@ impl Actor {
 
 impl Drop for Actor {
     fn drop(&mut self) {
-        self.stage.enter(Cause::ProtocolDropped, None);
+        self.stage.enter(Cause::Dropped, None);
     }
 }
 

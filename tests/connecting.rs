@@ -521,3 +521,37 @@ fn clients_reach_servers_on_any_network() {
         assert_eq!(log.count("made"), 10, "seed {seed}");
     }
 }
+
+/// Panics when it is dropped.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("a mistake in a drop");
+    }
+}
+
+#[test]
+fn a_factory_whose_drop_panics_ends_nothing_but_itself() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    let (grenade, client) = (Grenade, log.clone());
+    let factory = move |_: &Address| {
+        let _held = &grenade;
+        listener(&client)
+    };
+    let _ = reactor.connect_tcp("10.0.0.1", 81, factory);
+    let (grenade, server) = (Grenade, log.clone());
+    let factory = move |_: &Address| {
+        let _held = &grenade;
+        listener(&server)
+    };
+    let port = reactor.listen_tcp("10.0.0.1:80", factory).expect("a port");
+    let peer = simulation.connect("10.0.0.1:80");
+    simulation.run_for(SECOND);
+    port.stop_listening();
+    peer.write(b"still here");
+    simulation.run_for(SECOND);
+    assert_eq!(log.entries(), ["made", "still here"]);
+}

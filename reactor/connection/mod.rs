@@ -218,7 +218,7 @@ impl Reactor {
         let _ = self.0.dispatch.call(callback(Cause::ConnectionLost), || {
             protocol.connection_lost(&transport, &reason);
         });
-        let _ = self.0.dispatch.call(callback(Cause::ProtocolDropped), || {
+        let _ = self.0.dispatch.call(callback(Cause::Dropped), || {
             drop((protocol, layered));
         });
     }
