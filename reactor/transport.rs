@@ -367,6 +367,12 @@ impl Transport {
         self.ask();
     }
 
+    /// Whether more was asked for than that bytes are sent, and is not done.
+    #[inline]
+    pub(crate) fn asks_for_more(&self) -> bool {
+        self.0.more.get()
+    }
+
     /// Whether bytes are to be sent, and nothing else is to be done.
     #[inline]
     pub(crate) fn asks_only_to_send(&self) -> bool {

@@ -25,6 +25,14 @@ impl Layered {
 }
 
 impl Reactor {
+    /// As [`go_on`](Self::go_on), before each read, where nearly always there is nothing to do.
+    #[inline]
+    pub(super) fn go_on_if_asked(&self, connection: &mut Connection) {
+        if connection.transport.asks_for_more() || connection.layered.is_some() {
+            self.go_on(connection);
+        }
+    }
+
     /// Before bytes are read or sent: puts layers in place that were pushed, and, unless reading is
     /// paused, goes on with what they have made of what they were given. What these callbacks push
     /// is in place afterwards, too.

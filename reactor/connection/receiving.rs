@@ -17,7 +17,7 @@ impl Reactor {
     /// of bytes.
     pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
         connection.in_line = false;
-        self.go_on(connection);
+        self.go_on_if_asked(connection);
         let mut bytes = 0;
         while connection.readable && bytes < buffer.len() {
             if !connection.may_read() {
@@ -27,7 +27,7 @@ impl Reactor {
             bytes += self.receive_once(connection, buffer);
             if connection.readable {
                 // A layer that was just pushed comes before what is read next.
-                self.go_on(connection);
+                self.go_on_if_asked(connection);
             }
         }
         if connection.gets_in_line() && connection.may_read() {
