@@ -136,7 +136,7 @@ impl Network {
         };
         end.carrying = false;
         let other = end.other;
-        if end.vanished {
+        if end.vanished || end.broken {
             return;
         }
         if resets {
