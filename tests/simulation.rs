@@ -6,6 +6,7 @@
 //!   no callback inside another.
 //! * No data is delivered while reading is paused, after `read_closed`, or after the connection was
 //!   closed on this side.
+//! * Who sits still and reads hears everything that the other side has said, and its end.
 //! * A connection holds at most its limit and one write.
 //! * In the end everything is dropped: protocols, factories, closures, sockets and the reactor.
 //!
@@ -55,7 +56,8 @@ fn limits(dice: &Dice) -> Limits {
 
 fn run(seed: u64) {
     let dice = Dice::new(seed);
-    let simulation = Simulation::with_conditions(conditions(&dice), seed);
+    let conditions = conditions(&dice);
+    let simulation = Simulation::with_conditions(conditions.clone(), seed);
     let world = World::new(&simulation, seed, limits(&dice));
     for _ in 0..dice.below(6) {
         world.connect();
@@ -70,6 +72,11 @@ fn run(seed: u64) {
         simulation.run_for(millis(dice.below(100) as u64));
         peers.iter().for_each(WildPeer::act);
     }
+    // A window of a few bytes and a long way would take for ever.
+    simulation.set_conditions(Conditions {
+        latency: Duration::ZERO..=millis(1),
+        ..conditions
+    });
     end(&simulation, &world, peers);
     let (violations, alive) = (world.violations.clone(), world.alive.clone());
     let reactor = simulation.reactor().downgrade();
@@ -87,6 +94,11 @@ fn run(seed: u64) {
 /// Lets everything end, and looks at what came of it.
 fn end(simulation: &Simulation, world: &Rc<World>, peers: Vec<WildPeer>) {
     simulation.limit_descriptors(usize::MAX);
+    world.sit_still();
+    peers.iter().for_each(WildPeer::sit_still);
+    simulation.run_for(100 * SECOND);
+    peers.iter().for_each(WildPeer::sit_still);
+    world.compare_while_alive();
     simulation.set_conditions(Conditions::calm());
     world.calm_down();
     peers.iter().for_each(WildPeer::close);

@@ -96,6 +96,10 @@ struct Page {
     read_closed: bool,
     above_high_water: bool,
     lost: Option<Reason>,
+    /// It has said that it sends no more.
+    shut: bool,
+    /// It was closed by a test, or its cable cut: nothing is promised of it.
+    gone: bool,
 }
 
 /// What all that is wild in one simulation shares.
@@ -162,7 +166,37 @@ impl World {
         }
     }
 
-    /// Ends everything in an orderly way, and no longer does anything wild.
+    /// Does nothing wild any more, and reads what comes.
+    pub(crate) fn sit_still(&self) {
+        self.calm.set(true);
+        for transport in self.transports.borrow().iter() {
+            transport.resume_reading();
+            transport.set_timeout(None);
+        }
+    }
+
+    /// When all have sat still for long, nothing is on its way: who is there has heard everything
+    /// that the other side has said, its end included.
+    pub(crate) fn compare_while_alive(&self) {
+        let pages = self.pages.borrow();
+        for (side, page) in pages.iter() {
+            let Some(other) = pages.get(&side.other()) else {
+                continue;
+            };
+            if !page.made || page.lost.is_some() || page.gone || other.gone {
+                continue;
+            }
+            self.check(page.received == other.written, || {
+                format!("{side:?} has not got everything: {page:?}, {other:?}")
+            });
+            let ended = other.shut || other.lost.is_some();
+            self.check(page.read_closed || !ended, || {
+                format!("{side:?} has not heard the end: {page:?}, {other:?}")
+            });
+        }
+    }
+
+    /// Ends everything in an orderly way.
     pub(crate) fn calm_down(&self) {
         self.calm.set(true);
         for transport in self.transports.borrow().iter() {
@@ -236,7 +270,10 @@ impl World {
             13..=14 => self.write(&whom, self.dice.below(LARGEST_WRITE) + 1),
             15..=17 => self.pause(&whom),
             18 => whom.resume_reading(),
-            19 => whom.lose_write_connection(),
+            19 => {
+                self.page(Side::of(&whom), |page| page.shut |= whom.is_open());
+                whom.lose_write_connection();
+            }
             20 => whom.lose_connection(),
             21 if self.dice.one_in(3) => whom.abort_connection(),
             22 if self.dice.one_in(3) => {
@@ -571,12 +608,25 @@ impl WildPeer {
             14..=16 => self.peer.pause_reading(),
             17..=22 => self.peer.resume_reading(),
             23 => self.peer.set_window(dice.below(5000) + 1),
-            24 if dice.one_in(3) => self.peer.shut_write(),
-            25 if dice.one_in(4) => self.peer.close(),
-            26 if dice.one_in(8) => self.peer.reset(),
-            27 if dice.one_in(8) => self.peer.vanish(),
+            24 if dice.one_in(3) => {
+                self.world.page(self.side, |page| page.shut = true);
+                self.peer.shut_write();
+            }
+            25 if dice.one_in(4) => self.leave(Peer::close),
+            26 if dice.one_in(8) => self.leave(Peer::reset),
+            27 if dice.one_in(8) => self.leave(Peer::vanish),
             _ => {}
         }
+        self.read();
+    }
+
+    fn leave(&self, how: fn(&Peer)) {
+        self.world.page(self.side, |page| page.gone = true);
+        how(&self.peer);
+    }
+
+    pub(crate) fn sit_still(&self) {
+        self.peer.resume_reading();
         self.read();
     }
 
