@@ -42,7 +42,13 @@ pub(crate) fn compile(program: &Path, executable: Option<&Path>) -> Output {
         .arg(program);
     match executable {
         Some(executable) => rustc.arg("-o").arg(executable),
-        None => rustc.args(["--emit", "metadata", "-o", "/dev/null"]),
+        // A compiler that may write where devices are replaces them by files.
+        None => rustc.args([
+            "--emit",
+            "metadata",
+            "--out-dir",
+            env!("CARGO_TARGET_TMPDIR"),
+        ]),
     };
     rustc.output().expect("rustc can be run")
 }
