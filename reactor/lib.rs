@@ -76,6 +76,8 @@ pub mod deferred;
 // The loop: who runs next.
 mod reactor;
 
+mod turn;
+
 mod delayed_call;
 
 mod timers;

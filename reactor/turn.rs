@@ -1,0 +1,289 @@
+//! The loop: sleep until a socket is ready or a call is due, then hand the event to its owner.
+//!
+//! One turn of [`Reactor::run`] is
+//!
+//! ```text
+//! queued calls -> sleep -> accept, read -> due timers -> flush -> connections that ended
+//! ```
+//!
+//! The clock is read once a turn, when the sleep ends; calls of a consumer that set a timer read it
+//! anew, so that no timer is early after a callback that took long.
+//!
+//! Invariant: no `RefCell` is borrowed while a protocol, a factory or a delayed call runs.
+
+use std::io;
+use std::time::Duration;
+
+use crate::delayed_call::Due;
+use crate::driver::Ready;
+use crate::observer::{Callback, Cause, Event};
+use crate::reactor::{Occupant, Reactor, RunError};
+use crate::table::Token;
+
+/// A reader that lends at most this much in one turn. One buffer of this size serves all
+/// connections.
+pub(crate) const READ_BUFFER: usize = 64 << 10;
+
+/// After this many bytes a turn reads no further connection, so that what the bytes caused to be
+/// written is flushed before it grows large. The others go on in the next turn, in their order.
+const BYTES_A_TURN: usize = 256 << 10;
+
+/// After this many calls through handles, the rest waits for the next turn.
+const POSTS_A_TURN: usize = 10_000;
+
+/// Memory that every turn uses again.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    ready: Vec<Ready>,
+    asking: Vec<Token>,
+    buffer: Vec<u8>,
+}
+
+/// The turn, in its order.
+impl Reactor {
+    pub(crate) fn make_turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        self.0.turning.set(true);
+        let mut scratch = self.0.scratch.take();
+        let result = self.make_turn_with(&mut scratch, timeout);
+        self.0.scratch.replace(scratch);
+        self.0.turning.set(false);
+        result.map_err(RunError::Driver)
+    }
+
+    fn make_turn_with(&self, scratch: &mut Scratch, timeout: Option<Duration>) -> io::Result<()> {
+        self.observe(|| Event::TurnBegan);
+        self.run_queued_calls();
+        self.run_thread_calls();
+        self.run_woken_tasks();
+        self.wait(timeout, &mut scratch.ready)?;
+        self.serve_ready(&scratch.ready, &mut scratch.buffer);
+        self.run_posts();
+        self.run_due_timers();
+        self.run_posts();
+        self.run_woken_tasks();
+        self.serve_requests(&mut scratch.asking);
+        self.report_lost();
+        self.go_on_stopping();
+        self.observe(|| Event::TurnEnded);
+        Ok(())
+    }
+
+    /// Calls that are queued meanwhile wait for the next turn.
+    fn run_queued_calls(&self) {
+        let count = self.0.queued.borrow().len();
+        for _ in 0..count {
+            let Some(queued) = self.0.queued.borrow_mut().pop_front() else {
+                return;
+            };
+            self.call_named(Cause::QueuedCall, queued.call, queued.place);
+        }
+    }
+
+    fn run_thread_calls(&self) {
+        for queued in self.0.thread_queue.take() {
+            let callback = || Callback {
+                cause: Cause::CallFromThread,
+                connection: None,
+                name: queued.name,
+                place: Some(queued.place),
+            };
+            // A panic was logged, and concerns nobody else.
+            let _ = self.0.dispatch.call(callback, || (queued.call)(self));
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        ready.clear();
+        let others_may_wake = self.0.thread_queue.has_remotes();
+        let timeout = self.sleep_at_most(timeout);
+        let mut driver = self.0.driver.borrow_mut();
+        driver.wait(timeout, others_may_wake, ready)?;
+        self.0.requests.set_turn_time(driver.now());
+        let signals = driver.signals();
+        drop(driver);
+        self.observe(|| Event::Woke { ready: ready.len() });
+        signals
+            .into_iter()
+            .for_each(|signal| self.signalled(signal));
+        Ok(())
+    }
+
+    /// Whether the next turn has something to do and does not sleep.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.has_something_to_wait_for() && self.sleep_at_most(None) == Some(Duration::ZERO)
+    }
+
+    /// How long the loop may sleep: not at all when there is something to do.
+    fn sleep_at_most(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let idle = self.0.queued.borrow().is_empty()
+            && self.0.requests.is_empty()
+            && !self.0.tasks.are_woken()
+            && self.0.ready.borrow().is_empty()
+            && self.0.lost.borrow().is_empty()
+            && !self.stops_at_once();
+        if !idle {
+            return Some(Duration::ZERO);
+        }
+        let Some(deadline) = self.0.timers.borrow_mut().next_deadline() else {
+            // The calls that this turn has made may have been the last things to wait for.
+            let waits = timeout.is_some() || self.has_something_to_wait_for();
+            return if waits { timeout } else { Some(Duration::ZERO) };
+        };
+        let until = Duration::from_nanos(deadline.saturating_sub(self.nanos(self.now())));
+        Some(timeout.map_or(until, |timeout| timeout.min(until)))
+    }
+
+    /// Serves those who are in line since the turn before, then those to whom something has
+    /// happened, until the turn has read enough. The rest gets in line.
+    fn serve_ready(&self, events: &[Ready], buffer: &mut Vec<u8>) {
+        let in_line = self.0.ready.borrow().len();
+        if in_line == 0 && events.is_empty() {
+            return;
+        }
+        buffer.resize(READ_BUFFER, 0);
+        let mut bytes = 0;
+        for _ in 0..in_line {
+            if bytes >= BYTES_A_TURN {
+                break;
+            }
+            let Some(token) = self.0.ready.borrow_mut().pop_front() else {
+                break;
+            };
+            bytes += self.serve(token, None, buffer);
+        }
+        for event in events {
+            if bytes < BYTES_A_TURN {
+                bytes += self.serve(event.token, Some(*event), buffer);
+            } else {
+                self.get_in_line(*event);
+            }
+        }
+    }
+
+    /// Serves one occupant, out of the table: something has happened to it, or it was in line.
+    /// Returns how many bytes it received.
+    fn serve(&self, token: Token, event: Option<Ready>, buffer: &mut [u8]) -> usize {
+        let Some(occupant) = self.take(token) else {
+            return 0;
+        };
+        match occupant {
+            Occupant::Connection(mut connection) => {
+                let bytes = match event {
+                    Some(event) if !connection.note_ready(event) => 0,
+                    _ => self.receive(&mut connection, buffer),
+                };
+                self.put(token, Occupant::Connection(connection));
+                bytes
+            }
+            Occupant::Port(mut port) => {
+                self.accept(&mut port, event.is_some());
+                self.put(token, Occupant::Port(port));
+                0
+            }
+            Occupant::Attempt(mut attempt) => {
+                if let Some(event) = event {
+                    attempt.note_ready(event);
+                }
+                self.attempt_ready(attempt);
+                0
+            }
+        }
+    }
+
+    /// Remembers what an event said, for the next turn.
+    fn get_in_line(&self, event: Ready) {
+        let mut table = self.0.table.borrow_mut();
+        let gets_in_line = match table.peek(event.token) {
+            None => false,
+            Some(Occupant::Connection(connection)) => {
+                connection.note_ready(event) && connection.gets_in_line()
+            }
+            Some(Occupant::Attempt(attempt)) => {
+                attempt.note_ready(event);
+                true
+            }
+            Some(Occupant::Port(port)) => port.gets_in_line(),
+        };
+        if gets_in_line {
+            self.0.ready.borrow_mut().push_back(event.token);
+        }
+    }
+
+    /// Calls made through handles, those they make included.
+    fn run_posts(&self) {
+        for _ in 0..POSTS_A_TURN {
+            let Some(post) = self.0.requests.next_post() else {
+                return;
+            };
+            let Some(occupant) = self.take(post.token) else {
+                continue;
+            };
+            let Occupant::Connection(mut connection) = occupant else {
+                continue;
+            };
+            let token = post.token;
+            self.deliver_post(&mut connection, post);
+            self.put(token, Occupant::Connection(connection));
+        }
+    }
+
+    /// Timers that are set meanwhile wait for the next turn, even when they are due.
+    fn run_due_timers(&self) {
+        let now = self.nanos(self.0.requests.turn_time());
+        let round = self.0.timers.borrow_mut().begin_round(now);
+        loop {
+            let due = self.0.timers.borrow_mut().pop_due(round);
+            match due {
+                None => return,
+                Some(Due::Call { call, place }) => self.call_named(Cause::DelayedCall, call, place),
+                Some(Due::Connection(token)) => self.connection_timer(token),
+                Some(Due::Port(token)) => self.port_timer(token),
+                Some(Due::Attempt(token)) => self.attempt_timer(token),
+                Some(Due::Grace) => self.grace_is_over(),
+            }
+        }
+    }
+
+    /// Does what transports were asked for since the last turn. What is asked for meanwhile waits
+    /// for the next one.
+    fn serve_requests(&self, asking: &mut Vec<Token>) {
+        self.0.requests.swap_asking(asking);
+        self.0.requests.blocks.begin_flush();
+        for token in asking.drain(..) {
+            if self.flush_in_place(token) {
+                continue;
+            }
+            let Some(occupant) = self.take(token) else {
+                continue;
+            };
+            let Occupant::Connection(mut connection) = occupant else {
+                continue;
+            };
+            self.serve_request(&mut connection);
+            self.put(token, Occupant::Connection(connection));
+        }
+        self.0.requests.blocks.end_flush();
+    }
+
+    /// The usual request: bytes, for a socket that takes them all. No consumer's code runs, so the
+    /// connection stays in the table. Returns whether that was all.
+    fn flush_in_place(&self, token: Token) -> bool {
+        let mut table = self.0.table.borrow_mut();
+        match table.peek(token) {
+            Some(Occupant::Connection(connection)) if !self.0.dispatch.is_observed() => {
+                connection.flush_in_place()
+            }
+            _ => false,
+        }
+    }
+
+    fn report_lost(&self) {
+        let lost = std::mem::take(&mut *self.0.lost.borrow_mut());
+        for token in lost {
+            let occupant = self.0.table.borrow_mut().remove(token);
+            if let Some(Occupant::Connection(connection)) = occupant {
+                self.connection_lost(*connection);
+            }
+        }
+    }
+}
