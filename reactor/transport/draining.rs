@@ -1,0 +1,205 @@
+//! What the loop does with a transport: it takes what was written and does what was asked for.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::{Closing, Inner, Mark, NewLayer, Sending, Transport, WeakTransport};
+use crate::address::Address;
+use crate::limits::Limits;
+use crate::reason::Reason;
+use crate::requests::Requests;
+use crate::table::Token;
+use crate::unsent::Unsent;
+
+/// What the loop does with a transport.
+impl Transport {
+    pub(crate) fn new(
+        token: Token,
+        requests: &Rc<Requests>,
+        limits: &Rc<Limits>,
+        peer: Address,
+        local: Rc<Address>,
+    ) -> Self {
+        let now = requests.turn_time();
+        Self(Rc::new(Inner {
+            token,
+            requests: Rc::clone(requests),
+            limits: Rc::clone(limits),
+            peer,
+            local,
+            unsent: RefCell::default(),
+            below: Cell::new(0),
+            closing: Cell::new(Closing::No),
+            sending: Cell::new(Sending::Open),
+            reason: RefCell::default(),
+            asking: Cell::new(false),
+            more: Cell::new(false),
+            paused: Cell::new(false),
+            held: Cell::new(false),
+            resumed: Cell::new(false),
+            read_ended: Cell::new(false),
+            above_high_water: Cell::new(false),
+            stalled: Cell::new(false),
+            timeout: Cell::new(None),
+            active_at: Cell::new(now),
+            taken_at: Cell::new(now),
+            relations: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.0.token
+    }
+
+    pub(crate) fn requests(&self) -> &Rc<Requests> {
+        &self.0.requests
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTransport {
+        WeakTransport(Rc::downgrade(&self.0))
+    }
+
+    /// Puts the connection on the list that the loop works off at the end of the turn.
+    #[inline]
+    pub(crate) fn ask(&self) {
+        if !self.0.asking.replace(true) {
+            self.0.requests.ask(self.0.token);
+        }
+    }
+
+    /// Asks for more than that bytes are sent.
+    pub(crate) fn ask_for_more(&self) {
+        self.0.more.set(true);
+        self.ask();
+    }
+
+    /// Whether more was asked for than that bytes are sent, and is not done.
+    #[inline]
+    pub(crate) fn asks_for_more(&self) -> bool {
+        self.0.more.get()
+    }
+
+    /// Whether bytes are to be sent, and nothing else is to be done.
+    #[inline]
+    pub(crate) fn asks_only_to_send(&self) -> bool {
+        !self.0.more.get()
+            && !self.0.above_high_water.get()
+            && self.0.closing.get() == Closing::No
+            && self.0.sending.get() == Sending::Open
+            && self.0.unsent.borrow().len() > 0
+    }
+
+    /// The loop looks at what was asked for.
+    pub(crate) fn asked(&self) {
+        self.0.asking.set(false);
+        self.0.more.set(false);
+    }
+
+    pub(crate) fn closing(&self) -> Closing {
+        self.0.closing.get()
+    }
+
+    pub(crate) fn sending(&self) -> Sending {
+        self.0.sending.get()
+    }
+
+    /// The sending half was shut down.
+    pub(crate) fn sending_shut(&self) {
+        self.0.sending.set(Sending::Shut);
+    }
+
+    /// The end of the peer's stream was read.
+    pub(crate) fn read_ended(&self) {
+        self.0.read_ended.set(true);
+    }
+
+    pub(crate) fn has_read_end(&self) -> bool {
+        self.0.read_ended.get()
+    }
+
+    /// Whether reading goes on after a pause, and this was not asked before.
+    #[inline]
+    pub(crate) fn has_resumed(&self) -> bool {
+        self.0.resumed.get() && self.is_reading() && self.0.resumed.replace(false)
+    }
+
+    pub(crate) fn received(&self) {
+        self.0.active_at.set(self.0.requests.turn_time());
+    }
+
+    /// Copies what the socket cannot take in this flush out of the turn's block.
+    pub(crate) fn settle(&self) {
+        self.0.unsent.borrow_mut().settle(&self.0.requests.blocks);
+    }
+
+    pub(crate) fn with_unsent<R>(&self, f: impl FnOnce(&mut Unsent) -> R) -> R {
+        f(&mut self.0.unsent.borrow_mut())
+    }
+
+    pub(crate) fn set_below(&self, bytes: usize) {
+        self.0.below.set(bytes);
+    }
+
+    pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
+        match &mut *self.0.relations.borrow_mut() {
+            Some(relations) => std::mem::take(&mut relations.layers),
+            None => Vec::new(),
+        }
+    }
+
+    /// The peer took bytes.
+    pub(crate) fn taken(&self) {
+        self.0.taken_at.set(self.0.requests.turn_time());
+        self.0.stalled.set(false);
+    }
+
+    pub(crate) fn taken_at(&self) -> Instant {
+        self.0.taken_at.get()
+    }
+
+    /// When `timed_out` is due, if nothing is received until then.
+    pub(crate) fn idle_deadline(&self) -> Option<Instant> {
+        self.0.active_at.get().checked_add(self.0.timeout.get()?)
+    }
+
+    /// Whether the unsent bytes have crossed a mark since this was last asked, and which.
+    pub(crate) fn crossed_mark(&self) -> Option<Mark> {
+        let unsent = self.unsent();
+        if !self.0.above_high_water.get() && unsent > self.0.limits.high_water {
+            self.0.above_high_water.set(true);
+            Some(Mark::High)
+        } else if self.0.above_high_water.get() && unsent <= self.0.limits.low_water {
+            self.0.above_high_water.set(false);
+            Some(Mark::Low)
+        } else {
+            None
+        }
+    }
+
+    /// The connection ends: nothing is held for it any more, and who waits for it is let go.
+    /// Returns the reason.
+    pub(crate) fn lost(&self) -> Reason {
+        self.0.closing.set(Closing::Lost);
+        self.0.unsent.borrow_mut().clear();
+        self.0.below.set(0);
+        self.release_talkers();
+        if let Some(relations) = self.0.relations.take() {
+            for (watcher, key) in relations.watchers {
+                if let Some(watcher) = watcher.upgrade() {
+                    watcher.connection_lost(key);
+                }
+            }
+        }
+        self.reason()
+    }
+
+    /// Why the connection ends; asked only when it does.
+    pub(crate) fn reason(&self) -> Reason {
+        self.0.reason.borrow().clone().unwrap_or(Reason::Aborted)
+    }
+}
