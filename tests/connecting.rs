@@ -467,6 +467,36 @@ fn a_storm_of_clients_is_accepted_in_portions_and_whole() {
 }
 
 #[test]
+fn an_accept_that_was_interrupted_or_came_too_late_goes_on_at_once() {
+    for seed in 0..20 {
+        let conditions = Conditions {
+            surprises: 400,
+            ..Conditions::calm()
+        };
+        let simulation = Simulation::with_conditions(conditions, seed);
+        let log = Log::default();
+        let for_factory = log.clone();
+        let factory = move |_: &Address| listener(&for_factory);
+        simulation
+            .reactor()
+            .listen_tcp("10.0.0.1:7", factory)
+            .expect("the port is free");
+        let gone: Vec<_> = (0..20).map(|_| simulation.connect("10.0.0.1:7")).collect();
+        let peers: Vec<_> = (0..50).map(|_| simulation.connect("10.0.0.1:7")).collect();
+        simulation.run_for(std::time::Duration::from_micros(49));
+        gone.iter().for_each(reactor::testing::Peer::reset);
+        simulation.run_for(millis(50));
+        let connected = peers.iter().filter(|peer| peer.is_connected()).count();
+        assert_eq!(connected, 50, "seed {seed}");
+        assert!(
+            log.count("made") >= 50,
+            "seed {seed}: {}",
+            log.count("made")
+        );
+    }
+}
+
+#[test]
 fn both_ends_know_both_addresses_also_afterwards() {
     struct Names(Log);
     impl Protocol for Names {

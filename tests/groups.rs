@@ -349,26 +349,42 @@ fn a_group_and_its_members_hold_no_memory_when_all_are_gone() {
 
 #[test]
 fn talkers_that_wait_for_each_other_are_dropped_with_their_loop() {
-    let room = room(Simulation::new());
-    let [one, other] = [0; 2].map(|_| room.join());
-    let handles: Vec<_> = room
-        .group
-        .members()
-        .iter()
-        .map(Transport::handle::<Member>)
-        .collect();
-    for peer in [&one, &other] {
+    /// Reads on while its own peer does not read.
+    struct Heedless(Group);
+    impl Protocol for Heedless {
+        fn connection_made(&mut self, transport: &Transport) {
+            self.0.add(transport);
+        }
+
+        fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+            self.0.write_except(transport, data);
+        }
+
+        fn writing_paused(&mut self, _: &Transport) {}
+    }
+    let simulation = Simulation::new();
+    let group = Group::new();
+    let for_factory = group.clone();
+    let factory = move |_: &Address| Heedless(for_factory.clone());
+    simulation
+        .reactor()
+        .listen_tcp("10.0.0.1:1", factory)
+        .expect("the port is free");
+    let peers = [0; 2].map(|_| simulation.connect("10.0.0.1:1"));
+    for peer in &peers {
         peer.pause_reading();
         peer.write(&pattern(1_000_000));
     }
-    room.run_for(20);
-    assert!(
-        room.group
-            .members()
-            .iter()
-            .all(|member| !member.is_reading())
-    );
-    drop((room, one, other));
+    assert!(simulation.run_until(SECOND, || {
+        let members = group.members();
+        members.len() == 2 && members.iter().all(|member| !member.is_reading())
+    }));
+    let handles: Vec<_> = group
+        .members()
+        .iter()
+        .map(Transport::handle::<Heedless>)
+        .collect();
+    drop((simulation, group, peers));
     assert!(
         handles.iter().all(|handle| handle.transport().is_none()),
         "a cycle keeps them"

@@ -81,6 +81,11 @@ fn what_was_read_before_is_not_delivered_while_reading_is_paused() {
     assert_eq!(log.take(), ["start!bcd"]);
     conversation.ask(|_, transport| transport.resume_reading());
     assert_eq!(log.entries(), ["resumed", "abc", "def"]);
+    // Also where nothing comes from the socket that would wake it.
+    let (conversation, log) = upgrade(Transport::pause_reading);
+    conversation.say(b"start!bcd");
+    conversation.ask(|_, transport| transport.resume_reading());
+    assert_eq!(log.entries(), ["start!bcd", "resumed", "abc"]);
 }
 
 #[test]
