@@ -64,6 +64,11 @@ fn touching_a_deferred_from_another_thread_does_not_compile() {
 }
 
 #[test]
+fn touching_the_reactor_from_another_thread_does_not_compile() {
+    does_not_compile("reactor_on_other_thread.rs");
+}
+
+#[test]
 fn returning_a_plain_value_from_a_callback_does_not_compile() {
     does_not_compile("plain_value.rs");
 }
