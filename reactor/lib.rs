@@ -64,6 +64,9 @@ mod layer;
 // Bytes into messages.
 pub mod framing;
 
+// Requests and answers.
+pub mod http;
+
 // Names for places to listen and to connect.
 pub mod endpoints;
 

@@ -154,6 +154,8 @@ pub enum Cause {
     Task,
     /// A Deferred is fired by the loop itself.
     DeferredFired,
+    /// A resource answers a request, or its answer's chunks are asked for.
+    Request,
 }
 
 impl Cause {
@@ -181,6 +183,7 @@ impl Cause {
             Self::SystemEvent => "system event trigger",
             Self::Task => "task",
             Self::DeferredFired => "Deferred",
+            Self::Request => "request",
         }
     }
 }

@@ -1,0 +1,380 @@
+//! From a resource's answer to bytes.
+
+use std::rc::Rc;
+
+use super::{Exchange, HttpChannel, Stage, Work};
+use crate::deferred::{Deferred, Failure};
+use crate::handle::Handle;
+use crate::http::access_log::Entry;
+use crate::http::body::{BodyIsOver, Chunks, Kind, Stream};
+use crate::http::head::Framing;
+use crate::http::headers::members;
+use crate::http::incoming::BodyFeed;
+use crate::http::outgoing::{Outgoing, Sender};
+use crate::http::resource::Answer;
+use crate::http::response::Response;
+use crate::http::status::Status;
+use crate::http::writer::{Meta, write_head};
+use crate::observer::{Callback, Cause};
+use crate::transport::Transport;
+
+/// An iterator is asked for at most so many chunks at once, however small they are.
+const CHUNKS_AT_ONCE: usize = 1000;
+
+impl HttpChannel {
+    #[inline]
+    pub(super) fn answer(
+        &mut self,
+        work: &mut Work<'_>,
+        meta: Meta,
+        entry: Option<Box<Entry>>,
+        answer: Answer,
+        name: &'static str,
+    ) {
+        let deferred = match answer {
+            Answer::Now(response) => return self.respond(work, meta, entry, response),
+            Answer::Later(deferred) => deferred,
+            Answer::Future(future) => work.reactor.spawn(future),
+        };
+        match deferred.into_result() {
+            Ok(Ok(response)) => self.respond(work, meta, entry, response),
+            Ok(Err(failure)) => {
+                let response = failed(work.transport, name, &failure);
+                self.respond(work, meta, entry, response);
+            }
+            Err(deferred) => self.wait_for(work, meta, entry, deferred, name),
+        }
+    }
+
+    /// The answer comes later. A call through a handle brings it, which does nothing when the
+    /// connection is lost by then.
+    fn wait_for(
+        &mut self,
+        work: &mut Work<'_>,
+        meta: Meta,
+        entry: Option<Box<Entry>>,
+        deferred: Deferred<Response>,
+        name: &'static str,
+    ) {
+        let stage = Stage::Answering {
+            canceller: Some(deferred.canceller()),
+            name,
+        };
+        let feed = self.exchange.take().and_then(|exchange| exchange.feed);
+        self.exchange = Some(Box::new(Exchange {
+            meta,
+            entry,
+            stage,
+            feed,
+        }));
+        let (handle, serial) = (work.transport.handle::<Self>(), self.serial);
+        let _ = deferred.add_both(move |result| {
+            handle.call(move |channel, transport| channel.answered(transport, serial, result));
+        });
+    }
+
+    fn answered(&mut self, transport: &Transport, serial: u32, result: Result<Response, Failure>) {
+        let Some(exchange) = &mut self.exchange else {
+            return; // its time was over
+        };
+        let Stage::Answering { name, .. } = exchange.stage else {
+            return;
+        };
+        if serial != self.serial {
+            return;
+        }
+        let (meta, entry) = (exchange.meta, exchange.entry.take());
+        let response = result.unwrap_or_else(|failure| failed(transport, name, &failure));
+        self.work(transport, |channel, work| {
+            channel.respond(work, meta, entry, response);
+            channel.go_on(work);
+        });
+    }
+
+    /// Writes an answer, or begins to.
+    #[inline]
+    pub(super) fn respond(
+        &mut self,
+        work: &mut Work<'_>,
+        mut meta: Meta,
+        mut entry: Option<Box<Entry>>,
+        mut response: Response,
+    ) {
+        let feed = self.exchange.take().and_then(|exchange| exchange.feed);
+        if response.bad_header.is_some() {
+            response = without_bad_header(work.transport, response);
+        }
+        let framing = meta.framing(&response);
+        meta.persistent &= !self.closing
+            && !self.reader.is_within()
+            && framing != Framing::UntilClose
+            && !asks_to_close(&response);
+        self.closing |= !meta.persistent;
+        if let Some(entry) = &mut entry {
+            entry.status = response.status.0;
+        }
+        let now = work.transport.requests().turn_time();
+        write_head(
+            &response,
+            meta,
+            framing,
+            now,
+            &self.site.date,
+            &mut work.out,
+        );
+        if let Some(bytes) = response.body.bytes() {
+            let length = match framing {
+                Framing::None => 0,
+                _ => bytes.len(),
+            };
+            work.out.extend_from_slice(&bytes[..length]);
+            return self.sent(work, entry, length as u64, feed);
+        }
+        let exchange = Exchange {
+            meta,
+            entry,
+            stage: Stage::Sent,
+            feed,
+        };
+        self.send_stream(work, exchange, response.body.0, framing);
+    }
+
+    /// Begins with a body that is not there yet.
+    fn send_stream(
+        &mut self,
+        work: &mut Work<'_>,
+        mut exchange: Exchange,
+        body: Kind,
+        framing: Framing,
+    ) {
+        // What was gathered comes before what the body writes.
+        work.flush();
+        let sender = Rc::new(Connection {
+            handle: work.transport.handle(),
+            serial: self.serial,
+        });
+        let outgoing = Outgoing::new(work.transport, &self.site.reactor, sender, framing);
+        match body {
+            Kind::Chunks(_) | Kind::Stream(_) if framing == Framing::None => {
+                if let Kind::Stream(stream) = body {
+                    Stream::abandon(&stream);
+                }
+                self.sent(work, exchange.entry, 0, exchange.feed);
+            }
+            Kind::Chunks(chunks) => {
+                exchange.stage = Stage::Chunks { chunks, outgoing };
+                self.exchange = Some(Box::new(exchange));
+                self.send_chunks(work);
+            }
+            Kind::Stream(stream) => {
+                exchange.stage = Stage::Stream(Rc::clone(&stream));
+                self.exchange = Some(Box::new(exchange));
+                Stream::attach(&stream, outgoing);
+            }
+            Kind::Empty | Kind::Static(_) | Kind::Owned(_) | Kind::Shared(_) => {}
+        }
+    }
+
+    /// Asks for chunks until there is no room, or no chunk.
+    fn send_chunks(&mut self, work: &mut Work<'_>) {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        let Stage::Chunks { chunks, outgoing } = &mut exchange.stage else {
+            return;
+        };
+        let mut result = None;
+        for _ in 0..CHUNKS_AT_ONCE {
+            if !outgoing.has_room() {
+                break;
+            }
+            match next_chunk(work, chunks) {
+                Some(Ok(chunk)) => {
+                    outgoing.write(&chunk);
+                }
+                Some(Err(failure)) => result = Some(Err(failure)),
+                None => result = Some(Ok(())),
+            }
+            if result.is_some() {
+                break;
+            }
+        }
+        match result {
+            None => outgoing.tell_when_there_is_room(),
+            Some(result) => {
+                let stage = std::mem::replace(&mut exchange.stage, Stage::Ending);
+                if let Stage::Chunks { outgoing, .. } = stage {
+                    outgoing.end(result);
+                }
+            }
+        }
+    }
+
+    /// The body of an answer has ended.
+    fn body_sent(&mut self, transport: &Transport, serial: u32, result: Result<u64, Failure>) {
+        let is_sending = self.exchange.as_ref().is_some_and(|e| e.is_sending());
+        if serial != self.serial || !is_sending {
+            return;
+        }
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
+        match result {
+            Ok(bytes) => self.work(transport, |channel, work| {
+                channel.sent(work, exchange.entry, bytes, exchange.feed);
+                channel.go_on(work);
+            }),
+            Err(failure) => {
+                let id = transport.id();
+                log::error!("the answer on {id} was broken off: {failure}");
+                transport.abort_connection();
+            }
+        }
+    }
+
+    /// The answer is on its way. What is left may be a body that somebody still reads.
+    #[inline]
+    pub(super) fn sent(
+        &mut self,
+        work: &mut Work<'_>,
+        entry: Option<Box<Entry>>,
+        bytes: u64,
+        feed: Option<BodyFeed>,
+    ) {
+        if let Some(entry) = entry {
+            entry.write(bytes);
+        }
+        if let Some(feed) = feed {
+            self.await_end_of_body(work, feed);
+        }
+    }
+
+    fn await_end_of_body(&mut self, work: &mut Work<'_>, feed: BodyFeed) {
+        if !self.reader.is_within() {
+            work.transport.set_timeout(Some(self.site.limits.idle));
+        } else if feed.is_unwanted() {
+            feed.end(Err(Failure::new(BodyIsOver)));
+        } else {
+            self.exchange = Some(Box::new(Exchange {
+                meta: Meta::of_nothing(),
+                entry: None,
+                stage: Stage::Sent,
+                feed: Some(feed),
+            }));
+        }
+    }
+
+    /// After an answer that took its time, the connection is idle from now on, or there is more to
+    /// do.
+    fn go_on(&mut self, work: &mut Work<'_>) {
+        work.transport.reset_timeout();
+        self.read_held(work);
+    }
+
+    /// The peer has taken so much that more may be written.
+    pub(super) fn there_is_room(&mut self, work: &mut Work<'_>) {
+        match self.exchange.as_ref().map(|exchange| &exchange.stage) {
+            Some(Stage::Chunks { .. }) => self.send_chunks(work),
+            Some(Stage::Stream(stream)) => Stream::there_is_room(&Rc::clone(stream)),
+            Some(_) => {}
+            None => self.read_held(work),
+        }
+    }
+
+    /// Goes on when there is room, with requests that wait.
+    pub(super) fn ask_for_room(&mut self, work: &mut Work<'_>) {
+        if self.exchange.is_none() {
+            let sender = Rc::new(Connection {
+                handle: work.transport.handle(),
+                serial: self.serial,
+            });
+            let reactor = &self.site.reactor;
+            Outgoing::new(work.transport, reactor, sender, Framing::None).tell_when_there_is_room();
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether part of the answer is out.
+    pub(super) fn is_sending(&self) -> bool {
+        match self.stage {
+            Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending => true,
+            Stage::Collecting { .. }
+            | Stage::Discarding { .. }
+            | Stage::Answering { .. }
+            | Stage::Sent => false,
+        }
+    }
+
+    /// Tells everybody who takes part that it is over.
+    pub(super) fn abandon(self, failure: Failure) -> (Meta, Option<Box<Entry>>) {
+        if let Some(feed) = self.feed {
+            feed.end(Err(failure));
+        }
+        match self.stage {
+            Stage::Answering {
+                canceller: Some(canceller),
+                ..
+            } => canceller.cancel(),
+            Stage::Stream(stream) => Stream::abandon(&stream),
+            _ => {}
+        }
+        (self.meta, self.entry)
+    }
+}
+
+/// The connection as a body on its way out sees it.
+struct Connection {
+    handle: Handle<HttpChannel>,
+    serial: u32,
+}
+
+impl Sender for Connection {
+    fn has_room(&self) {
+        self.handle.call(|channel, transport| {
+            channel.work(transport, HttpChannel::there_is_room);
+        });
+    }
+
+    fn body_ended(&self, result: Result<u64, Failure>) {
+        let serial = self.serial;
+        self.handle
+            .call(move |channel, transport| channel.body_sent(transport, serial, result));
+    }
+}
+
+/// Asks an iterator, which is a consumer's.
+fn next_chunk(work: &Work<'_>, chunks: &mut Chunks) -> Option<Result<Vec<u8>, Failure>> {
+    let callback = || Callback {
+        cause: Cause::Request,
+        connection: Some(work.transport.id()),
+        name: "the chunks of an answer",
+        place: None,
+    };
+    let result = work
+        .reactor
+        .0
+        .dispatch
+        .call(callback, || chunks.chunks.next());
+    result.unwrap_or_else(|_| Some(Err(Failure::message("its chunks panicked"))))
+}
+
+/// The answer to a request whose resource failed: no details, which are in the log.
+fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Response {
+    log::error!("{name} failed to answer on {}: {failure}", transport.id());
+    Response::error(Status::INTERNAL_SERVER_ERROR)
+}
+
+/// See [`Response::with_header`].
+#[cold]
+fn without_bad_header(transport: &Transport, response: Response) -> Response {
+    if let Some(error) = response.bad_header {
+        log::error!("an answer on {} is not sent: {error}", transport.id());
+    }
+    Response::error(Status::INTERNAL_SERVER_ERROR)
+}
+
+fn asks_to_close(response: &Response) -> bool {
+    let mut values = response.headers.get_all("connection");
+    values.any(|value| members(value.as_bytes()).any(|m| m.eq_ignore_ascii_case(b"close")))
+}

@@ -1,0 +1,151 @@
+//! How long a connection waits, and for what.
+//!
+//! A request that comes in one piece and is answered at once sets no timer. Idleness is the
+//! transport's timeout, which costs nothing a byte.
+
+use super::{HttpChannel, Stage};
+use crate::http::mistake::Mistake;
+use crate::http::response::Response;
+use crate::http::status::Status;
+use crate::transport::Transport;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The rest of a head.
+    Head,
+    /// The rest of a body that is kept in memory.
+    Body,
+    /// The resource's answer.
+    Handler,
+}
+
+impl HttpChannel {
+    /// Sets the deadline for what is waited for now, unless it is set.
+    #[inline]
+    pub(super) fn watch_the_clock(&mut self, transport: &Transport) {
+        let phase = self.phase();
+        if phase.is_none() && self.deadline.is_none() {
+            return;
+        }
+        let is_set = self
+            .deadline
+            .as_ref()
+            .is_some_and(|(known, serial, _)| Some(*known) == phase && *serial == self.serial);
+        if !is_set {
+            self.stop_waiting();
+            self.wait_for_at_most(transport, phase);
+        }
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        let Some(exchange) = &self.exchange else {
+            return self.reader.is_within().then_some(Phase::Head);
+        };
+        match exchange.stage {
+            Stage::Collecting { .. } | Stage::Discarding { .. } => Some(Phase::Body),
+            Stage::Answering { .. } => Some(Phase::Handler),
+            Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending | Stage::Sent => None,
+        }
+    }
+
+    fn wait_for_at_most(&mut self, transport: &Transport, phase: Option<Phase>) {
+        let limits = &self.site.limits;
+        let (Some(phase), Some(reactor)) = (phase, self.site.reactor.upgrade()) else {
+            return;
+        };
+        let time = match phase {
+            Phase::Head => Some(limits.head_time),
+            Phase::Body => Some(limits.body_time),
+            Phase::Handler => limits.handler_time,
+        };
+        let Some(time) = time else {
+            return;
+        };
+        let (handle, serial) = (transport.handle::<Self>(), self.serial);
+        let call = reactor.call_later(time, move || {
+            handle.call(move |channel, transport| channel.time_is_over(transport, phase, serial));
+        });
+        self.deadline = Some((phase, serial, call));
+    }
+
+    pub(super) fn stop_waiting(&mut self) {
+        if let Some((_, _, call)) = self.deadline.take() {
+            // It fails when the call was made.
+            let _ = call.cancel();
+        }
+    }
+
+    fn time_is_over(&mut self, transport: &Transport, phase: Phase, serial: u32) {
+        if self.phase() != Some(phase) || self.serial != serial || self.closing {
+            return;
+        }
+        self.deadline = None;
+        self.work(transport, |channel, work| match phase {
+            Phase::Head | Phase::Body => channel.refuse(work, too_slow()),
+            Phase::Handler => {
+                let Some(exchange) = channel.exchange.take() else {
+                    return;
+                };
+                let id = work.transport.id();
+                log::error!("the answer to a request on {id} took too long");
+                let (meta, entry) = exchange.abandon(TookTooLong.into());
+                let response = Response::error(Status::SERVICE_UNAVAILABLE);
+                channel.respond(work, meta, entry, response);
+                channel.read_held(work);
+            }
+        });
+    }
+
+    /// Nothing was received for a while, which may be right.
+    pub(super) fn nothing_came(&mut self, transport: &Transport) {
+        let is_idle = self.exchange.is_none() && !self.reader.is_within() && self.held.is_empty();
+        let awaits_body = self.exchange.as_ref().is_some_and(|e| e.feed.is_some());
+        if is_idle {
+            self.closing = true;
+            self.close(transport);
+        } else if awaits_body && transport.is_reading() {
+            self.work(transport, |channel, work| channel.refuse(work, too_slow()));
+        } else {
+            transport.set_timeout(Some(self.site.limits.idle));
+        }
+    }
+
+    /// Gives the peer some time to take what is written.
+    pub(super) fn limit_sending(&mut self, transport: &Transport) {
+        let Some(reactor) = self.site.reactor.upgrade() else {
+            return;
+        };
+        if self.send_deadline.is_some() {
+            return;
+        }
+        let handle = transport.handle::<Self>();
+        let call = reactor.call_later(self.site.limits.send_time, move || {
+            handle.call(|_, transport| transport.abort_connection());
+        });
+        self.send_deadline = Some(call);
+    }
+
+    pub(super) fn stop_limiting_sending(&mut self) {
+        if let Some(call) = self.send_deadline.take() {
+            // It fails when the call was made.
+            let _ = call.cancel();
+        }
+    }
+}
+
+fn too_slow() -> Mistake {
+    Mistake::new(Status::REQUEST_TIMEOUT, "the request took too long to come")
+}
+
+/// Why the body of a request ends, and its Deferred is cancelled.
+#[derive(Clone, Copy, Debug)]
+struct TookTooLong;
+
+impl std::fmt::Display for TookTooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the resource took too long to answer")
+    }
+}
+
+impl std::error::Error for TookTooLong {}

@@ -1,0 +1,238 @@
+//! One connection of a site: requests in, answers out, strictly in turn.
+//!
+//! ```text
+//!                    ┌──────────── the answer is sent ────────────┐
+//!                    ▼                                            │
+//!   bytes ──▶ head ──▶ body (Collecting) ──▶ render ──▶ Answering ──▶ Sending
+//!                │                             │  (a Deferred)       (a stream)
+//!                │                             └── a Response ──▶ sent at once
+//!                └── what is wrong with it ──▶ the error, and the end
+//! ```
+//!
+//! The next request is looked at when the answer to the one before is on its way. What comes
+//! meanwhile is kept, up to a limit, and then not read.
+//!
+//! A connection whose request is answered where it arrives has no [`Exchange`], no timer and no
+//! buffer of its own.
+
+mod answering;
+mod deadlines;
+mod reading;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use self::deadlines::Phase;
+use crate::deferred::{Canceller, Failure};
+use crate::delayed_call::DelayedCall;
+use crate::http::access_log::Entry;
+use crate::http::body::{Chunks, Stream};
+use crate::http::incoming::BodyFeed;
+use crate::http::outgoing::Outgoing;
+use crate::http::reader::RequestReader;
+use crate::http::request::Request;
+use crate::http::resource::Resource;
+use crate::http::response::Response;
+use crate::http::site::Shared;
+use crate::http::writer::Meta;
+use crate::protocol::Protocol;
+use crate::reactor::Reactor;
+use crate::reason::Reason;
+use crate::transport::Transport;
+
+/// The protocol of a connection that a [`Site`](crate::http::Site) serves.
+pub struct HttpChannel {
+    site: Rc<Shared>,
+    reader: RequestReader,
+    /// The request that is being read or answered, where that takes more than one callback.
+    exchange: Option<Box<Exchange>>,
+    /// The number of the last exchange, so that what is late is not taken for the next one's.
+    serial: u32,
+    /// Bytes behind the request that is being answered.
+    held: Vec<u8>,
+    /// The peer will send no more.
+    input_ended: bool,
+    /// The answer that is being sent, or was, is the last.
+    closing: bool,
+    /// The peer does not take its answers.
+    stuck: bool,
+    /// What is waited for, of which request, and until when.
+    deadline: Option<(Phase, u32, DelayedCall)>,
+    send_deadline: Option<DelayedCall>,
+}
+
+/// A request, and the answer to it.
+struct Exchange {
+    meta: Meta,
+    entry: Option<Box<Entry>>,
+    stage: Stage,
+    /// Where a body goes that is handed on as it comes.
+    feed: Option<BodyFeed>,
+}
+
+enum Stage {
+    /// The body is kept until it is whole.
+    Collecting {
+        resource: Rc<dyn Resource>,
+        request: Box<Request>,
+        limit: u64,
+    },
+    /// The answer is known, and the body concerns nobody.
+    Discarding { response: Box<Response> },
+    /// The resource has not answered yet.
+    Answering {
+        canceller: Option<Canceller>,
+        name: &'static str,
+    },
+    /// The body of the answer is asked for, chunk by chunk.
+    Chunks {
+        chunks: Box<Chunks>,
+        outgoing: Outgoing,
+    },
+    /// The body of the answer is written by somebody else.
+    Stream(Rc<RefCell<Stream>>),
+    /// The last of the answer's body was written, which is about to be heard of.
+    Ending,
+    /// The answer is written, and somebody still reads the body of the request.
+    Sent,
+}
+
+/// What one callback works with. What it answers is gathered, and written once.
+struct Work<'a> {
+    reactor: &'a Reactor,
+    transport: &'a Transport,
+    out: Vec<u8>,
+}
+
+impl Work<'_> {
+    /// Writes what was gathered, because somebody else is about to write.
+    fn flush(&mut self) {
+        if !self.out.is_empty() {
+            self.transport.write(&self.out);
+            self.out.clear();
+        }
+    }
+
+    /// Whether so much waits for the peer that no more should be made for it.
+    fn is_full(&self) -> bool {
+        self.transport.unsent() + self.out.len() > self.transport.limits().high_water
+    }
+}
+
+impl HttpChannel {
+    pub(crate) fn new(site: &Rc<Shared>) -> Self {
+        Self {
+            site: Rc::clone(site),
+            reader: RequestReader::new(&site.heads),
+            exchange: None,
+            serial: 0,
+            held: Vec::new(),
+            input_ended: false,
+            closing: false,
+            stuck: false,
+            deadline: None,
+            send_deadline: None,
+        }
+    }
+
+    /// Does some work, writes what it has gathered, and closes the connection if that was the last.
+    fn work(&mut self, transport: &Transport, work: impl FnOnce(&mut Self, &mut Work<'_>)) {
+        let Some(reactor) = self.site.reactor.upgrade() else {
+            return transport.abort_connection();
+        };
+        let mut now = Work {
+            reactor: &reactor,
+            transport,
+            out: self.site.scratch.take(),
+        };
+        work(self, &mut now);
+        now.flush();
+        self.give_back(now.out);
+        if self.closing && self.exchange.is_none() {
+            self.close(transport);
+        } else {
+            self.watch_the_clock(transport);
+        }
+    }
+
+    /// Keeps the memory of what was gathered, unless it has grown large.
+    fn give_back(&self, mut out: Vec<u8>) {
+        out.shrink_to(256 << 10);
+        self.site.scratch.set(out);
+    }
+
+    /// Sends what is written and ends the connection in stages, so that the peer gets the last
+    /// answer even where it was still sending: RFC 9112, section 9.6.
+    fn close(&mut self, transport: &Transport) {
+        self.held = Vec::new();
+        self.stop_waiting();
+        self.limit_sending(transport);
+        transport.lose_connection();
+    }
+}
+
+impl Protocol for HttpChannel {
+    fn connection_made(&mut self, transport: &Transport) {
+        transport.set_timeout(Some(self.site.limits.idle));
+    }
+
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        self.work(transport, |channel, work| {
+            if channel.held.is_empty() {
+                channel.read(work, data);
+            } else {
+                channel.hold(work.transport, data);
+            }
+        });
+    }
+
+    /// What was asked is still answered.
+    fn read_closed(&mut self, transport: &Transport) {
+        self.input_ended = true;
+        self.work(transport, Self::input_has_ended);
+    }
+
+    fn writing_paused(&mut self, transport: &Transport) {
+        self.stuck = true;
+        transport.pause_reading();
+        self.limit_sending(transport);
+    }
+
+    fn writing_resumed(&mut self, transport: &Transport) {
+        self.stuck = false;
+        self.stop_limiting_sending();
+        transport.resume_reading();
+        self.work(transport, Self::there_is_room);
+    }
+
+    fn timed_out(&mut self, transport: &Transport) {
+        self.nothing_came(transport);
+    }
+
+    /// The request that is being answered still gets its answer, and is the last.
+    fn shutdown_requested(&mut self, transport: &Transport) {
+        self.closing = true;
+        match &mut self.exchange {
+            Some(exchange) => exchange.meta.persistent = false,
+            None => self.close(transport),
+        }
+    }
+
+    fn connection_lost(&mut self, _: &Transport, reason: &Reason) {
+        self.stop_waiting();
+        self.stop_limiting_sending();
+        if let Some(exchange) = self.exchange.take() {
+            exchange.abandon(Failure::from(reason.clone()));
+        }
+    }
+}
+
+impl fmt::Debug for HttpChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpChannel")
+            .field("requests", &self.serial)
+            .field("is_answering", &self.exchange.is_some())
+            .finish_non_exhaustive()
+    }
+}

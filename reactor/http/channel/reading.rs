@@ -1,0 +1,340 @@
+//! From bytes to a request at its resource.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::{Exchange, HttpChannel, Stage, Work};
+use crate::deferred::Failure;
+use crate::http::access_log::Entry;
+use crate::http::head::{Framing, Head};
+use crate::http::incoming::incoming;
+use crate::http::method::Method;
+use crate::http::mistake::Mistake;
+use crate::http::reader::Piece;
+use crate::http::request::Request;
+use crate::http::resource::{Answer, Intake, Resource};
+use crate::http::response::Response;
+use crate::http::status::Status;
+use crate::http::writer::Meta;
+use crate::observer::{Callback, Cause};
+use crate::transport::Transport;
+
+/// What becomes of a request whose head has come.
+enum Verdict {
+    /// Its body is wanted, in this way.
+    Wanted(Rc<dyn Resource>, Box<Request>, Intake),
+    /// This is the answer, whatever the body is.
+    Answered(Response),
+}
+
+impl From<Response> for Verdict {
+    fn from(response: Response) -> Self {
+        Self::Answered(response)
+    }
+}
+
+impl HttpChannel {
+    /// Reads requests, and answers them, until one has to wait for its answer.
+    pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) {
+        let site = Rc::clone(&self.site);
+        while self.takes_input() && !work.is_full() {
+            match self.reader.read(&mut data, &site.limits) {
+                Ok(Some(Piece::Head(head))) => self.head_received(work, head, data.is_empty()),
+                Ok(Some(Piece::Body(bytes))) => self.body_received(work, bytes),
+                Ok(Some(Piece::End(trailers))) => self.body_ended(work, trailers),
+                Ok(None) => break,
+                Err(mistake) => self.refuse(work, mistake),
+            }
+        }
+        if !data.is_empty() {
+            self.hold(work.transport, data);
+        }
+        if work.is_full() && !self.closing {
+            work.flush();
+            self.ask_for_room(work);
+        }
+    }
+
+    /// Reads what was held, as far as that goes now.
+    pub(super) fn read_held(&mut self, work: &mut Work<'_>) {
+        if self.held.is_empty() {
+            return self.check_for_the_end(work);
+        }
+        let held = std::mem::take(&mut self.held);
+        self.read(work, &held);
+        if self.held.len() <= self.site.limits.pipelined && !self.stuck {
+            work.transport.resume_reading();
+        }
+        self.check_for_the_end(work);
+    }
+
+    /// Keeps what comes behind the request that is being answered.
+    pub(super) fn hold(&mut self, transport: &Transport, data: &[u8]) {
+        if self.closing {
+            return;
+        }
+        self.held.extend_from_slice(data);
+        if self.held.len() > self.site.limits.pipelined {
+            transport.pause_reading();
+        }
+    }
+
+    /// The peer has sent its last byte.
+    pub(super) fn input_has_ended(&mut self, work: &mut Work<'_>) {
+        if self.takes_input() && self.reader.is_within() {
+            return self.refuse(work, Mistake::bad("the request is not complete"));
+        }
+        self.check_for_the_end(work);
+    }
+
+    /// After the last request of a peer that will send no more, the connection ends.
+    pub(super) fn check_for_the_end(&mut self, work: &mut Work<'_>) {
+        if !self.input_ended || self.exchange.is_some() || !self.held.is_empty() || self.closing {
+            return;
+        }
+        if self.reader.is_within() {
+            return self.refuse(work, Mistake::bad("the request is not complete"));
+        }
+        self.closing = true;
+    }
+
+    /// Whether bytes that come now belong to a request that is being read.
+    fn takes_input(&self) -> bool {
+        match &self.exchange {
+            None => !self.closing,
+            Some(exchange) => match exchange.stage {
+                Stage::Collecting { .. } | Stage::Discarding { .. } => true,
+                _ => exchange.feed.is_some(),
+            },
+        }
+    }
+
+    #[inline]
+    fn head_received(&mut self, work: &mut Work<'_>, head: Box<Head>, is_last: bool) {
+        self.serial = self.serial.wrapping_add(1);
+        let meta = Meta {
+            method: head.method().unwrap_or(Method::Post),
+            version: head.version,
+            persistent: head.persistent && !self.closing,
+        };
+        let (framing, waits) = (head.framing, head.expects_continue && is_last);
+        let Some(method) = head.method() else {
+            return self.refuse(
+                work,
+                Mistake::new(Status::NOT_IMPLEMENTED, "no such method"),
+            );
+        };
+        let mut request = Request::new(head, method, &self.site.heads, work.transport);
+        let entry = self
+            .site
+            .logs_access
+            .then(|| Box::new(Entry::new(&request)));
+        if framing == Framing::None {
+            let site = &self.site;
+            let (answer, name) =
+                self.guarded(work, "a resource", |name| match site.locate(&mut request) {
+                    Ok(resource) => {
+                        name.set(resource.name());
+                        resource.render(request)
+                    }
+                    Err(response) => Answer::Now(response),
+                });
+            return self.answer(work, meta, entry, answer, name);
+        }
+        self.await_body(work, request, meta, entry, framing, waits);
+    }
+
+    /// Decides what is done with a body before it is read.
+    fn await_body(
+        &mut self,
+        work: &mut Work<'_>,
+        mut request: Request,
+        mut meta: Meta,
+        entry: Option<Box<Entry>>,
+        framing: Framing,
+        waits: bool,
+    ) {
+        let site = Rc::clone(&self.site);
+        let (verdict, _) =
+            self.guarded(work, "a resource", |name| match site.locate(&mut request) {
+                Ok(resource) => {
+                    name.set(resource.name());
+                    let intake = resource.intake(&request);
+                    Verdict::Wanted(resource, Box::new(request), intake)
+                }
+                Err(response) => Verdict::Answered(response),
+            });
+        let length = match framing {
+            Framing::Length(length) => Some(length),
+            _ => None,
+        };
+        let stage = match verdict {
+            Verdict::Answered(response) => {
+                if waits || length.is_none_or(|length| length > site.limits.body) {
+                    // It is not worth the reading; a client that waits has not even begun to send.
+                    meta.persistent = false;
+                    return self.respond(work, meta, entry, response);
+                }
+                Stage::Discarding {
+                    response: Box::new(response),
+                }
+            }
+            Verdict::Wanted(resource, request, Intake::Stream) => {
+                return self.hand_on(work, resource, *request, meta, entry, waits);
+            }
+            Verdict::Wanted(resource, request, intake) => {
+                let limit = match intake {
+                    Intake::AtMost(limit) => limit,
+                    Intake::Memory | Intake::Stream => site.limits.body,
+                };
+                if length.is_some_and(|length| length > limit) {
+                    meta.persistent = false;
+                    return self.respond(work, meta, entry, too_large());
+                }
+                Stage::Collecting {
+                    resource,
+                    request,
+                    limit,
+                }
+            }
+        };
+        if waits {
+            work.out.extend_from_slice(CONTINUE);
+        }
+        self.exchange = Some(Box::new(Exchange {
+            meta,
+            entry,
+            stage,
+            feed: None,
+        }));
+    }
+
+    /// Renders a request whose body its resource takes as it comes.
+    fn hand_on(
+        &mut self,
+        work: &mut Work<'_>,
+        resource: Rc<dyn Resource>,
+        mut request: Request,
+        meta: Meta,
+        entry: Option<Box<Entry>>,
+        waits: bool,
+    ) {
+        if waits {
+            work.out.extend_from_slice(CONTINUE);
+        }
+        work.transport.set_timeout(Some(self.site.limits.body_time));
+        let (feed, stream) = incoming(work.transport);
+        request.set_stream(stream);
+        self.exchange = Some(Box::new(Exchange {
+            meta,
+            entry: None,
+            stage: Stage::Answering {
+                canceller: None,
+                name: resource.name(),
+            },
+            feed: Some(feed),
+        }));
+        let (answer, name) = self.guarded(work, resource.name(), |_| resource.render(request));
+        self.answer(work, meta, entry, answer, name);
+    }
+
+    fn body_received(&mut self, work: &mut Work<'_>, bytes: &[u8]) {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        if let Some(feed) = &exchange.feed {
+            return feed.push(bytes);
+        }
+        if let Stage::Collecting { request, limit, .. } = &mut exchange.stage {
+            let body = request.body_mut();
+            body.extend_from_slice(bytes);
+            if body.len() as u64 > *limit {
+                let mistake = Mistake::new(Status::CONTENT_TOO_LARGE, "the body is too long");
+                self.refuse(work, mistake);
+            }
+        }
+    }
+
+    fn body_ended(&mut self, work: &mut Work<'_>, trailers: Vec<u8>) {
+        let Some(mut exchange) = self.exchange.take() else {
+            return;
+        };
+        if let Some(feed) = exchange.feed.take() {
+            feed.end(Ok(trailers));
+            work.transport.set_timeout(Some(self.site.limits.idle));
+            if !matches!(exchange.stage, Stage::Sent) {
+                self.exchange = Some(exchange);
+            }
+            return;
+        }
+        let Exchange {
+            meta, entry, stage, ..
+        } = *exchange;
+        match stage {
+            Stage::Collecting {
+                resource,
+                mut request,
+                ..
+            } => {
+                request.set_trailers(trailers);
+                let (answer, name) =
+                    self.guarded(work, resource.name(), |_| resource.render(*request));
+                self.answer(work, meta, entry, answer, name);
+            }
+            Stage::Discarding { response } => self.respond(work, meta, entry, *response),
+            _ => {}
+        }
+    }
+
+    /// Answers what is no proper request, and ends the connection: nobody knows where the next one
+    /// would begin.
+    pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: Mistake) {
+        let exchange = self.exchange.take();
+        let is_sending = exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.is_sending());
+        let (mut meta, mut entry) = (Meta::of_nothing(), None);
+        if let Some(exchange) = exchange {
+            (meta, entry) = exchange.abandon(Failure::new(mistake));
+        }
+        if is_sending {
+            // Half of another answer is out already.
+            return work.transport.abort_connection();
+        }
+        if entry.is_none() && self.site.logs_access {
+            entry = Some(Box::new(Entry::of_nothing(work.transport.peer_addr())));
+        }
+        meta.persistent = false;
+        let status = mistake.status();
+        let response = Response::text(format!("{status}: {mistake}\n")).with_status(status);
+        self.respond(work, meta, entry, response);
+    }
+
+    /// Calls a resource. A panic becomes an answer.
+    fn guarded<R: From<Response>>(
+        &self,
+        work: &Work<'_>,
+        name: &'static str,
+        call: impl FnOnce(&Cell<&'static str>) -> R,
+    ) -> (R, &'static str) {
+        let name = Cell::new(name);
+        let callback = || Callback {
+            cause: Cause::Request,
+            connection: Some(work.transport.id()),
+            name: name.get(),
+            place: None,
+        };
+        let result = work.reactor.0.dispatch.call(callback, || call(&name));
+        let answer =
+            result.unwrap_or_else(|_| R::from(Response::error(Status::INTERNAL_SERVER_ERROR)));
+        (answer, name.get())
+    }
+}
+
+/// RFC 9110, section 10.1.1.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+fn too_large() -> Response {
+    let status = Status::CONTENT_TOO_LARGE;
+    Response::text(format!("{status}: the body is too long\n")).with_status(status)
+}

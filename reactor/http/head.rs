@@ -1,0 +1,375 @@
+//! The head of a request: its bytes as they came, and where in them everything is.
+//!
+//! `httparse` finds the lines; this file holds them to the rules under which no two parsers can
+//! read the same bytes in different ways (RFC 9112, sections 2, 3, 6 and 11):
+//!
+//! - Lines end in CRLF, and no header is folded.
+//! - One `Host`, which is a host. One `Content-Length` or one `Transfer-Encoding`, never both; the
+//!   first is digits and nothing else, the other is `chunked` and nothing else.
+//! - The target is a path, a URL, or, for `OPTIONS`, an asterisk.
+//!
+//! This is the one file that knows `httparse`.
+
+use std::mem::MaybeUninit;
+
+use httparse::Header;
+
+use crate::http::headers::members;
+use crate::http::host::is_host;
+use crate::http::limits::{HttpLimits, MOST_HEADERS};
+use crate::http::method::Method;
+use crate::http::mistake::Mistake;
+use crate::http::status::Status;
+
+/// Where something is in the bytes of a head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    from: u32,
+    to: u32,
+}
+
+impl Span {
+    /// Where `part` is in `whole`, of which it is a part.
+    fn of(part: &[u8], whole: &[u8]) -> Self {
+        let from = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize) as u32;
+        Self {
+            from,
+            to: from + part.len() as u32,
+        }
+    }
+
+    pub(crate) fn of_bytes(self, bytes: &[u8]) -> &[u8] {
+        &bytes[self.from as usize..self.to as usize]
+    }
+}
+
+/// The version of a message. There are no others in this syntax.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    #[default]
+    Http11,
+}
+
+impl Version {
+    /// The version as it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// How the end of a message's body is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is no body.
+    #[default]
+    None,
+    /// So many bytes, at least one.
+    Length(u64),
+    /// Chunks, of which the last one is empty.
+    Chunked,
+    /// The end of the connection. Only an answer may end so.
+    UntilClose,
+}
+
+/// The head of a request. One is used again for many requests, so that their heads cost no
+/// allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) bytes: Vec<u8>,
+    fields: Vec<(Span, Span)>,
+    method: Option<Method>,
+    target: Span,
+    host: Option<Span>,
+    pub(crate) version: Version,
+    pub(crate) framing: Framing,
+    /// Whether the sender means to send more requests on this connection.
+    pub(crate) persistent: bool,
+    /// Whether the body is held back until it is asked for.
+    pub(crate) expects_continue: bool,
+}
+
+impl Head {
+    /// The method, or nothing for one that is not known.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.method
+    }
+
+    /// The target without scheme and host: a path and perhaps a query, or an asterisk.
+    pub(crate) fn target(&self) -> &str {
+        text(self.target.of_bytes(&self.bytes))
+    }
+
+    /// The host that the request is for, and perhaps a port. There is one, but for HTTP/1.0.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.host.map(|host| text(host.of_bytes(&self.bytes)))
+    }
+
+    /// The request line, without its end.
+    pub(crate) fn request_line(&self) -> &[u8] {
+        let end = self.bytes.iter().position(|byte| *byte == b'\r');
+        &self.bytes[..end.unwrap_or(self.bytes.len())]
+    }
+
+    /// Names and values of the header lines.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|(name, value)| {
+            (
+                text(name.of_bytes(&self.bytes)),
+                value.of_bytes(&self.bytes),
+            )
+        })
+    }
+
+    /// Takes the head off the front of `data`. Returns how long it was, or nothing while its end
+    /// has not come.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the head, as far as it has come.
+    pub(crate) fn parse(
+        &mut self,
+        data: &[u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<usize>, Mistake> {
+        let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
+        let space = &mut space[..limits.header_count.min(MOST_HEADERS)];
+        let mut request = httparse::Request::new(&mut []);
+        let length = match request.parse_with_uninit_headers(data, space) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(error) => return Err(mistake(error, data)),
+        };
+        let data = &data[..length];
+        if count(data, b'\r') != count(data, b'\n') {
+            return Err(Mistake::bad("each line of a head ends in CR and LF"));
+        }
+        let (name, target) = (
+            request.method.unwrap_or_default(),
+            request.path.unwrap_or_default(),
+        );
+        check_lengths(data, name, target, limits)?;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(data);
+        self.method = Method::from_name(name);
+        self.version = match request.version {
+            Some(0) => Version::Http10,
+            _ => Version::Http11,
+        };
+        self.read_fields(request.headers, data)?;
+        self.read_target(target, data)?;
+        Ok(Some(length))
+    }
+
+    fn read_fields(&mut self, headers: &[Header<'_>], data: &[u8]) -> Result<(), Mistake> {
+        self.fields.clear();
+        (self.host, self.expects_continue) = (None, false);
+        let mut framing = FramingFields::default();
+        let mut connection = Connection::default();
+        for Header { name, value } in headers {
+            let (name, value) = (name.as_bytes(), *value);
+            self.fields
+                .push((Span::of(name, data), Span::of(value, data)));
+            match name.len() {
+                4 if name.eq_ignore_ascii_case(b"host") => {
+                    if self.host.replace(Span::of(value, data)).is_some() {
+                        return Err(Mistake::bad("a request has one Host header"));
+                    }
+                    if !is_host(value) {
+                        return Err(Mistake::bad("Host is a host and perhaps a port"));
+                    }
+                }
+                6 if name.eq_ignore_ascii_case(b"expect") => {
+                    self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
+                }
+                10 if name.eq_ignore_ascii_case(b"connection") => connection.read(value),
+                14 if name.eq_ignore_ascii_case(b"content-length") => framing.length(value)?,
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => framing.encoding(value)?,
+                _ => {}
+            }
+        }
+        self.framing = framing.framing()?;
+        if self.version == Version::Http10 {
+            if self.framing == Framing::Chunked {
+                return Err(Mistake::bad("HTTP/1.0 has no Transfer-Encoding"));
+            }
+            self.expects_continue = false;
+        } else if self.host.is_none() {
+            return Err(Mistake::bad("a request of HTTP/1.1 has a Host header"));
+        }
+        self.persistent = self.version == Version::Http11 && !connection.closes;
+        Ok(())
+    }
+
+    fn read_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
+        self.target = Span::of(target.as_bytes(), data);
+        match target.as_bytes() {
+            [b'/', ..] => {}
+            [b'*'] if self.method == Some(Method::Options) => {}
+            // A target that is only an asterisk is a path to nowhere for other methods.
+            [b'*'] => {}
+            _ if self.method == Some(Method::Connect) => {}
+            absolute => return self.read_absolute_target(absolute, data),
+        }
+        Ok(())
+    }
+
+    /// A URL as a target: RFC 9112, section 3.2.2. Its host has to be that of the `Host` header.
+    fn read_absolute_target(&mut self, target: &[u8], data: &[u8]) -> Result<(), Mistake> {
+        let wrong = Mistake::bad("the target of a request is a path or a URL");
+        let start = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
+            target
+                .get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        });
+        let rest = &target[start.ok_or(wrong)?.len()..];
+        let end = rest.iter().position(|byte| b"/?".contains(byte));
+        let (host, path) = rest.split_at(end.unwrap_or(rest.len()));
+        if !is_host(host) {
+            return Err(wrong);
+        }
+        let differs = |other: Span| !other.of_bytes(data).eq_ignore_ascii_case(host);
+        if self.host.is_some_and(differs) {
+            return Err(Mistake::bad("the target's host is that of the Host header"));
+        }
+        self.host = Some(Span::of(host, data));
+        // Where the URL has no path, it means the root. A query without a path is seen as one.
+        self.target = Span::of(path, data);
+        if path.is_empty() {
+            self.target = Span::default();
+        }
+        Ok(())
+    }
+}
+
+/// What the header lines say of the body.
+#[derive(Default)]
+struct FramingFields {
+    length: Option<u64>,
+    chunked: bool,
+}
+
+impl FramingFields {
+    fn length(&mut self, value: &[u8]) -> Result<(), Mistake> {
+        let length = content_length(value).ok_or(Mistake::bad("Content-Length is digits"))?;
+        if self.length.replace(length).is_some() {
+            return Err(Mistake::bad("a request has one Content-Length header"));
+        }
+        Ok(())
+    }
+
+    fn encoding(&mut self, value: &[u8]) -> Result<(), Mistake> {
+        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(Mistake::bad("Transfer-Encoding is chunked, once"));
+        }
+        self.chunked = true;
+        Ok(())
+    }
+
+    fn framing(&self) -> Result<Framing, Mistake> {
+        match (self.length, self.chunked) {
+            (Some(_), true) => Err(Mistake::bad(
+                "a request has Content-Length or Transfer-Encoding, not both",
+            )),
+            (None | Some(0), false) => Ok(Framing::None),
+            (Some(length), false) => Ok(Framing::Length(length)),
+            (None, true) => Ok(Framing::Chunked),
+        }
+    }
+}
+
+/// Digits and nothing else. What is too large for a number is larger than every limit.
+pub(crate) fn content_length(value: &[u8]) -> Option<u64> {
+    let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    is_number.then(|| text(value).parse().unwrap_or(u64::MAX))
+}
+
+/// What `Connection` lists.
+#[derive(Default)]
+pub(crate) struct Connection {
+    pub(crate) closes: bool,
+    pub(crate) keeps_alive: bool,
+}
+
+impl Connection {
+    pub(crate) fn read(&mut self, value: &[u8]) {
+        for member in members(value) {
+            self.closes |= member.eq_ignore_ascii_case(b"close");
+            self.keeps_alive |= member.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+}
+
+/// The limits are looked at when the head is whole, because it came in one piece mostly. Those of
+/// a head that is not are the reader's.
+fn check_lengths(
+    data: &[u8],
+    method: &str,
+    target: &str,
+    limits: &HttpLimits,
+) -> Result<(), Mistake> {
+    let request_line = method.len() + target.len() + "  HTTP/1.1".len();
+    if request_line > limits.request_line {
+        return Err(too_long_line());
+    }
+    if data.len() - request_line > limits.headers + "\r\n\r\n".len() {
+        return Err(too_long_headers());
+    }
+    if !target.bytes().all(|byte| byte.is_ascii() && byte != b'#') {
+        return Err(Mistake::bad("a target is ASCII, and has no fragment"));
+    }
+    Ok(())
+}
+
+pub(crate) fn too_long_line() -> Mistake {
+    Mistake::new(Status::URI_TOO_LONG, "the request line is too long")
+}
+
+pub(crate) fn too_long_headers() -> Mistake {
+    let status = Status::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    Mistake::new(status, "the headers are too long")
+}
+
+fn mistake(error: httparse::Error, data: &[u8]) -> Mistake {
+    match error {
+        httparse::Error::HeaderName => Mistake::bad("a header is a name, a colon and a value"),
+        httparse::Error::HeaderValue => Mistake::bad("a header's value has a control character"),
+        httparse::Error::TooManyHeaders => Mistake::new(
+            Status::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "there are too many headers",
+        ),
+        httparse::Error::Version if names_other_version(data) => Mistake::new(
+            Status::HTTP_VERSION_NOT_SUPPORTED,
+            "this server speaks HTTP/1.1 and HTTP/1.0",
+        ),
+        httparse::Error::NewLine
+        | httparse::Error::Status
+        | httparse::Error::Token
+        | httparse::Error::Version => {
+            Mistake::bad("a request begins with a line like GET / HTTP/1.1")
+        }
+    }
+}
+
+/// Whether the request line ends in a version which is well-formed.
+fn names_other_version(data: &[u8]) -> bool {
+    let line = data.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+fn count(data: &[u8], byte: u8) -> usize {
+    data.iter().filter(|b| **b == byte).count()
+}
+
+/// What `httparse` and the rules here have found to be ASCII.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}

@@ -1,0 +1,219 @@
+//! A body on its way in: what has come and was not taken yet.
+//!
+//! ```text
+//!   connection ──push──▶ [ waiting ] ──next──▶ consumer
+//!        ◀── pause_reading above 64 KiB, resume_reading below ──
+//! ```
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::deferred::{Deferred, Failure, Resolver};
+use crate::transport::Transport;
+
+/// So many bytes may wait before no more are read from the peer.
+const ROOM: usize = 64 << 10;
+
+/// A body that is handed on while it comes.
+///
+/// A stream that is dropped before its end says that nobody wants the rest. A server then ends the
+/// connection after its answer; a client aborts it.
+pub struct BodyStream(Rc<Inner>);
+
+/// The end of a [`BodyStream`] at which bytes come in.
+pub(crate) struct BodyFeed(Rc<Inner>);
+
+struct Inner {
+    transport: Transport,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    /// How it ended: with trailer lines, or not well.
+    end: Option<Result<Vec<u8>, Failure>>,
+    waiting: Option<Resolver<Option<Vec<u8>>>>,
+    paused: bool,
+    /// The consumer has dropped its end.
+    unwanted: bool,
+}
+
+/// The two ends of one body.
+pub(crate) fn incoming(transport: &Transport) -> (BodyFeed, BodyStream) {
+    let inner = Rc::new(Inner {
+        transport: transport.clone(),
+        state: RefCell::default(),
+    });
+    (BodyFeed(Rc::clone(&inner)), BodyStream(inner))
+}
+
+impl BodyFeed {
+    /// Bytes have come.
+    pub(crate) fn push(&self, data: &[u8]) {
+        let mut state = self.0.state.borrow_mut();
+        if state.unwanted || state.end.is_some() {
+            return;
+        }
+        if let Some(waiting) = state.waiting.take().filter(|w| !w.is_cancelled()) {
+            drop(state);
+            return waiting.callback(Some(data.to_vec()));
+        }
+        state.bytes.extend_from_slice(data);
+        if state.bytes.len() > ROOM {
+            state.paused = true;
+            self.0.transport.pause_reading();
+        }
+    }
+
+    /// The body has ended.
+    pub(crate) fn end(&self, result: Result<Vec<u8>, Failure>) {
+        let mut state = self.0.state.borrow_mut();
+        if state.end.is_some() {
+            return;
+        }
+        state.end = Some(result);
+        self.0.go_on_reading(&mut state);
+        if let Some(waiting) = state.waiting.take().filter(|w| !w.is_cancelled()) {
+            let piece = state.take();
+            drop(state);
+            waiting.fire(piece);
+        }
+    }
+
+    /// Whether the consumer has dropped its end.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.0.state.borrow().unwanted
+    }
+}
+
+impl BodyStream {
+    /// The next bytes of the body: at once, if some have come, or when they do. `None` is the end.
+    /// Fails when the connection is lost before the end, or the body is malformed.
+    ///
+    /// One piece is asked for at a time; who asks for a second one meanwhile gets [`AskedTwice`].
+    #[must_use = "a Deferred that is dropped tells nobody"]
+    pub fn next_chunk(&mut self) -> Deferred<Option<Vec<u8>>> {
+        let mut state = self.0.state.borrow_mut();
+        if state.waiting.as_ref().is_some_and(|w| !w.is_cancelled()) {
+            return Deferred::fail(AskedTwice);
+        }
+        if !state.bytes.is_empty() || state.end.is_some() {
+            let piece = state.take();
+            self.0.go_on_reading(&mut state);
+            return Deferred::from_result(piece);
+        }
+        let (resolver, deferred) = Deferred::pending();
+        state.waiting = Some(resolver);
+        deferred
+    }
+
+    /// All of the body, which may have at most `limit` bytes. Fails with [`BodyTooLong`] as soon as
+    /// there are more.
+    #[must_use = "a Deferred that is dropped tells nobody"]
+    pub fn collect(self, limit: usize) -> Deferred<Vec<u8>> {
+        self.collect_into(Vec::new(), limit)
+    }
+
+    fn collect_into(mut self, mut body: Vec<u8>, limit: usize) -> Deferred<Vec<u8>> {
+        self.next_chunk().add_callback(move |chunk| match chunk {
+            None => Deferred::succeed(body),
+            Some(chunk) if chunk.len() > limit - body.len() => {
+                Deferred::fail(BodyTooLong { limit })
+            }
+            Some(chunk) => {
+                body.extend_from_slice(&chunk);
+                self.collect_into(body, limit)
+            }
+        })
+    }
+
+    /// Names and values of the lines behind the body, once its end has been taken.
+    #[must_use]
+    pub fn trailers(&self) -> Vec<(String, String)> {
+        match &self.0.state.borrow().end {
+            Some(Ok(lines)) => parse_trailers(lines),
+            Some(Err(_)) | None => Vec::new(),
+        }
+    }
+}
+
+impl Inner {
+    fn go_on_reading(&self, state: &mut State) {
+        if state.bytes.len() <= ROOM / 4 && std::mem::take(&mut state.paused) {
+            self.transport.resume_reading();
+        }
+    }
+}
+
+impl State {
+    /// What has come, or the end.
+    fn take(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        if !self.bytes.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.bytes)));
+        }
+        match &self.end {
+            Some(Err(failure)) => Err(failure.clone()),
+            Some(Ok(_)) | None => Ok(None),
+        }
+    }
+}
+
+impl Drop for BodyStream {
+    fn drop(&mut self) {
+        let mut state = self.0.state.borrow_mut();
+        state.unwanted = true;
+        state.bytes = Vec::new();
+        self.0.go_on_reading(&mut state);
+    }
+}
+
+impl fmt::Debug for BodyStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state.borrow();
+        f.debug_struct("BodyStream")
+            .field("waiting", &state.bytes.len())
+            .field("ended", &state.end.is_some())
+            .finish()
+    }
+}
+
+/// The trailer lines of a body, each of which was found to be a name, a colon and a value.
+pub(crate) fn parse_trailers(lines: &[u8]) -> Vec<(String, String)> {
+    lines
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
+            Some((text(&line[..colon]), text(&line[colon + 1..])))
+        })
+        .collect()
+}
+
+/// The next piece of a body was asked for while somebody waits for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedTwice;
+
+impl fmt::Display for AskedTwice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the next piece of a body was asked for twice")
+    }
+}
+
+impl std::error::Error for AskedTwice {}
+
+/// A body has more bytes than were wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyTooLong {
+    /// How many were.
+    pub limit: usize,
+}
+
+impl fmt::Display for BodyTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the body has more than {} bytes", self.limit)
+    }
+}
+
+impl std::error::Error for BodyTooLong {}

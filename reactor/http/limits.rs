@@ -1,0 +1,61 @@
+//! How much a client may send, and how long it may take.
+
+use std::time::Duration;
+
+/// The limits of one [`Site`](crate::http::Site), which hold for each of its connections.
+///
+/// The defaults are meant for production. To change some of them:
+///
+/// ```
+/// use reactor::http::HttpLimits;
+///
+/// let large = HttpLimits { body: 64 << 20, ..HttpLimits::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Bytes of the request line. A longer one is answered with 414.
+    pub request_line: usize,
+    /// Bytes of all header lines together, and of all trailer lines. More are answered with 431.
+    pub headers: usize,
+    /// How many header lines, at most 500. More are answered with 431.
+    pub header_count: usize,
+    /// Bytes of a body that is kept in memory, unless its resource sets a limit of its own. A
+    /// longer one is answered with 413, before it is read where its length is known.
+    pub body: u64,
+    /// Bytes of pipelined requests that wait behind the one that is being answered. Beyond it,
+    /// nothing more is read until that is done.
+    pub pipelined: usize,
+    /// How long a head may take, from its first byte to its last. Then comes 408.
+    pub head_time: Duration,
+    /// How long a body that is kept in memory may take, from the end of its head to its last byte.
+    /// Then comes 408. A streamed body may go without a byte for so long.
+    pub body_time: Duration,
+    /// How long a connection may be open without a request. Then it is closed.
+    pub idle: Duration,
+    /// How long a resource may take for its answer. Then comes 503, and the Deferred that was to
+    /// bring the answer is cancelled. `None` waits for as long as the client does.
+    pub handler_time: Option<Duration>,
+    /// How long a client may take for the bytes of an answer that wait for it, which are those
+    /// between the two marks of [`Limits`](crate::Limits). Then the connection is aborted.
+    pub send_time: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            request_line: 16 << 10,
+            headers: 16 << 10,
+            header_count: MOST_HEADERS,
+            body: 1 << 20,
+            pipelined: 16 << 10,
+            head_time: Duration::from_secs(20),
+            body_time: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            handler_time: Some(Duration::from_secs(60)),
+            send_time: Duration::from_secs(60),
+        }
+    }
+}
+
+/// More header lines than this are never taken.
+pub(crate) const MOST_HEADERS: usize = 500;

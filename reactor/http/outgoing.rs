@@ -1,0 +1,111 @@
+//! A body on its way out: its framing, and whether there is room for more of it.
+
+use std::rc::Rc;
+
+use crate::deferred::Failure;
+use crate::http::chunked::{LAST_CHUNK, encode_chunk};
+use crate::http::head::Framing;
+use crate::reactor::WeakReactor;
+use crate::transport::Transport;
+
+/// Who sends a body, and is told how it goes. Never called back from inside a call: each of these
+/// notes what happened, and the loop passes it on.
+pub(crate) trait Sender {
+    /// There is room for more.
+    fn has_room(&self);
+
+    /// The body has ended: after so many bytes, or not well.
+    fn body_ended(&self, result: Result<u64, Failure>);
+}
+
+/// The connection that a body goes out on.
+pub(crate) struct Outgoing {
+    transport: Transport,
+    reactor: WeakReactor,
+    sender: Rc<dyn Sender>,
+    framing: Framing,
+    written: u64,
+}
+
+impl Outgoing {
+    pub(crate) fn new(
+        transport: &Transport,
+        reactor: &WeakReactor,
+        sender: Rc<dyn Sender>,
+        framing: Framing,
+    ) -> Self {
+        Self {
+            transport: transport.clone(),
+            reactor: reactor.clone(),
+            sender,
+            framing,
+            written: 0,
+        }
+    }
+
+    /// Writes bytes of the body. Returns whether anybody may get them.
+    pub(crate) fn write(&mut self, data: &[u8]) -> bool {
+        self.written += data.len() as u64;
+        match &mut self.framing {
+            Framing::None => false,
+            Framing::UntilClose => self.transport.write(data),
+            Framing::Chunked => {
+                let mut chunk = Vec::with_capacity(data.len() + 20);
+                encode_chunk(data, &mut chunk);
+                self.transport.write(&chunk)
+            }
+            Framing::Length(left) => match left.checked_sub(data.len() as u64) {
+                Some(rest) => {
+                    *left = rest;
+                    self.transport.write(data)
+                }
+                None => {
+                    let failure = Failure::message("a body is longer than it was said to be");
+                    self.framing = Framing::None;
+                    self.sender.body_ended(Err(failure));
+                    false
+                }
+            },
+        }
+    }
+
+    /// Writes the end of the body, and tells the sender.
+    pub(crate) fn end(self, result: Result<(), Failure>) {
+        let written = self.written;
+        let result = result.and_then(|()| match self.framing {
+            Framing::Length(1..) => {
+                Err(Failure::message("a body is shorter than it was said to be"))
+            }
+            Framing::Chunked => {
+                self.transport.write(LAST_CHUNK);
+                Ok(written)
+            }
+            Framing::None | Framing::Length(0) | Framing::UntilClose => Ok(written),
+        });
+        self.sender.body_ended(result);
+    }
+
+    /// Whether so little is unsent that more may be written.
+    pub(crate) fn has_room(&self) -> bool {
+        self.transport.unsent() <= self.transport.limits().high_water
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        !self.transport.is_open()
+    }
+
+    /// Calls the sender when there is room: in the next turn, if the socket has taken most of what
+    /// was written in this one. If it has not, then the protocol hears `writing_paused`, and calls
+    /// the sender itself when it hears `writing_resumed`.
+    pub(crate) fn tell_when_there_is_room(&self) {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return;
+        };
+        let (transport, sender) = (self.transport.clone(), Rc::clone(&self.sender));
+        reactor.call_soon(move || {
+            if transport.unsent() <= transport.limits().high_water {
+                sender.has_room();
+            }
+        });
+    }
+}

@@ -1,0 +1,248 @@
+//! Requests out of bytes, wherever they were split. It does no I/O.
+//!
+//! ```text
+//!        ┌───────────── no body ─────────────┐
+//!        ▼                                   │
+//!      head ──▶ Head ──▶ body ──▶ Body* ──▶ End ──▶ the next head
+//!        │                 │
+//!        └──── Mistake ◀───┘   after which nothing more is read
+//! ```
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::http::chunked::{BodyPiece, ChunkDecoder};
+use crate::http::head::{Framing, Head, too_long_headers, too_long_line};
+use crate::http::limits::HttpLimits;
+use crate::http::mistake::Mistake;
+
+/// A piece of a request, in the order of the picture above.
+#[derive(Debug)]
+pub(crate) enum Piece<'d> {
+    /// A head. Where its framing is [`Framing::None`], the request is whole, and no `End` comes.
+    Head(Box<Head>),
+    /// Bytes of the body, at least one.
+    Body(&'d [u8]),
+    /// The end of the body, with the trailer lines, each with its CRLF.
+    End(Vec<u8>),
+}
+
+/// Heads that are used again. One list serves a whole site.
+#[derive(Debug, Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "a head moves between the list and its request: a pointer, not its fields"
+)]
+pub(crate) struct Heads(RefCell<Vec<Box<Head>>>);
+
+impl Heads {
+    /// More of them than this are not kept, nor such as have grown larger than this many bytes.
+    const KEPT: usize = 64;
+    const KEPT_BYTES: usize = 8 << 10;
+
+    fn take(&self) -> Box<Head> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a head back that nobody reads any more.
+    pub(crate) fn put(&self, head: Box<Head>) {
+        let mut heads = self.0.borrow_mut();
+        if heads.len() < Self::KEPT && head.bytes.capacity() <= Self::KEPT_BYTES {
+            heads.push(head);
+        }
+    }
+}
+
+/// What one connection has sent, as far as it is not a whole piece.
+#[derive(Debug)]
+pub(crate) struct RequestReader {
+    state: State,
+    heads: Rc<Heads>,
+    /// The bytes of a head whose end has not come.
+    partial: Vec<u8>,
+    /// Whether an empty line was skipped before the head: RFC 9112, section 2.2, allows one.
+    skipped: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Head,
+    Length(u64),
+    Chunked(Box<ChunkDecoder>),
+    /// A mistake was found; what comes behind it means nothing.
+    Broken,
+}
+
+impl RequestReader {
+    pub(crate) fn new(heads: &Rc<Heads>) -> Self {
+        Self {
+            state: State::Head,
+            heads: Rc::clone(heads),
+            partial: Vec::new(),
+            skipped: false,
+        }
+    }
+
+    /// Takes the next piece off the front of `data`, or nothing where more has to come. What was
+    /// taken of it then is kept here.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request. Everything behind it is taken and ignored.
+    pub(crate) fn read<'d>(
+        &mut self,
+        data: &mut &'d [u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<Piece<'d>>, Mistake> {
+        let piece = match &mut self.state {
+            State::Head => self.read_head(data, limits),
+            State::Length(left) => {
+                if *left == 0 {
+                    self.state = State::Head;
+                    return Ok(Some(Piece::End(Vec::new())));
+                }
+                if data.is_empty() {
+                    return Ok(None);
+                }
+                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
+                let (piece, rest) = data.split_at(length);
+                *data = rest;
+                *left -= length as u64;
+                Ok(Some(Piece::Body(piece)))
+            }
+            State::Chunked(chunks) => chunks.decode(data).map(|piece| match piece {
+                BodyPiece::Data(data) => Some(Piece::Body(data)),
+                BodyPiece::End(trailers) => {
+                    self.state = State::Head;
+                    Some(Piece::End(trailers))
+                }
+                BodyPiece::More => None,
+            }),
+            State::Broken => {
+                *data = &[];
+                Ok(None)
+            }
+        };
+        if piece.is_err() {
+            (self.state, self.partial) = (State::Broken, Vec::new());
+            *data = &[];
+        }
+        piece
+    }
+
+    /// Whether a request has begun, and its end has not come.
+    pub(crate) fn is_within(&self) -> bool {
+        match &self.state {
+            State::Head => !self.partial.is_empty(),
+            State::Length(_) | State::Chunked(_) => true,
+            State::Broken => false,
+        }
+    }
+
+    fn read_head<'d>(
+        &mut self,
+        data: &mut &'d [u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<Piece<'d>>, Mistake> {
+        if self.partial.is_empty() {
+            self.read_whole_head(data, limits)
+        } else {
+            self.read_rest_of_head(data, limits)
+        }
+    }
+
+    /// The usual case: a head that came in one piece, and is not copied to be looked at.
+    fn read_whole_head<'d>(
+        &mut self,
+        data: &mut &'d [u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<Piece<'d>>, Mistake> {
+        if !self.skipped && data.starts_with(b"\r\n") {
+            (self.skipped, *data) = (true, &data[2..]);
+        }
+        if data.is_empty() {
+            return Ok(None);
+        }
+        match self.parse(data, limits)? {
+            Some((head, length)) => {
+                *data = &data[length..];
+                Ok(Some(self.begin(head, limits)))
+            }
+            None => {
+                check_partial(data, limits)?;
+                self.partial.extend_from_slice(data);
+                *data = &[];
+                Ok(None)
+            }
+        }
+    }
+
+    /// A head whose beginning is kept. It is looked at again only when another line has ended, so
+    /// that one which comes a byte at a time does not cost the square of its length.
+    fn read_rest_of_head<'d>(
+        &mut self,
+        data: &mut &'d [u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<Piece<'d>>, Mistake> {
+        let mut partial = std::mem::take(&mut self.partial);
+        let known = partial.len();
+        let room = (limits.request_line + limits.headers + 8).saturating_sub(known);
+        let (new, rest) = data.split_at(data.len().min(room.max(1)));
+        partial.extend_from_slice(new);
+        if partial.starts_with(b"\r\n") && !self.skipped {
+            // Only the CR was kept.
+            (self.skipped, *data) = (true, &data[1..]);
+            return self.read_whole_head(data, limits);
+        }
+        if new.contains(&b'\n')
+            && let Some((head, length)) = self.parse(&partial, limits)?
+        {
+            *data = &data[length - known..];
+            return Ok(Some(self.begin(head, limits)));
+        }
+        check_partial(&partial, limits)?;
+        (*data, self.partial) = (rest, partial);
+        Ok(None)
+    }
+
+    fn parse(
+        &self,
+        data: &[u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<(Box<Head>, usize)>, Mistake> {
+        // An empty line that may come before a request was skipped.
+        match data {
+            [b'\r'] if !self.skipped => return Ok(None),
+            [b'\r' | b'\n', ..] => return Err(Mistake::bad("a request begins with its method")),
+            _ => {}
+        }
+        let mut head = self.heads.take();
+        match head.parse(data, limits) {
+            Ok(Some(length)) => Ok(Some((head, length))),
+            other => {
+                self.heads.put(head);
+                other.map(|_| None)
+            }
+        }
+    }
+
+    fn begin<'d>(&mut self, head: Box<Head>, limits: &HttpLimits) -> Piece<'d> {
+        self.skipped = false;
+        self.state = match head.framing {
+            Framing::None | Framing::UntilClose => State::Head,
+            Framing::Length(length) => State::Length(length),
+            Framing::Chunked => State::Chunked(Box::new(ChunkDecoder::new(limits.headers))),
+        };
+        Piece::Head(head)
+    }
+}
+
+/// Whether a head may go on: what has come of it is within the limits.
+fn check_partial(partial: &[u8], limits: &HttpLimits) -> Result<(), Mistake> {
+    match partial.iter().position(|byte| *byte == b'\n') {
+        None if partial.len() > limits.request_line + 1 => Err(too_long_line()),
+        Some(end) if end > limits.request_line + 1 => Err(too_long_line()),
+        Some(end) if partial.len() - end > limits.headers + 4 => Err(too_long_headers()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,263 @@
+//! A request as its resource sees it.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::address::Address;
+use crate::http::head::{Head, Version};
+use crate::http::incoming::{BodyStream, parse_trailers};
+use crate::http::method::Method;
+use crate::http::reader::Heads;
+use crate::transport::Transport;
+
+/// A request, which belongs to whoever answers it: it may be moved into a callback or an `async`
+/// block, and outlive its connection.
+pub struct Request {
+    /// `None` once the head was given back, which is when the request is dropped.
+    head: Option<Box<Head>>,
+    heads: Rc<Heads>,
+    method: Method,
+    transport: Transport,
+    /// Where, in the target, the part of the path begins that lies below its resource.
+    below: usize,
+    parameters: RefCell<Vec<(&'static str, String)>>,
+    body: Vec<u8>,
+    stream: Option<BodyStream>,
+    trailers: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(
+        head: Box<Head>,
+        method: Method,
+        heads: &Rc<Heads>,
+        transport: &Transport,
+    ) -> Self {
+        Self {
+            head: Some(head),
+            heads: Rc::clone(heads),
+            method,
+            transport: transport.clone(),
+            below: 0,
+            parameters: RefCell::default(),
+            body: Vec::new(),
+            stream: None,
+            trailers: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn head(&self) -> &Head {
+        self.head
+            .as_deref()
+            .expect("a head is given back when its request is dropped")
+    }
+
+    /// The method. A resource that answers `GET` sees `HEAD` too; the body is left away for it.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The version that the client speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.head().version
+    }
+
+    /// The path, still in its escapes, and the query behind it.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        match self.head().target() {
+            "" => "/",
+            target => target,
+        }
+    }
+
+    /// The path, still in its escapes.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let target = self.target();
+        match target.find('?') {
+            Some(end) => &target[..end],
+            None => target,
+        }
+    }
+
+    /// What is left of the path below the resource that answers: for a leaf at `/files`, a request
+    /// for `/files/a/b` has `/a/b` left, and one for `/files` nothing. Still in its escapes.
+    #[must_use]
+    pub fn path_below(&self) -> &str {
+        self.path().get(self.below..).unwrap_or_default()
+    }
+
+    pub(crate) fn set_below(&mut self, below: usize) {
+        self.below = below;
+    }
+
+    /// The query, still in its escapes: what is behind the first question mark.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The names and values of the query, with `+` and escapes decoded, in their order.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.query().unwrap_or_default().as_bytes())
+    }
+
+    /// The first value that the query has for this name.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_pairs()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The part of the path that a resource on the way has given this name to; see
+    /// [`Tree::put_parameter`](crate::http::Tree::put_parameter). Escapes are decoded.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let parameters = self.parameters.borrow();
+        let found = parameters.iter().rev().find(|(n, _)| *n == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// Gives a part of the path a name. Called by a [`Resource::get_child`](crate::http::Resource::get_child) that takes any segment.
+    pub fn set_parameter(&self, name: &'static str, value: impl Into<String>) {
+        self.parameters.borrow_mut().push((name, value.into()));
+    }
+
+    /// The value of the first header line of this name, if it is UTF-8.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.header_values(name);
+        values
+            .next()
+            .and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The values of all header lines of this name.
+    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let lines = self.headers();
+        lines
+            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// Names and values of all header lines, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.head().fields()
+    }
+
+    /// The host that the request is for, and perhaps a port. There always is one but for HTTP/1.0.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.head().host()
+    }
+
+    /// The type of the body, without its parameters, or nothing.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        let value = self.header("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim()
+    }
+
+    /// The body, where it is kept in memory.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Takes the body out.
+    #[must_use]
+    pub fn take_body(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.body)
+    }
+
+    pub(crate) fn body_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.body
+    }
+
+    /// Takes out the body of a resource that asked for it as it comes; see
+    /// [`Resource::intake`](crate::http::Resource::intake). It is there once.
+    #[must_use]
+    pub fn take_stream(&mut self) -> Option<BodyStream> {
+        self.stream.take()
+    }
+
+    pub(crate) fn set_stream(&mut self, stream: BodyStream) {
+        self.stream = Some(stream);
+    }
+
+    /// The names and values of a form in the body, as browsers send it, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The body is not of the type `application/x-www-form-urlencoded`.
+    pub fn form(&self) -> Result<Vec<(String, String)>, NotAForm> {
+        if !self.content_type().eq_ignore_ascii_case(NotAForm::EXPECTED) {
+            return Err(NotAForm {
+                content_type: self.content_type().to_owned(),
+            });
+        }
+        Ok(form_urlencoded::parse(&self.body).into_owned().collect())
+    }
+
+    /// Names and values of the lines behind a chunked body that was kept in memory.
+    #[must_use]
+    pub fn trailers(&self) -> Vec<(String, String)> {
+        parse_trailers(&self.trailers)
+    }
+
+    pub(crate) fn set_trailers(&mut self, lines: Vec<u8>) {
+        self.trailers = lines;
+    }
+
+    /// Who asks.
+    #[must_use]
+    pub fn peer_addr(&self) -> &Address {
+        self.transport.peer_addr()
+    }
+
+    /// Where the request came in.
+    #[must_use]
+    pub fn local_addr(&self) -> &Address {
+        self.transport.local_addr()
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if let Some(head) = self.head.take() {
+            self.heads.put(head);
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({} {})", self.method, self.target())
+    }
+}
+
+/// A body is not a form as browsers send it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAForm {
+    content_type: String,
+}
+
+impl NotAForm {
+    const EXPECTED: &'static str = "application/x-www-form-urlencoded";
+}
+
+impl fmt::Display for NotAForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (expected, found) = (Self::EXPECTED, &self.content_type);
+        write!(f, "the body has to be {expected}, and is {found:?}")
+    }
+}
+
+impl std::error::Error for NotAForm {}

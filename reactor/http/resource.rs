@@ -1,0 +1,268 @@
+//! What is behind a path, and what it answers.
+//!
+//! ```text
+//!   GET /users/ana/photos
+//!        │     │    │
+//!   root ▶ users ▶ ana ▶ photos ── render ──▶ Answer
+//!      get_child  get_child  get_child         a Response, a Deferred, or a future
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use crate::deferred::{Deferred, Failure};
+use crate::http::method::Method;
+use crate::http::request::Request;
+use crate::http::response::Response;
+
+/// Something that has a path.
+///
+/// A closure from a [`Request`] to anything that becomes an [`Answer`] is a resource that answers
+/// `GET`:
+///
+/// ```
+/// use reactor::http::{Request, Response, Tree};
+///
+/// let root = Tree::new();
+/// root.put_child("hello", |_: Request| Response::text("hello\n"));
+/// ```
+///
+/// Every method is called by the loop. A panic in one of them is answered with 500 and logged.
+pub trait Resource: 'static {
+    /// Answers a request whose path led here and whose method is among [`methods`](Self::methods).
+    fn render(&self, request: Request) -> Answer;
+
+    /// The methods that this resource answers. Others are answered with 405, which says these.
+    /// `HEAD` is answered by what `GET` answers, and `OPTIONS` by this list, where they are not in
+    /// it.
+    fn methods(&self) -> &[Method] {
+        &[Method::Get]
+    }
+
+    /// The resource below this one that a path goes on to with `segment`, in which escapes are
+    /// decoded. Nothing is a 404.
+    ///
+    /// Not called for a leaf, and never with an empty segment: a slash at the end of a path means
+    /// nothing, and two slashes in a row are a 404.
+    fn get_child(&self, segment: &str, request: &Request) -> Option<Rc<dyn Resource>> {
+        let _ = (segment, request);
+        None
+    }
+
+    /// The resource that answers for this one's own path, where that is another one.
+    fn index(&self) -> Option<Rc<dyn Resource>> {
+        None
+    }
+
+    /// Whether this resource answers for all paths below it, too. It finds what is left of the path
+    /// in [`Request::path_below`].
+    fn is_leaf(&self) -> bool {
+        false
+    }
+
+    /// How the body of a request is wanted. Asked for before the body is read.
+    fn intake(&self, request: &Request) -> Intake {
+        let _ = request;
+        Intake::Memory
+    }
+
+    /// What log lines and observers call it.
+    fn name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+}
+
+/// How a resource wants the body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// In memory, up to the limit of the site. `render` is called when all of it has come.
+    Memory,
+    /// In memory, up to so many bytes.
+    AtMost(u64),
+    /// As it comes. `render` is called at once, and finds it in [`Request::take_stream`].
+    Stream,
+}
+
+/// What a resource answers: now or later.
+pub enum Answer {
+    /// Now.
+    Now(Response),
+    /// When the Deferred fires. It is cancelled when the client goes, or the handler's time is
+    /// over. A failure becomes a 500, whose details are in the log alone.
+    Later(Deferred<Response>),
+    /// When the future is done, which the loop runs; see [`Answer::from_future`].
+    Future(Pin<Box<dyn Future<Output = Result<Response, Failure>>>>),
+}
+
+impl Answer {
+    /// Answers with what an `async` block returns.
+    ///
+    /// ```
+    /// use reactor::http::{Answer, Request, Response, Tree};
+    /// # use reactor::Deferred;
+    /// # fn find(_: String) -> Deferred<String> { Deferred::succeed("Ana".to_owned()) }
+    ///
+    /// let users = Tree::new();
+    /// users.put_parameter("user", |request: Request| {
+    ///     Answer::from_future(async move {
+    ///         let name = find(request.parameter("user").unwrap_or_default()).await?;
+    ///         Ok(Response::text(format!("this is {name}\n")))
+    ///     })
+    /// });
+    /// ```
+    #[must_use]
+    pub fn from_future(future: impl Future<Output = Result<Response, Failure>> + 'static) -> Self {
+        Self::Future(Box::pin(future))
+    }
+}
+
+impl From<Response> for Answer {
+    #[inline]
+    fn from(response: Response) -> Self {
+        Self::Now(response)
+    }
+}
+
+impl From<Deferred<Response>> for Answer {
+    fn from(deferred: Deferred<Response>) -> Self {
+        Self::Later(deferred)
+    }
+}
+
+impl From<Result<Response, Failure>> for Answer {
+    fn from(result: Result<Response, Failure>) -> Self {
+        match result {
+            Ok(response) => Self::Now(response),
+            Err(failure) => Self::Later(Deferred::fail(failure)),
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(response) => f.debug_tuple("Now").field(response).finish(),
+            Self::Later(_) => f.write_str("Later"),
+            Self::Future(_) => f.write_str("Future"),
+        }
+    }
+}
+
+impl<F, A> Resource for F
+where
+    F: Fn(Request) -> A + 'static,
+    A: Into<Answer>,
+{
+    fn render(&self, request: Request) -> Answer {
+        self(request).into()
+    }
+}
+
+/// A resource made of a function for each method; begun by [`get`] or [`post`] and so on.
+pub struct Methods {
+    methods: Vec<Method>,
+    functions: Vec<Render>,
+    intake: Intake,
+}
+
+type Render = Box<dyn Fn(Request) -> Answer>;
+
+impl Methods {
+    /// A resource that answers `method` with what `render` returns.
+    pub fn new<A: Into<Answer>>(method: Method, render: impl Fn(Request) -> A + 'static) -> Self {
+        Self {
+            methods: Vec::new(),
+            functions: Vec::new(),
+            intake: Intake::Memory,
+        }
+        .on(method, render)
+    }
+
+    /// This resource, which also answers `method`. A function that was there before is replaced.
+    #[must_use]
+    pub fn on<A: Into<Answer>>(
+        mut self,
+        method: Method,
+        render: impl Fn(Request) -> A + 'static,
+    ) -> Self {
+        let render: Render = Box::new(move |request| render(request).into());
+        match self.methods.iter().position(|m| *m == method) {
+            Some(index) => self.functions[index] = render,
+            None => {
+                self.methods.push(method);
+                self.functions.push(render);
+            }
+        }
+        self
+    }
+
+    /// This resource, which also answers `POST`.
+    #[must_use]
+    pub fn post<A: Into<Answer>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
+        self.on(Method::Post, render)
+    }
+
+    /// This resource, which also answers `PUT`.
+    #[must_use]
+    pub fn put<A: Into<Answer>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
+        self.on(Method::Put, render)
+    }
+
+    /// This resource, which also answers `DELETE`.
+    #[must_use]
+    pub fn delete<A: Into<Answer>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
+        self.on(Method::Delete, render)
+    }
+
+    /// This resource, with bodies taken in another way.
+    #[must_use]
+    pub fn with_intake(mut self, intake: Intake) -> Self {
+        self.intake = intake;
+        self
+    }
+}
+
+/// A resource that answers `GET` with what `render` returns, and perhaps other methods.
+///
+/// ```
+/// use reactor::http::{Request, Response, get};
+///
+/// let banner = get(|_: Request| Response::text("Welcome\n"))
+///     .post(|request: Request| Response::text(format!("{} bytes\n", request.body().len())));
+/// # drop(banner);
+/// ```
+pub fn get<A: Into<Answer>>(render: impl Fn(Request) -> A + 'static) -> Methods {
+    Methods::new(Method::Get, render)
+}
+
+/// A resource that answers `POST` with what `render` returns, and perhaps other methods.
+pub fn post<A: Into<Answer>>(render: impl Fn(Request) -> A + 'static) -> Methods {
+    Methods::new(Method::Post, render)
+}
+
+impl Resource for Methods {
+    fn render(&self, request: Request) -> Answer {
+        let method = match request.method() {
+            Method::Head if !self.methods.contains(&Method::Head) => Method::Get,
+            method => method,
+        };
+        let index = self.methods.iter().position(|m| *m == method);
+        self.functions[index.expect("only the methods that are listed are rendered")](request)
+    }
+
+    fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    fn intake(&self, _: &Request) -> Intake {
+        self.intake
+    }
+}
+
+impl fmt::Debug for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Methods").field(&self.methods).finish()
+    }
+}

@@ -1,0 +1,156 @@
+//! An answer: a status, header lines and a body.
+
+use std::borrow::Cow;
+
+use crate::http::body::Body;
+use crate::http::headers::{BadHeader, Headers};
+use crate::http::status::Status;
+
+/// What a [`Resource`](crate::http::Resource) answers.
+///
+/// `Date`, `Content-Length`, `Transfer-Encoding` and `Connection` are added when it is sent, as
+/// the body and the request need them.
+///
+/// ```
+/// use reactor::http::{Response, Status};
+///
+/// let hello = Response::text("hello\n");
+/// let nowhere = Response::text("no such user\n").with_status(Status::NOT_FOUND);
+/// let elsewhere = Response::redirect(Status::SEE_OTHER, "/users/");
+/// # drop((hello, nowhere, elsewhere));
+/// ```
+#[derive(Debug, Default)]
+pub struct Response {
+    pub(crate) status: StatusOrOk,
+    /// Kept apart from the others, because nearly every answer has it and needs no list for it.
+    pub(crate) content_type: Cow<'static, str>,
+    pub(crate) headers: Headers,
+    /// What was wrong with a header that could not be added.
+    pub(crate) bad_header: Option<Box<BadHeader>>,
+    pub(crate) body: Body,
+}
+
+/// A status which is 200 by default.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatusOrOk(pub(crate) Status);
+
+impl Default for StatusOrOk {
+    fn default() -> Self {
+        Self(Status::OK)
+    }
+}
+
+impl Response {
+    /// `200 OK` without a body.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self::default()
+    }
+
+    /// A status without a body.
+    #[must_use]
+    pub fn empty(status: Status) -> Self {
+        Self::ok().with_status(status)
+    }
+
+    /// Plain text in UTF-8.
+    #[must_use]
+    pub fn text(text: impl Into<Body>) -> Self {
+        Self::ok().with_body("text/plain; charset=utf-8", text)
+    }
+
+    /// A page in UTF-8.
+    #[must_use]
+    pub fn html(page: impl Into<Body>) -> Self {
+        Self::ok().with_body("text/html; charset=utf-8", page)
+    }
+
+    /// JSON, which was made by whatever library made it.
+    #[must_use]
+    pub fn json(json: impl Into<Body>) -> Self {
+        Self::ok().with_body("application/json", json)
+    }
+
+    /// The answer is at `location`, a URL or a path. Which of the statuses 301, 302, 303, 307 and
+    /// 308 says whether for good, and with which method: RFC 9110, section 15.4.
+    #[must_use]
+    pub fn redirect(status: Status, location: impl Into<Cow<'static, str>>) -> Self {
+        Self::empty(status).with_header("Location", location)
+    }
+
+    /// The status in words, as plain text: what one answers when there is nothing else to say.
+    #[must_use]
+    pub fn error(status: Status) -> Self {
+        Self::text(format!("{status}\n")).with_status(status)
+    }
+
+    /// This answer, with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.status = StatusOrOk(status);
+        self
+    }
+
+    /// This answer, with another body of the given type.
+    #[must_use]
+    pub fn with_body(
+        mut self,
+        content_type: impl Into<Cow<'static, str>>,
+        body: impl Into<Body>,
+    ) -> Self {
+        self.body = body.into();
+        self.with_header("Content-Type", content_type)
+    }
+
+    /// This answer, with one header line more. `Content-Type` is replaced.
+    ///
+    /// A line that nobody may send, because its value has a line break in it or its name is none,
+    /// turns the whole answer into a 500 with a line in the log: what it would have said is nobody's
+    /// intention. To see the error, add it to [`headers_mut`](Self::headers_mut).
+    #[must_use]
+    pub fn with_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let (name, value) = (name.into(), value.into());
+        let result = if name.eq_ignore_ascii_case("content-type") {
+            Headers::check(&name, &value).map(|()| self.content_type = value)
+        } else {
+            self.headers.append(name, value)
+        };
+        if let Err(error) = result {
+            self.bad_header = Some(Box::new(error));
+        }
+        self
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.0
+    }
+
+    /// The type of the body, or nothing.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    /// The header lines, but for `Content-Type`.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The header lines, but for `Content-Type`, to change them.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.headers
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+}

@@ -1,0 +1,195 @@
+//! A tree of resources on a port: what its connections share, and the way from a path to a resource.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::address::Address;
+use crate::http::access_log;
+use crate::http::channel::HttpChannel;
+use crate::http::date::DateLine;
+use crate::http::limits::HttpLimits;
+use crate::http::method::Method;
+use crate::http::reader::Heads;
+use crate::http::request::Request;
+use crate::http::resource::Resource;
+use crate::http::response::Response;
+use crate::http::status::Status;
+use crate::limits::Limits;
+use crate::protocol::Factory;
+use crate::reactor::{Reactor, WeakReactor};
+
+/// Serves a tree of resources over HTTP. A factory, to be given to
+/// [`Reactor::listen_tcp`] or to an endpoint. Clones are the same site.
+///
+/// ```
+/// use reactor::http::{Request, Response, Site};
+/// use reactor::Reactor;
+///
+/// let reactor = Reactor::new()?;
+/// let site = Site::new(&reactor, |_: Request| Response::text("hello\n"));
+/// let port = reactor.listen_tcp("127.0.0.1:0", site)?;
+/// # port.stop_listening();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Site(Rc<Shared>);
+
+/// What the connections of a site share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) reactor: WeakReactor,
+    root: Rc<dyn Resource>,
+    pub(crate) limits: HttpLimits,
+    connection_limits: Limits,
+    pub(crate) heads: Rc<Heads>,
+    pub(crate) date: Rc<DateLine>,
+    /// Where the answers of one read are gathered.
+    pub(crate) scratch: Rc<Cell<Vec<u8>>>,
+    pub(crate) logs_access: bool,
+}
+
+impl Site {
+    /// A site whose paths begin at `root`.
+    #[must_use]
+    pub fn new(reactor: &Reactor, root: impl Resource) -> Self {
+        Self(Rc::new(Shared {
+            reactor: reactor.downgrade(),
+            root: Rc::new(root),
+            limits: HttpLimits::default(),
+            connection_limits: Limits::default(),
+            heads: Rc::default(),
+            date: Rc::default(),
+            scratch: Rc::default(),
+            logs_access: access_log::is_read(),
+        }))
+    }
+
+    /// This site, with other limits. Those of its connections' buffers are set by
+    /// [`Factory::with_limits`].
+    #[must_use]
+    pub fn with_http_limits(mut self, limits: HttpLimits) -> Self {
+        Rc::make_mut(&mut self.0).limits = limits;
+        self
+    }
+
+    /// This site, without a line in the log for each request.
+    #[must_use]
+    pub fn without_access_log(mut self) -> Self {
+        Rc::make_mut(&mut self.0).logs_access = false;
+        self
+    }
+}
+
+impl Factory for Site {
+    type Protocol = HttpChannel;
+
+    fn build_protocol(&mut self, _: &Address) -> Option<HttpChannel> {
+        Some(HttpChannel::new(&self.0))
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.connection_limits.clone()
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site")
+            .field("root", &self.0.root.name())
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Finds the resource that answers a request, or the answer that there is none.
+    pub(crate) fn locate(&self, request: &mut Request) -> Result<Rc<dyn Resource>, Response> {
+        if request.target() == "*" {
+            return Err(about_everything(request.method()));
+        }
+        if request.method() == Method::Connect {
+            return Err(Response::error(Status::NOT_IMPLEMENTED));
+        }
+        let (resource, below) = self.walk(request)?;
+        request.set_below(below);
+        let allowed = resource.methods();
+        let method = request.method();
+        if allowed.contains(&method) || (method == Method::Head && allowed.contains(&Method::Get)) {
+            return Ok(resource);
+        }
+        let answer = match method {
+            Method::Options => Response::ok(),
+            _ => Response::error(Status::METHOD_NOT_ALLOWED),
+        };
+        Err(answer.with_header("Allow", list(allowed)))
+    }
+
+    /// Follows the path. Returns where it leads, and where in the path that was.
+    fn walk(&self, request: &Request) -> Result<(Rc<dyn Resource>, usize), Response> {
+        let nowhere = || Response::error(Status::NOT_FOUND);
+        let path = request.path();
+        let mut resource = Rc::clone(&self.root);
+        let mut at = 0;
+        while at < path.len() && !resource.is_leaf() {
+            let rest = &path[at + 1..];
+            let length = rest.find('/').unwrap_or(rest.len());
+            let segment = &rest[..length];
+            if segment.is_empty() {
+                if rest.is_empty() {
+                    break; // the slash at the end
+                }
+                return Err(nowhere());
+            }
+            let segment = decode(segment)?;
+            resource = resource.get_child(&segment, request).ok_or_else(nowhere)?;
+            at += 1 + length;
+        }
+        if !resource.is_leaf()
+            && let Some(index) = resource.index()
+        {
+            resource = index;
+        }
+        Ok((resource, at))
+    }
+}
+
+/// A segment of a path without its escapes.
+fn decode(segment: &str) -> Result<Cow<'_, str>, Response> {
+    if !segment.contains('%') {
+        return Ok(Cow::Borrowed(segment));
+    }
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let wrong = |what: &'static str| Response::text(what).with_status(Status::BAD_REQUEST);
+    if !segment.split('%').skip(1).all(is_escape) {
+        return Err(wrong(
+            "400 Bad Request: % in a path is followed by two hexadecimal digits\n",
+        ));
+    }
+    percent_encoding::percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| wrong("400 Bad Request: the escapes of a path make UTF-8\n"))
+}
+
+/// The answer to a request for `*`, which means the server as a whole: RFC 9110, section 9.3.7.
+fn about_everything(method: Method) -> Response {
+    match method {
+        Method::Options => Response::ok(),
+        _ => Response::error(Status::METHOD_NOT_ALLOWED).with_header("Allow", "OPTIONS"),
+    }
+}
+
+fn list(methods: &[Method]) -> String {
+    let mut names: Vec<&str> = methods.iter().map(|method| method.name()).collect();
+    if methods.contains(&Method::Get) && !methods.contains(&Method::Head) {
+        names.push(Method::Head.name());
+    }
+    if !methods.contains(&Method::Options) {
+        names.push(Method::Options.name());
+    }
+    names.join(", ")
+}

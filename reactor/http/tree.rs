@@ -1,0 +1,102 @@
+//! Resources by their paths.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::http::request::Request;
+use crate::http::resource::{Answer, Resource};
+use crate::http::response::Response;
+use crate::http::status::Status;
+
+/// A resource with children, which may be put and taken at any time. Clones are the same tree.
+///
+/// ```
+/// use reactor::http::{Request, Response, Tree};
+///
+/// let root = Tree::new();
+/// root.put_child("", |_: Request| Response::text("this is /\n"));
+/// let users = root.put_tree("users");
+/// users.put_parameter("user", |request: Request| {
+///     Response::text(format!("this is {}\n", request.parameter("user").unwrap_or_default()))
+/// });
+/// ```
+#[derive(Clone, Default)]
+pub struct Tree(Rc<RefCell<Children>>);
+
+#[derive(Default)]
+struct Children {
+    by_name: BTreeMap<String, Rc<dyn Resource>>,
+    any: Option<(&'static str, Rc<dyn Resource>)>,
+}
+
+impl Tree {
+    /// A tree without children.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a resource below this one. One of the same name is replaced. The child of the empty name
+    /// answers for the tree's own path, with or without a slash at its end.
+    pub fn put_child(&self, name: impl Into<String>, child: impl Resource) {
+        self.put(name.into(), Rc::new(child));
+    }
+
+    /// Puts a resource that is shared below this one.
+    pub fn put(&self, name: impl Into<String>, child: Rc<dyn Resource>) {
+        self.0.borrow_mut().by_name.insert(name.into(), child);
+    }
+
+    /// Puts a tree without children below this one, and returns it.
+    pub fn put_tree(&self, name: impl Into<String>) -> Self {
+        let tree = Self::new();
+        self.put_child(name, tree.clone());
+        tree
+    }
+
+    /// Puts the resource that every segment leads to which is not a child's name. It finds the
+    /// segment in [`Request::parameter`] under `name`.
+    pub fn put_parameter(&self, name: &'static str, child: impl Resource) {
+        self.0.borrow_mut().any = Some((name, Rc::new(child)));
+    }
+
+    /// Takes a child out, which answers no new requests. Returns whether it was there.
+    pub fn take_child(&self, name: &str) -> bool {
+        self.0.borrow_mut().by_name.remove(name).is_some()
+    }
+
+    /// The names of the children, in the order of the alphabet.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.borrow().by_name.keys().cloned().collect()
+    }
+}
+
+impl Resource for Tree {
+    /// A tree that has no child of the empty name is nothing by itself.
+    fn render(&self, _: Request) -> Answer {
+        Response::error(Status::NOT_FOUND).into()
+    }
+
+    fn index(&self) -> Option<Rc<dyn Resource>> {
+        self.0.borrow().by_name.get("").cloned()
+    }
+
+    fn get_child(&self, segment: &str, request: &Request) -> Option<Rc<dyn Resource>> {
+        let children = self.0.borrow();
+        if let Some(child) = children.by_name.get(segment) {
+            return Some(Rc::clone(child));
+        }
+        let (name, child) = children.any.as_ref()?;
+        request.set_parameter(name, segment);
+        Some(Rc::clone(child))
+    }
+}
+
+impl fmt::Debug for Tree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tree").field(&self.names()).finish()
+    }
+}

@@ -1,0 +1,140 @@
+//! The head of an answer as bytes, and how the body behind it is framed.
+//!
+//! ```text
+//!                        HTTP/1.1            HTTP/1.0             HEAD      1xx, 204, 304
+//!   length is known      Content-Length      Content-Length       as GET    nothing
+//!   it is not            chunked             until the end        nothing   nothing
+//! ```
+//!
+//! Source: RFC 9112, sections 4, 6 and 9; RFC 9110, section 8.6.
+
+use std::time::Instant;
+
+use crate::http::date::DateLine;
+use crate::http::head::{Framing, Version};
+use crate::http::method::Method;
+use crate::http::response::Response;
+use crate::http::status::Status;
+
+/// What an answer has to know of its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meta {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    /// Whether more requests may follow on the connection.
+    pub(crate) persistent: bool,
+}
+
+impl Meta {
+    /// Of what is no request, or of one that nobody answers any more.
+    pub(crate) const fn of_nothing() -> Self {
+        Self {
+            method: Method::Get,
+            version: Version::Http11,
+            persistent: false,
+        }
+    }
+
+    /// How the body of an answer goes out, and whether its end is that of the connection.
+    #[inline]
+    pub(crate) fn framing(&self, response: &Response) -> Framing {
+        if self.method == Method::Head || response.status.0.has_no_body() {
+            return Framing::None;
+        }
+        match response.body.length() {
+            Some(0) => Framing::None,
+            Some(length) => Framing::Length(length),
+            None if self.version == Version::Http11 => Framing::Chunked,
+            None => Framing::UntilClose,
+        }
+    }
+}
+
+/// Appends the status line, the header lines and the empty line behind them.
+pub(crate) fn write_head(
+    response: &Response,
+    meta: Meta,
+    framing: Framing,
+    now: Instant,
+    date: &DateLine,
+    out: &mut Vec<u8>,
+) {
+    write_status_line(meta.version, response.status.0, out);
+    date.append(now, out);
+    if !response.content_type.is_empty() {
+        write_line(b"Content-Type: ", response.content_type.as_bytes(), out);
+    }
+    for (name, value) in response.headers.iter() {
+        if is_ours(name) {
+            continue;
+        }
+        out.extend_from_slice(name.as_bytes());
+        write_line(b": ", value.as_bytes(), out);
+    }
+    match framing {
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::Length(_) | Framing::None => {
+            if let Some(length) = response.body.length()
+                && !response.status.0.has_no_body()
+            {
+                write_length(length, out);
+            }
+        }
+        Framing::UntilClose => {}
+    }
+    if !meta.persistent {
+        out.extend_from_slice(b"Connection: close\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Header lines that say what only the connection knows.
+fn is_ours(name: &str) -> bool {
+    match name.len() {
+        4 => name.eq_ignore_ascii_case("date"),
+        10 => name.eq_ignore_ascii_case("connection"),
+        14 => name.eq_ignore_ascii_case("content-length"),
+        17 => name.eq_ignore_ascii_case("transfer-encoding"),
+        _ => false,
+    }
+}
+
+#[inline]
+fn write_status_line(version: Version, status: Status, out: &mut Vec<u8>) {
+    if version == Version::Http11 && status == Status::OK {
+        return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    }
+    out.extend_from_slice(version.name().as_bytes());
+    out.push(b' ');
+    write_number(u64::from(status.code()), out);
+    // The space behind the digits is there even where no reason follows: RFC 9112, section 4.
+    write_line(b" ", status.reason().as_bytes(), out);
+}
+
+#[inline]
+fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline]
+fn write_length(length: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Content-Length: ");
+    write_number(length, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[start..]);
+}

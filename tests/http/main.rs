@@ -1,0 +1,3 @@
+//! Sites, as their clients see them.
+
+mod answers;
