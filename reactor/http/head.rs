@@ -85,8 +85,13 @@ pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
     fields: Vec<(Span, Span)>,
     method: Option<Method>,
-    target: Span,
+    /// The target without scheme and host: a path and perhaps a query, or an asterisk.
+    target: String,
+    /// How much of it is the path.
+    path_length: usize,
     host: Option<Span>,
+    /// A host that was found to be one. The next request mostly is for the same.
+    known_host: Vec<u8>,
     pub(crate) version: Version,
     pub(crate) framing: Framing,
     /// Whether the sender means to send more requests on this connection.
@@ -103,7 +108,12 @@ impl Head {
 
     /// The target without scheme and host: a path and perhaps a query, or an asterisk.
     pub(crate) fn target(&self) -> &str {
-        text(self.target.of_bytes(&self.bytes))
+        &self.target
+    }
+
+    /// The path, and the question mark and the query behind it, if there are any.
+    pub(crate) fn path_and_query(&self) -> (&str, &str) {
+        self.target.split_at(self.path_length)
     }
 
     /// The host that the request is for, and perhaps a port. There is one, but for HTTP/1.0.
@@ -147,7 +157,7 @@ impl Head {
             Err(error) => return Err(mistake(error, data)),
         };
         let data = &data[..length];
-        if count(data, b'\r') != count(data, b'\n') {
+        if !lines_end_in_crlf(data) {
             return Err(Mistake::bad("each line of a head ends in CR and LF"));
         }
         let (name, target) = (
@@ -181,9 +191,7 @@ impl Head {
                     if self.host.replace(Span::of(value, data)).is_some() {
                         return Err(Mistake::bad("a request has one Host header"));
                     }
-                    if !is_host(value) {
-                        return Err(Mistake::bad("Host is a host and perhaps a port"));
-                    }
+                    self.check_host(value)?;
                 }
                 6 if name.eq_ignore_ascii_case(b"expect") => {
                     self.expects_continue |= value.eq_ignore_ascii_case(b"100-continue");
@@ -207,45 +215,70 @@ impl Head {
         Ok(())
     }
 
-    fn read_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
-        self.target = Span::of(target.as_bytes(), data);
-        match target.as_bytes() {
-            [b'/', ..] => {}
-            [b'*'] if self.method == Some(Method::Options) => {}
-            // A target that is only an asterisk is a path to nowhere for other methods.
-            [b'*'] => {}
-            _ if self.method == Some(Method::Connect) => {}
-            absolute => return self.read_absolute_target(absolute, data),
+    fn check_host(&mut self, host: &[u8]) -> Result<(), Mistake> {
+        if host == self.known_host && !host.is_empty() {
+            return Ok(());
         }
+        if !is_host(host) {
+            return Err(Mistake::bad("Host is a host and perhaps a port"));
+        }
+        self.known_host.clear();
+        self.known_host.extend_from_slice(host);
+        Ok(())
+    }
+
+    fn read_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
+        self.target.clear();
+        match target.as_bytes() {
+            [b'/', ..] => self.target.push_str(target),
+            // For methods other than OPTIONS an asterisk is a path to nowhere.
+            [b'*'] => self.target.push_str(target),
+            _ if self.method == Some(Method::Connect) => self.target.push_str(target),
+            _ => self.read_absolute_target(target, data)?,
+        }
+        self.path_length = path_length(&self.target)?;
         Ok(())
     }
 
     /// A URL as a target: RFC 9112, section 3.2.2. Its host has to be that of the `Host` header.
-    fn read_absolute_target(&mut self, target: &[u8], data: &[u8]) -> Result<(), Mistake> {
+    fn read_absolute_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
         let wrong = Mistake::bad("the target of a request is a path or a URL");
-        let start = [&b"http://"[..], b"https://"].into_iter().find(|scheme| {
-            target
-                .get(..scheme.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        });
-        let rest = &target[start.ok_or(wrong)?.len()..];
-        let end = rest.iter().position(|byte| b"/?".contains(byte));
-        let (host, path) = rest.split_at(end.unwrap_or(rest.len()));
-        if !is_host(host) {
+        let (scheme, rest) = target.split_once("://").ok_or(wrong)?;
+        if !["http", "https"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+        {
             return Err(wrong);
         }
-        let differs = |other: Span| !other.of_bytes(data).eq_ignore_ascii_case(host);
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (host, path) = rest.split_at(end);
+        if !is_host(host.as_bytes()) {
+            return Err(wrong);
+        }
+        let differs = |other: Span| !other.of_bytes(data).eq_ignore_ascii_case(host.as_bytes());
         if self.host.is_some_and(differs) {
             return Err(Mistake::bad("the target's host is that of the Host header"));
         }
-        self.host = Some(Span::of(host, data));
-        // Where the URL has no path, it means the root. A query without a path is seen as one.
-        self.target = Span::of(path, data);
-        if path.is_empty() {
-            self.target = Span::default();
+        self.host = Some(Span::of(host.as_bytes(), data));
+        if !path.starts_with('/') {
+            self.target.push('/');
         }
+        self.target.push_str(path);
         Ok(())
     }
+}
+
+/// How much of a target is the path. Looks at each byte of it on the way.
+fn path_length(target: &str) -> Result<usize, Mistake> {
+    let mut length = target.len();
+    for (at, byte) in target.bytes().enumerate() {
+        match byte {
+            b'?' => length = length.min(at),
+            b'#' | 0x80.. => return Err(Mistake::bad("a target is ASCII, and has no fragment")),
+            _ => {}
+        }
+    }
+    Ok(length)
 }
 
 /// What the header lines say of the body.
@@ -321,9 +354,6 @@ fn check_lengths(
     if data.len() - request_line > limits.headers + "\r\n\r\n".len() {
         return Err(too_long_headers());
     }
-    if !target.bytes().all(|byte| byte.is_ascii() && byte != b'#') {
-        return Err(Mistake::bad("a target is ASCII, and has no fragment"));
-    }
     Ok(())
 }
 
@@ -365,8 +395,19 @@ fn names_other_version(data: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-fn count(data: &[u8], byte: u8) -> usize {
-    data.iter().filter(|b| **b == byte).count()
+/// Whether there are as many CRs as LFs. `httparse` takes a CR only before an LF, but an LF alone.
+fn lines_end_in_crlf(data: &[u8]) -> bool {
+    // Sums of bytes, in pieces that cannot overflow one, are what the compiler makes vectors of.
+    let balance = |piece: &[u8]| -> i8 {
+        let signs = piece
+            .iter()
+            .map(|byte| i8::from(*byte == b'\r') - i8::from(*byte == b'\n'));
+        signs.fold(0, i8::wrapping_add)
+    };
+    data.chunks(127)
+        .map(|piece| i32::from(balance(piece)))
+        .sum::<i32>()
+        == 0
 }
 
 /// What `httparse` and the rules here have found to be ASCII.

@@ -107,11 +107,12 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 /// RFC 9110, section 5.5.
 pub(crate) fn is_value(value: &[u8]) -> bool {
     let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    value
+    // Without an early end, the compiler looks at many bytes at once.
+    let is_value_byte = |byte: &u8| (*byte >= b' ' && *byte != 0x7f) || *byte == b'\t';
+    let all = value
         .iter()
-        .all(|byte| (*byte >= b' ' && *byte != 0x7f) || *byte == b'\t')
-        && !is_space(value.first())
-        && !is_space(value.last())
+        .fold(true, |all, byte| all & is_value_byte(byte));
+    all && !is_space(value.first()) && !is_space(value.last())
 }
 
 /// The members of a list in a header: what is between the commas, without the space around it.

@@ -12,20 +12,17 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
     let (host, port) = split(text);
     let is_host = match host {
         [b'[', address @ .., b']'] => is_ipv6(address),
-        [] => false,
-        name => name.iter().all(|byte| is_name_byte(*byte)) && has_valid_escapes(name),
+        name => is_name(name),
     };
     is_host && port.is_none_or(is_port)
 }
 
 /// The host, in its brackets if it has some, and the port behind the colon, if there is a colon.
 pub(crate) fn split(text: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let host_end = match text.iter().position(|byte| *byte == b']') {
-        Some(bracket) if text.starts_with(b"[") => bracket + 1,
-        _ => text
-            .iter()
-            .position(|byte| *byte == b':')
-            .unwrap_or(text.len()),
+    let end = |last: u8| text.iter().position(|byte| *byte == last);
+    let host_end = match text.first() {
+        Some(b'[') => end(b']').map_or(text.len(), |bracket| bracket + 1),
+        _ => end(b':').unwrap_or(text.len()),
     };
     match text[host_end..].split_first() {
         Some((b':', port)) => (&text[..host_end], Some(port)),
@@ -48,10 +45,26 @@ fn is_port(port: &[u8]) -> bool {
     number.is_some()
 }
 
-/// `unreserved`, `sub-delims`, and the percent sign of an escape.
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+fn is_name(name: &[u8]) -> bool {
+    let mut has_escapes = false;
+    let is_name = name.iter().all(|byte| {
+        has_escapes |= *byte == b'%';
+        IS_NAME_BYTE[usize::from(*byte)]
+    });
+    is_name && !name.is_empty() && (!has_escapes || has_valid_escapes(name))
 }
+
+/// `unreserved`, `sub-delims`, and the percent sign of an escape.
+const IS_NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let bytes = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=%";
+    let mut index = 0;
+    while index < bytes.len() {
+        table[bytes[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
 
 fn has_valid_escapes(name: &[u8]) -> bool {
     name.split(|byte| *byte == b'%')

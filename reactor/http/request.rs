@@ -22,8 +22,14 @@ pub struct Request {
     transport: Transport,
     /// Where, in the target, the part of the path begins that lies below its resource.
     below: usize,
-    parameters: RefCell<Vec<(&'static str, String)>>,
     body: Vec<u8>,
+    parameters: RefCell<Vec<(&'static str, String)>>,
+    rest: Option<Box<Rest>>,
+}
+
+/// What few requests have.
+#[derive(Default)]
+struct Rest {
     stream: Option<BodyStream>,
     trailers: Vec<u8>,
 }
@@ -41,10 +47,9 @@ impl Request {
             method,
             transport: transport.clone(),
             below: 0,
-            parameters: RefCell::default(),
             body: Vec::new(),
-            stream: None,
-            trailers: Vec::new(),
+            parameters: RefCell::default(),
+            rest: None,
         }
     }
 
@@ -70,20 +75,13 @@ impl Request {
     /// The path, still in its escapes, and the query behind it.
     #[must_use]
     pub fn target(&self) -> &str {
-        match self.head().target() {
-            "" => "/",
-            target => target,
-        }
+        self.head().target()
     }
 
     /// The path, still in its escapes.
     #[must_use]
     pub fn path(&self) -> &str {
-        let target = self.target();
-        match target.find('?') {
-            Some(end) => &target[..end],
-            None => target,
-        }
+        self.head().path_and_query().0
     }
 
     /// What is left of the path below the resource that answers: for a leaf at `/files`, a request
@@ -100,7 +98,7 @@ impl Request {
     /// The query, still in its escapes: what is behind the first question mark.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.target().split_once('?').map(|(_, query)| query)
+        self.head().path_and_query().1.strip_prefix('?')
     }
 
     /// The names and values of the query, with `+` and escapes decoded, in their order.
@@ -185,11 +183,11 @@ impl Request {
     /// [`Resource::intake`](crate::http::Resource::intake). It is there once.
     #[must_use]
     pub fn take_stream(&mut self) -> Option<BodyStream> {
-        self.stream.take()
+        self.rest.as_mut()?.stream.take()
     }
 
     pub(crate) fn set_stream(&mut self, stream: BodyStream) {
-        self.stream = Some(stream);
+        self.rest.get_or_insert_default().stream = Some(stream);
     }
 
     /// The names and values of a form in the body, as browsers send it, in their order.
@@ -209,11 +207,14 @@ impl Request {
     /// Names and values of the lines behind a chunked body that was kept in memory.
     #[must_use]
     pub fn trailers(&self) -> Vec<(String, String)> {
-        parse_trailers(&self.trailers)
+        let rest = self.rest.as_ref();
+        rest.map_or_else(Vec::new, |rest| parse_trailers(&rest.trailers))
     }
 
     pub(crate) fn set_trailers(&mut self, lines: Vec<u8>) {
-        self.trailers = lines;
+        if !lines.is_empty() {
+            self.rest.get_or_insert_default().trailers = lines;
+        }
     }
 
     /// Who asks.

@@ -56,19 +56,31 @@ impl Response {
     /// Plain text in UTF-8.
     #[must_use]
     pub fn text(text: impl Into<Body>) -> Self {
-        Self::ok().with_body("text/plain; charset=utf-8", text)
+        Self::of_type("text/plain; charset=utf-8", text.into())
     }
 
     /// A page in UTF-8.
     #[must_use]
     pub fn html(page: impl Into<Body>) -> Self {
-        Self::ok().with_body("text/html; charset=utf-8", page)
+        Self::of_type("text/html; charset=utf-8", page.into())
     }
 
     /// JSON, which was made by whatever library made it.
     #[must_use]
     pub fn json(json: impl Into<Body>) -> Self {
-        Self::ok().with_body("application/json", json)
+        Self::of_type("application/json", json.into())
+    }
+
+    /// A body of a type that is known to be one.
+    #[inline]
+    fn of_type(content_type: &'static str, body: Body) -> Self {
+        Self {
+            status: StatusOrOk(Status::OK),
+            content_type: Cow::Borrowed(content_type),
+            headers: Headers::new(),
+            bad_header: None,
+            body,
+        }
     }
 
     /// The answer is at `location`, a URL or a path. Which of the statuses 301, 302, 303, 307 and

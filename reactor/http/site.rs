@@ -134,8 +134,8 @@ impl Shared {
         let mut at = 0;
         while at < path.len() && !resource.is_leaf() {
             let rest = &path[at + 1..];
-            let length = rest.find('/').unwrap_or(rest.len());
-            let segment = &rest[..length];
+            let segment = first_segment(rest);
+            let length = segment.len();
             if segment.is_empty() {
                 if rest.is_empty() {
                     break; // the slash at the end
@@ -155,9 +155,15 @@ impl Shared {
     }
 }
 
+/// What is before the first slash.
+fn first_segment(path: &str) -> &str {
+    let slash = path.bytes().position(|byte| byte == b'/');
+    &path[..slash.unwrap_or(path.len())]
+}
+
 /// A segment of a path without its escapes.
 fn decode(segment: &str) -> Result<Cow<'_, str>, Response> {
-    if !segment.contains('%') {
+    if segment.bytes().all(|byte| byte != b'%') {
         return Ok(Cow::Borrowed(segment));
     }
     let is_escape = |rest: &str| {

@@ -1,7 +1,6 @@
 //! Resources by their paths.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -27,8 +26,24 @@ pub struct Tree(Rc<RefCell<Children>>);
 
 #[derive(Default)]
 struct Children {
-    by_name: BTreeMap<String, Rc<dyn Resource>>,
+    /// In the order of their names' lengths, and then of the names: most of a search compares
+    /// numbers.
+    by_name: Vec<(String, Rc<dyn Resource>)>,
     any: Option<(&'static str, Rc<dyn Resource>)>,
+}
+
+impl Children {
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.by_name.binary_search_by(|(known, _)| {
+            let by_length = known.len().cmp(&name.len());
+            by_length.then_with(|| known.as_str().cmp(name))
+        })
+    }
+
+    fn get(&self, name: &str) -> Option<&Rc<dyn Resource>> {
+        let index = self.find(name).ok()?;
+        Some(&self.by_name[index].1)
+    }
 }
 
 impl Tree {
@@ -46,7 +61,12 @@ impl Tree {
 
     /// Puts a resource that is shared below this one.
     pub fn put(&self, name: impl Into<String>, child: Rc<dyn Resource>) {
-        self.0.borrow_mut().by_name.insert(name.into(), child);
+        let name = name.into();
+        let mut children = self.0.borrow_mut();
+        match children.find(&name) {
+            Ok(index) => children.by_name[index].1 = child,
+            Err(index) => children.by_name.insert(index, (name, child)),
+        }
     }
 
     /// Puts a tree without children below this one, and returns it.
@@ -64,13 +84,21 @@ impl Tree {
 
     /// Takes a child out, which answers no new requests. Returns whether it was there.
     pub fn take_child(&self, name: &str) -> bool {
-        self.0.borrow_mut().by_name.remove(name).is_some()
+        let mut children = self.0.borrow_mut();
+        let found = children.find(name);
+        found.is_ok_and(|index| {
+            children.by_name.remove(index);
+            true
+        })
     }
 
     /// The names of the children, in the order of the alphabet.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.0.borrow().by_name.keys().cloned().collect()
+        let children = self.0.borrow();
+        let mut names: Vec<String> = children.by_name.iter().map(|(n, _)| n.clone()).collect();
+        names.sort();
+        names
     }
 }
 
@@ -81,12 +109,12 @@ impl Resource for Tree {
     }
 
     fn index(&self) -> Option<Rc<dyn Resource>> {
-        self.0.borrow().by_name.get("").cloned()
+        self.0.borrow().get("").cloned()
     }
 
     fn get_child(&self, segment: &str, request: &Request) -> Option<Rc<dyn Resource>> {
         let children = self.0.borrow();
-        if let Some(child) = children.by_name.get(segment) {
+        if let Some(child) = children.get(segment) {
             return Some(Rc::clone(child));
         }
         let (name, child) = children.any.as_ref()?;

@@ -59,8 +59,13 @@ pub(crate) fn write_head(
     date: &DateLine,
     out: &mut Vec<u8>,
 ) {
-    write_status_line(meta.version, response.status.0, out);
-    date.append(now, out);
+    out.reserve(USUAL_HEAD);
+    if meta.version == Version::Http11 && response.status.0 == Status::OK {
+        date.append_behind_ok(now, out);
+    } else {
+        write_status_line(meta.version, response.status.0, out);
+        date.append(now, out);
+    }
     if !response.content_type.is_empty() {
         write_line(b"Content-Type: ", response.content_type.as_bytes(), out);
     }
@@ -99,11 +104,10 @@ fn is_ours(name: &str) -> bool {
     }
 }
 
-#[inline]
+/// Room for a head with few header lines.
+const USUAL_HEAD: usize = 256;
+
 fn write_status_line(version: Version, status: Status, out: &mut Vec<u8>) {
-    if version == Version::Http11 && status == Status::OK {
-        return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
-    }
     out.extend_from_slice(version.name().as_bytes());
     out.push(b' ');
     write_number(u64::from(status.code()), out);
