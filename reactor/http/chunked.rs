@@ -164,14 +164,9 @@ fn is_field(line: &[u8]) -> bool {
         && super::headers::is_value(line[colon + 1..].trim_ascii())
 }
 
-/// Appends one chunk. Nothing becomes no chunk, because an empty one is the end.
-pub(crate) fn encode_chunk(data: &[u8], out: &mut Vec<u8>) {
-    if data.is_empty() {
-        return;
-    }
-    out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
-    out.extend_from_slice(data);
-    out.extend_from_slice(b"\r\n");
+/// The line before a chunk of so many bytes. Of nothing no chunk is made: an empty one is the end.
+pub(crate) fn chunk_line(length: usize) -> String {
+    format!("{length:x}\r\n")
 }
 
 /// The end of a chunked body without trailers.

@@ -32,7 +32,7 @@ pub struct HttpLimits {
     pub body_time: Duration,
     /// How long a connection may be open without a request. Then it is closed.
     pub idle: Duration,
-    /// How long a resource may take for its answer. Then comes 503, and the Deferred that was to
+    /// How long a resource may take for its answer, from the end of the request. Then comes 503, and the Deferred that was to
     /// bring the answer is cancelled. `None` waits for as long as the client does.
     pub handler_time: Option<Duration>,
     /// How long a client may take for the bytes of an answer that wait for it, which are those

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::deferred::Failure;
-use crate::http::chunked::{LAST_CHUNK, encode_chunk};
+use crate::http::chunked::{LAST_CHUNK, chunk_line};
 use crate::http::head::Framing;
 use crate::reactor::WeakReactor;
 use crate::transport::Transport;
@@ -49,10 +49,11 @@ impl Outgoing {
         match &mut self.framing {
             Framing::None => false,
             Framing::UntilClose => self.transport.write(data),
+            Framing::Chunked if data.is_empty() => true,
             Framing::Chunked => {
-                let mut chunk = Vec::with_capacity(data.len() + 20);
-                encode_chunk(data, &mut chunk);
-                self.transport.write(&chunk)
+                self.transport.write(chunk_line(data.len()).as_bytes());
+                self.transport.write(data);
+                self.transport.write(b"\r\n")
             }
             Framing::Length(left) => match left.checked_sub(data.len() as u64) {
                 Some(rest) => {

@@ -90,6 +90,12 @@ impl Peer {
         self.network(|network, end| network.script_write(end, data))
     }
 
+    /// How many of the bytes that were written have not left, because the other side does not read.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.network(|network, end| network.script_unsent(end))
+    }
+
     /// What has come since this was last asked. In a pause, this reads what has arrived, and so
     /// makes room for more.
     #[must_use = "it is not read again"]

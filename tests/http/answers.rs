@@ -1,80 +1,203 @@
 //! What comes back for a request.
 
-use std::time::Duration;
+use crate::visitor::{Visitor, request};
 
-use reactor::http::{Answer, Body, Request, Response, Site, Tree, post};
-use reactor::testing::{Peer, Simulation};
-
-/// A site with a little of everything, and a client of it.
-fn client(simulation: &Simulation) -> Peer {
-    let reactor = simulation.reactor();
-    let root = Tree::new();
-    root.put_child("", |_: Request| Response::text("root"));
-    root.put_child(
-        "echo",
-        post(|mut request: Request| Response::text(request.take_body())),
-    );
-    let clock = reactor.clone();
-    root.put_child("later", move |_: Request| {
-        let clock = clock.clone();
-        Answer::from_future(async move {
-            clock.defer_later(Duration::from_secs(1)).await?;
-            Ok(Response::text("later"))
-        })
-    });
-    root.put_child("chunks", |_: Request| {
-        Response::text(Body::from_chunks((0..3).map(|n| Ok(format!("{n} ")))))
-    });
-    root.put_child("panics", |_: Request| -> Response {
-        panic!("as it should")
-    });
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", Site::new(&reactor, root))
-        .expect("the simulation listens");
-    simulation.connect(port.local_addr())
-}
-
-/// What the client hears when it says this, without the dates.
-fn exchange(said: &str) -> String {
-    let simulation = Simulation::new();
-    let client = client(&simulation);
-    client.write(said.as_bytes());
-    simulation.run_for(Duration::from_secs(5));
-    let heard = String::from_utf8(client.read()).expect("the answers are text");
-    let lines = heard.split_inclusive("\r\n");
-    lines.filter(|line| !line.starts_with("Date: ")).collect()
+fn answer(said: &str) -> crate::visitor::Heard {
+    let visitor = Visitor::new();
+    visitor.say(said);
+    visitor.wait(5.0);
+    let mut answers = visitor.answers();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    answers.remove(0)
 }
 
 #[test]
-fn an_answer_says_how_long_it_is() {
+fn an_answer_says_how_long_it_is_and_of_when() {
+    let heard = answer(&request("GET /"));
+    assert_eq!((heard.status, heard.body.as_str()), (200, "root"));
     assert_eq!(
-        exchange("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\n\r\nroot"
+        heard.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert!(
+        heard
+            .header("date")
+            .is_some_and(|date| date.ends_with(" GMT"))
+    );
+    assert_eq!(heard.headers.len(), 3, "{heard:?}");
+}
+
+#[test]
+fn an_answer_of_unknown_length_comes_in_chunks_to_http_1_1() {
+    let heard = answer(&request("GET /chunks"));
+    assert_eq!(heard.header("transfer-encoding"), Some("chunked"));
+    assert_eq!(heard.header("content-length"), None);
+    assert_eq!(heard.body, "0 1 2 ");
+}
+
+#[test]
+fn http_1_0_gets_its_own_version_no_chunks_and_the_end() {
+    let visitor = Visitor::new();
+    visitor.say("GET /chunks HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    visitor.wait(1.0);
+    let heard = visitor.answers().remove(0);
+    assert_eq!(heard.version, "HTTP/1.0");
+    assert_eq!(heard.header("transfer-encoding"), None);
+    assert_eq!(heard.header("connection"), Some("close"));
+    assert_eq!(heard.body, "0 1 2 ");
+    assert!(visitor.is_closed());
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let get = answer(&request("GET /"));
+    let visitor = Visitor::new();
+    visitor.say(request("HEAD /"));
+    let mut head = visitor.hear();
+    head.push_str("root");
+    let head = crate::visitor::parse(&head).expect("an answer").remove(0);
+    assert_eq!(head.headers[1..], get.headers[1..], "but for the date");
+}
+
+#[test]
+fn head_of_a_stream_has_neither_length_nor_chunks() {
+    let visitor = Visitor::new();
+    visitor.say(request("HEAD /chunks"));
+    let heard = visitor.hear();
+    assert!(heard.ends_with("\r\n\r\n"), "{heard:?}");
+    assert!(
+        !heard.contains("Content-Length") && !heard.contains("chunked"),
+        "{heard:?}"
+    );
+    // The connection goes on.
+    assert_eq!(
+        visitor.exchange(request("GET /")),
+        [(200, "root".to_owned())]
     );
 }
 
 #[test]
-fn answers_come_in_the_order_of_their_requests() {
-    let heard = exchange(
-        "GET /later HTTP/1.1\r\nHost: a\r\n\r\n\
-         POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\
-         GET /chunks HTTP/1.1\r\nHost: a\r\n\r\n\
-         GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n\
-         GET /panics HTTP/1.1\r\nHost: a\r\n\r\n",
-    );
-    let bodies: Vec<&str> = heard
-        .split("HTTP/1.1 ")
-        .filter_map(|answer| answer.split_once("\r\n\r\n"))
-        .map(|(_, body)| body)
-        .collect();
+fn no_content_has_no_body_and_says_no_length() {
+    let heard = answer(&request("GET /nothing"));
+    assert_eq!((heard.status, heard.body.as_str()), (204, ""));
+    assert_eq!(heard.header("content-length"), None);
+}
+
+#[test]
+fn an_unknown_path_is_404_and_another_method_405_with_those_that_are_allowed() {
+    assert_eq!(answer(&request("GET /nowhere")).status, 404);
+    assert_eq!(answer(&request("GET /echo/below")).status, 404);
+    for method in ["PUT", "PATCH", "DELETE", "TRACE"] {
+        let heard = answer(&request(&format!("{method} /echo")));
+        assert_eq!(heard.status, 405, "{method}");
+        assert_eq!(heard.header("allow"), Some("GET, POST, HEAD, OPTIONS"));
+    }
+    let heard = answer(&request("GET /put"));
     assert_eq!(
-        bodies,
-        [
-            "later",
-            "hello",
-            "2\r\n0 \r\n2\r\n1 \r\n2\r\n2 \r\n0\r\n\r\n",
-            "404 Not Found\n",
-            "500 Internal Server Error\n",
-        ]
+        (heard.status, heard.header("allow")),
+        (405, Some("POST, OPTIONS"))
     );
+    for method in ["get", "FROB"] {
+        assert_eq!(
+            answer(&request(&format!("{method} /echo"))).status,
+            501,
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn options_says_what_is_allowed_there_and_everywhere() {
+    let heard = answer(&request("OPTIONS /echo"));
+    assert_eq!(
+        (heard.status, heard.header("allow")),
+        (200, Some("GET, POST, HEAD, OPTIONS"))
+    );
+    let heard = answer(&request("OPTIONS *"));
+    assert_eq!(
+        (heard.status, heard.header("content-length")),
+        (200, Some("0"))
+    );
+    let heard = answer(&request("GET *"));
+    assert_eq!(
+        (heard.status, heard.header("allow")),
+        (405, Some("OPTIONS"))
+    );
+    assert_eq!(answer(&request("OPTIONS /nowhere")).status, 404);
+}
+
+#[test]
+fn a_slash_at_the_end_means_nothing_and_two_in_a_row_lead_nowhere() {
+    for (path, status) in [
+        ("/echo", 200),
+        ("/echo/", 200),
+        ("/%65cho", 200),
+        ("/echo?x", 200),
+        ("/echo/?x", 200),
+        ("//echo", 404),
+        ("/echo//", 404),
+        ("/users//x", 404),
+        ("/users", 404),
+        ("/../echo", 404),
+        ("/echo%2F", 404),
+        ("/%zz", 400),
+        ("/%", 400),
+        ("/%ff", 400),
+    ] {
+        assert_eq!(
+            answer(&request(&format!("GET {path}"))).status,
+            status,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_the_path_may_be_a_parameter() {
+    for (path, user) in [
+        ("/users/ana", "ana"),
+        ("/users/a%2Fb", "a/b"),
+        ("/users/%C3%A9/", "é"),
+    ] {
+        assert_eq!(
+            answer(&request(&format!("GET {path}"))).body,
+            format!("user {user:?}")
+        );
+    }
+}
+
+#[test]
+fn a_url_as_a_target_is_its_path() {
+    let heard = answer("GET http://here/echo?a=b HTTP/1.1\r\nHost: here\r\n\r\n");
+    assert_eq!((heard.status, heard.body.as_str()), (200, "/echo?a=b"));
+    let heard = answer("GET http://here HTTP/1.1\r\nHost: here\r\n\r\n");
+    assert_eq!((heard.status, heard.body.as_str()), (200, "root"));
+}
+
+#[test]
+fn a_resource_that_panics_or_fails_is_500_without_details_and_the_connection_goes_on() {
+    let visitor = Visitor::new();
+    let error = [(500, "500 Internal Server Error\n".to_owned())];
+    for path in ["/panics", "/fails"] {
+        assert_eq!(
+            visitor.exchange(request(&format!("GET {path}"))),
+            error,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        visitor.exchange(request("GET /")),
+        [(200, "root".to_owned())]
+    );
+}
+
+#[test]
+fn a_header_cannot_carry_a_line_break() {
+    for value in ["a%0D%0ASet-Cookie:%20x", "a%0Ab", "a%0Db", "a%00b", "a%7Fb"] {
+        let heard = answer(&request(&format!("GET /injects?value={value}")));
+        assert_eq!(heard.status, 500, "{value}");
+        assert_eq!(heard.header("set-cookie"), None);
+    }
+    let heard = answer(&request("GET /injects?value=a%09b"));
+    assert_eq!((heard.status, heard.header("x-value")), (200, Some("a\tb")));
 }

@@ -1,3 +1,8 @@
 //! Sites, as their clients see them.
 
 mod answers;
+mod connections;
+mod deadlines;
+mod hostile;
+mod streams;
+mod visitor;

@@ -20,6 +20,11 @@ impl Network {
         true
     }
 
+    /// How many bytes were written for which there was no room on the way.
+    pub(crate) fn script_unsent(&mut self, id: EndId) -> usize {
+        self.ends.get(&id).map_or(0, |end| end.sent.len())
+    }
+
     /// Reads at most so many of the bytes that have come.
     pub(crate) fn script_read(&mut self, id: EndId, at_most: usize) -> Vec<u8> {
         let Some(end) = self.ends.get_mut(&id) else {

@@ -189,15 +189,12 @@ impl HttpChannel {
                 break;
             }
             match next_chunk(work, chunks) {
-                Some(Ok(chunk)) => {
-                    outgoing.write(&chunk);
-                }
+                Some(Ok(chunk)) if outgoing.write(&chunk) => continue,
+                Some(Ok(_)) => return, // nobody gets it, as is about to be heard of
                 Some(Err(failure)) => result = Some(Err(failure)),
                 None => result = Some(Ok(())),
             }
-            if result.is_some() {
-                break;
-            }
+            break;
         }
         match result {
             None => outgoing.tell_when_there_is_room(),
@@ -225,6 +222,9 @@ impl HttpChannel {
                 channel.go_on(work);
             }),
             Err(failure) => {
+                if let Some(entry) = exchange.entry {
+                    entry.write(0);
+                }
                 let id = transport.id();
                 log::error!("the answer on {id} was broken off: {failure}");
                 transport.abort_connection();
@@ -276,21 +276,21 @@ impl HttpChannel {
         match self.exchange.as_ref().map(|exchange| &exchange.stage) {
             Some(Stage::Chunks { .. }) => self.send_chunks(work),
             Some(Stage::Stream(stream)) => Stream::there_is_room(&Rc::clone(stream)),
-            Some(_) => {}
-            None => self.read_held(work),
+            Some(_) | None => {}
+        }
+        if self.takes_input() {
+            self.read_held(work);
         }
     }
 
-    /// Goes on when there is room, with requests that wait.
+    /// Asks to be called when there is room to answer what is held.
     pub(super) fn ask_for_room(&mut self, work: &mut Work<'_>) {
-        if self.exchange.is_none() {
-            let sender = Rc::new(Connection {
-                handle: work.transport.handle(),
-                serial: self.serial,
-            });
-            let reactor = &self.site.reactor;
-            Outgoing::new(work.transport, reactor, sender, Framing::None).tell_when_there_is_room();
-        }
+        let sender = Rc::new(Connection {
+            handle: work.transport.handle(),
+            serial: self.serial,
+        });
+        let reactor = &self.site.reactor;
+        Outgoing::new(work.transport, reactor, sender, Framing::None).tell_when_there_is_room();
     }
 }
 

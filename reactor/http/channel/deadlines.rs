@@ -44,7 +44,8 @@ impl HttpChannel {
         };
         match exchange.stage {
             Stage::Collecting { .. } | Stage::Discarding { .. } => Some(Phase::Body),
-            Stage::Answering { .. } => Some(Phase::Handler),
+            // A resource that takes its body as it comes has time as long as that comes.
+            Stage::Answering { .. } => exchange.feed.is_none().then_some(Phase::Handler),
             Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending | Stage::Sent => None,
         }
     }

@@ -49,7 +49,7 @@ impl HttpChannel {
         if !data.is_empty() {
             self.hold(work.transport, data);
         }
-        if work.is_full() && !self.closing {
+        if work.is_full() && self.takes_input() {
             work.flush();
             self.ask_for_room(work);
         }
@@ -99,7 +99,7 @@ impl HttpChannel {
     }
 
     /// Whether bytes that come now belong to a request that is being read.
-    fn takes_input(&self) -> bool {
+    pub(super) fn takes_input(&self) -> bool {
         match &self.exchange {
             None => !self.closing,
             Some(exchange) => match exchange.stage {
@@ -243,7 +243,11 @@ impl HttpChannel {
             return;
         };
         if let Some(feed) = &exchange.feed {
-            return feed.push(bytes);
+            feed.push(bytes);
+            if matches!(exchange.stage, Stage::Sent) && feed.is_unwanted() {
+                self.exchange = None;
+            }
+            return;
         }
         if let Stage::Collecting { request, limit, .. } = &mut exchange.stage {
             let body = request.body_mut();

@@ -1,0 +1,186 @@
+//! Many requests on one connection, and its end.
+
+use std::time::Duration;
+
+use crate::visitor::{Visitor, request};
+
+fn ok(body: &str) -> (u16, String) {
+    (200, body.to_owned())
+}
+
+#[test]
+fn answers_come_in_the_order_of_their_requests() {
+    let visitor = Visitor::new();
+    let said = [
+        request("GET /later"),
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello".to_owned(),
+        request("GET /chunks"),
+        request("GET /soon"),
+        request("GET /nowhere"),
+        request("GET /panics"),
+        request("GET /later?2"),
+        request("GET /"),
+    ];
+    let expected = [
+        ok("later /later"),
+        ok("hello"),
+        ok("0 1 2 "),
+        ok("soon"),
+        (404, "404 Not Found\n".to_owned()),
+        (500, "500 Internal Server Error\n".to_owned()),
+        ok("later /later?2"),
+        ok("root"),
+    ];
+    assert_eq!(visitor.exchange(said.concat()), expected);
+    assert!(!visitor.is_closed());
+    // The same, one byte at a time.
+    for byte in said.concat().as_bytes() {
+        visitor.say([*byte]);
+    }
+    visitor.wait(5.0);
+    assert_eq!(visitor.bodies(), expected);
+}
+
+#[test]
+fn the_second_request_is_not_looked_at_before_the_first_is_answered() {
+    let visitor = Visitor::new();
+    visitor.say([request("GET /later?10"), request("GET /")].concat());
+    visitor.wait(9.0);
+    assert_eq!(visitor.hear(), "");
+    visitor.wait(2.0);
+    assert_eq!(visitor.bodies(), [ok("later /later?10"), ok("root")]);
+}
+
+#[test]
+fn connection_close_in_any_place_of_the_list_is_the_last_request() {
+    for list in [
+        "close",
+        "CLOSE",
+        "foo, close",
+        "close, foo",
+        "keep-alive,close",
+    ] {
+        let visitor = Visitor::new();
+        let said = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {list}\r\n\r\n");
+        visitor.say([said, request("GET /echo")].concat());
+        let answers = visitor.answers();
+        assert_eq!(answers.len(), 1, "{list}");
+        assert_eq!(answers[0].header("connection"), Some("close"), "{list}");
+        assert!(visitor.is_closed(), "{list}");
+    }
+}
+
+#[test]
+fn who_closes_its_half_after_a_request_still_gets_the_answer() {
+    for line in ["GET /", "GET /later", "GET /chunks", "GET /large"] {
+        let visitor = Visitor::new();
+        visitor.peer.write(request(line).as_bytes());
+        visitor.peer.shut_write();
+        visitor.wait(5.0);
+        let answers = visitor.answers();
+        assert_eq!((answers.len(), answers[0].status), (1, 200), "{line}");
+        assert!(visitor.is_closed(), "{line}");
+    }
+}
+
+#[test]
+fn all_pipelined_requests_of_a_half_closed_client_are_answered() {
+    let visitor = Visitor::new();
+    let said = [
+        "GET /later",
+        "GET /",
+        "GET /later",
+        "GET /large",
+        "GET /chunks",
+    ];
+    visitor.peer.write(said.map(request).concat().as_bytes());
+    visitor.peer.shut_write();
+    visitor.wait(5.0);
+    assert_eq!(visitor.answers().len(), 5);
+    assert!(visitor.is_closed());
+}
+
+#[test]
+fn a_good_request_before_a_bad_one_is_answered_first() {
+    for good in ["GET /", "GET /later", "GET /chunks"] {
+        let visitor = Visitor::new();
+        let heard = visitor.exchange([request(good), "what is this\r\n\r\n".to_owned()].concat());
+        let statuses: Vec<u16> = heard.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses, [200, 400], "{good}");
+        assert!(visitor.is_closed(), "{good}");
+    }
+}
+
+#[test]
+fn a_request_that_ends_in_the_middle_is_told_so() {
+    for said in [
+        "GET / HT",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello",
+        "POST /meter HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
+        "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel",
+    ] {
+        let visitor = Visitor::new();
+        visitor.peer.write(said.as_bytes());
+        visitor.peer.shut_write();
+        visitor.wait(5.0);
+        let answers = visitor.answers();
+        assert_eq!((answers.len(), answers[0].status), (1, 400), "{said:?}");
+        assert!(visitor.is_closed());
+    }
+}
+
+#[test]
+fn who_says_nothing_and_goes_hears_nothing() {
+    let visitor = Visitor::new();
+    visitor.peer.shut_write();
+    visitor.wait(1.0);
+    assert_eq!(visitor.hear(), "");
+    assert!(visitor.is_closed());
+}
+
+#[test]
+fn an_answer_without_the_body_is_read_to_the_end_if_it_is_small() {
+    let visitor = Visitor::new();
+    let said = "POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let heard = visitor.exchange([said.to_owned(), request("GET /")].concat());
+    assert_eq!(heard, [(404, "404 Not Found\n".to_owned()), ok("root")]);
+}
+
+#[test]
+fn shutting_down_answers_what_was_asked_and_closes_what_is_idle() {
+    let visitor = Visitor::new();
+    let idle = visitor.another();
+    visitor.say(request("GET /later?2"));
+    visitor.say(request("GET /"));
+    let network = visitor.simulation.clone();
+    let began = visitor.simulation.elapsed();
+    let reactor = visitor.simulation.reactor();
+    reactor.call_later(Duration::ZERO, move || {
+        network.terminate();
+    });
+    reactor.run().expect("the loop runs");
+    let took = visitor.simulation.elapsed() - began;
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(idle.has_ended());
+    let answers = visitor.answers();
+    assert_eq!(answers.len(), 1, "the one that had begun");
+    assert_eq!(answers[0].header("connection"), Some("close"));
+    assert!(visitor.is_closed());
+}
+
+#[test]
+fn behind_a_request_that_waits_only_so_much_is_kept() {
+    let visitor = Visitor::new();
+    visitor.say(request("GET /later?5"));
+    let count = 100_000;
+    visitor
+        .peer
+        .write(request("GET /").repeat(count).as_bytes());
+    visitor.wait(1.0);
+    let waiting = visitor.peer.unsent();
+    assert!(waiting > 2_800_000, "most of it is not taken: {waiting}");
+    visitor.wait(60.0);
+    assert_eq!(visitor.answers().len(), count + 1);
+}

@@ -1,0 +1,179 @@
+//! How long a site waits, and what it says then.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reactor::Deferred;
+use reactor::http::{HttpLimits, Request, Response, Site};
+use reactor::testing::Simulation;
+
+use crate::visitor::{Visitor, request};
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let visitor = Visitor::new();
+    visitor.wait(59.0);
+    assert!(!visitor.is_closed());
+    visitor.say(request("GET /"));
+    assert_eq!(visitor.bodies().len(), 1);
+    visitor.wait(59.0);
+    assert!(!visitor.is_closed(), "it counts from the last request");
+    visitor.wait(2.0);
+    assert!(visitor.is_closed());
+    assert_eq!(visitor.hear(), "");
+}
+
+#[test]
+fn idleness_counts_from_the_end_of_the_answer() {
+    let visitor = Visitor::new();
+    visitor.say(request("GET /later?50"));
+    visitor.wait(51.0);
+    assert_eq!(visitor.bodies().len(), 1);
+    visitor.wait(58.0);
+    assert!(!visitor.is_closed());
+    visitor.wait(3.0);
+    assert!(visitor.is_closed());
+}
+
+#[test]
+fn a_head_has_so_long_however_it_drips() {
+    let visitor = Visitor::new();
+    let mut slow = request("GET /").into_bytes();
+    slow.truncate(30);
+    for byte in &slow[..19] {
+        visitor.say([*byte]);
+        visitor.wait(0.95);
+    }
+    assert_eq!(visitor.hear(), "");
+    visitor.say([slow[20]]);
+    visitor.wait(2.0);
+    let heard = visitor.bodies();
+    assert_eq!((heard.len(), heard[0].0), (1, 408));
+    assert!(visitor.is_closed());
+}
+
+#[test]
+fn a_body_has_so_long_too_kept_or_handed_on_or_dropped() {
+    for path in ["/echo", "/meter", "/nowhere"] {
+        let visitor = Visitor::new();
+        visitor.say(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe"
+        ));
+        visitor.wait(59.0);
+        assert_eq!(visitor.hear(), "", "{path}");
+        visitor.wait(2.0);
+        let heard = visitor.bodies();
+        assert_eq!((heard.len(), heard[0].0), (1, 408), "{path}");
+        visitor.wait(5.0);
+        assert!(visitor.is_closed(), "{path}");
+    }
+}
+
+#[test]
+fn a_body_that_is_kept_has_so_long_in_all_and_one_that_is_handed_on_between_bytes() {
+    for (path, status) in [("/echo", 408), ("/meter", 200)] {
+        let visitor = Visitor::new();
+        visitor.say(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
+        ));
+        for _ in 0..5 {
+            visitor.wait(20.0);
+            visitor.say("x");
+        }
+        assert_eq!(visitor.bodies()[0].0, status, "{path}");
+    }
+}
+
+#[test]
+fn a_resource_has_so_long_and_its_deferred_is_cancelled() {
+    let simulation = Simulation::new();
+    let limits = HttpLimits {
+        handler_time: Some(Duration::from_secs(3)),
+        ..HttpLimits::default()
+    };
+    let cancelled = Rc::new(Cell::new(0));
+    let count = Rc::clone(&cancelled);
+    let site = Site::new(&simulation.reactor(), move |request: Request| {
+        if request.query().is_none() {
+            return Deferred::succeed(Response::text("at once"));
+        }
+        let (resolver, deferred) = Deferred::<Response>::pending();
+        let count = Rc::clone(&count);
+        resolver.on_cancel(move || count.set(count.get() + 1));
+        std::mem::forget(resolver);
+        deferred
+    });
+    let visitor = Visitor::visit(simulation, site.with_http_limits(limits));
+    visitor.say([request("GET /?never"), request("GET /")].concat());
+    visitor.wait(2.0);
+    assert_eq!(visitor.hear(), "");
+    visitor.wait(2.0);
+    let heard = visitor.bodies();
+    assert_eq!(
+        (heard[0].0, heard[1].0),
+        (503, 200),
+        "the connection goes on"
+    );
+    assert_eq!(cancelled.get(), 1);
+}
+
+#[test]
+fn a_client_that_goes_away_cancels_what_it_waited_for() {
+    let simulation = Simulation::new();
+    let cancelled = Rc::new(Cell::new(0));
+    let count = Rc::clone(&cancelled);
+    let site = Site::new(&simulation.reactor(), move |_: Request| {
+        let (resolver, deferred) = Deferred::<Response>::pending();
+        let count = Rc::clone(&count);
+        resolver.on_cancel(move || count.set(count.get() + 1));
+        std::mem::forget(resolver);
+        deferred
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    visitor.peer.reset();
+    visitor.wait(1.0);
+    assert_eq!(cancelled.get(), 1);
+}
+
+#[test]
+fn without_a_limit_a_resource_may_take_as_long_as_it_likes() {
+    let limits = HttpLimits {
+        handler_time: None,
+        ..HttpLimits::default()
+    };
+    let visitor = Visitor::with_limits(limits);
+    visitor.say(request("GET /later?1000"));
+    visitor.wait(1001.0);
+    assert_eq!(visitor.bodies()[0].0, 200);
+}
+
+#[test]
+fn who_does_not_take_its_answers_is_dropped() {
+    for said in [
+        request("GET /large?100000"),
+        request("GET /large?10").repeat(50),
+    ] {
+        let visitor = Visitor::new();
+        visitor.peer.pause_reading();
+        visitor.say(said);
+        visitor.wait(59.0);
+        assert!(visitor.peer.is_connected());
+        visitor.wait(65.0);
+        assert_eq!(visitor.simulation.descriptors(), 1, "only the port is left");
+    }
+}
+
+#[test]
+fn who_takes_its_last_answer_one_byte_at_a_time_is_dropped_too() {
+    let visitor = Visitor::new();
+    visitor.peer.pause_reading();
+    visitor.peer.set_window(1);
+    visitor.say("GET /large?5 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    for _ in 0..100 {
+        visitor.wait(1.0);
+        let _ = visitor.peer.read_at_most(1);
+    }
+    assert_eq!(visitor.simulation.descriptors(), 1);
+}
