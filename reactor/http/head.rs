@@ -157,14 +157,15 @@ impl Head {
             Err(error) => return Err(mistake(error, data)),
         };
         let data = &data[..length];
-        if !lines_end_in_crlf(data) {
-            return Err(Mistake::bad("each line of a head ends in CR and LF"));
-        }
         let (name, target) = (
             request.method.unwrap_or_default(),
             request.path.unwrap_or_default(),
         );
-        check_lengths(data, name, target, limits)?;
+        let request_line = name.len() + " ".len() + target.len() + " HTTP/1.1".len();
+        check_line_end(&data[request_line..])?;
+        // The last line is empty, so these two bytes are all of it, or an LF behind an LF.
+        check_line_end(&data[length - 2..])?;
+        check_lengths(request_line, length, limits)?;
         self.bytes.clear();
         self.bytes.extend_from_slice(data);
         self.method = Method::from_name(name);
@@ -184,11 +185,12 @@ impl Head {
         let mut connection = Connection::default();
         for Header { name, value } in headers {
             let (name, value) = (name.as_bytes(), *value);
-            self.fields
-                .push((Span::of(name, data), Span::of(value, data)));
+            let (name_span, value_span) = (Span::of(name, data), Span::of(value, data));
+            check_line_end(&data[value_span.to as usize..])?;
+            self.fields.push((name_span, value_span));
             match name.len() {
                 4 if name.eq_ignore_ascii_case(b"host") => {
-                    if self.host.replace(Span::of(value, data)).is_some() {
+                    if self.host.replace(value_span).is_some() {
                         return Err(Mistake::bad("a request has one Host header"));
                     }
                     self.check_host(value)?;
@@ -268,15 +270,13 @@ impl Head {
     }
 }
 
-/// How much of a target is the path. Looks at each byte of it on the way.
+/// How much of a target is the path.
 fn path_length(target: &str) -> Result<usize, Mistake> {
-    let mut length = target.len();
-    for (at, byte) in target.bytes().enumerate() {
-        match byte {
-            b'?' => length = length.min(at),
-            b'#' | 0x80.. => return Err(Mistake::bad("a target is ASCII, and has no fragment")),
-            _ => {}
-        }
+    let bytes = target.as_bytes();
+    let end = bytes.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    let length = end.unwrap_or(bytes.len());
+    if bytes[length..].contains(&b'#') || !bytes.is_ascii() {
+        return Err(Mistake::bad("a target is ASCII, and has no fragment"));
     }
     Ok(length)
 }
@@ -341,17 +341,11 @@ impl Connection {
 
 /// The limits are looked at when the head is whole, because it came in one piece mostly. Those of
 /// a head that is not are the reader's.
-fn check_lengths(
-    data: &[u8],
-    method: &str,
-    target: &str,
-    limits: &HttpLimits,
-) -> Result<(), Mistake> {
-    let request_line = method.len() + target.len() + "  HTTP/1.1".len();
+fn check_lengths(request_line: usize, head: usize, limits: &HttpLimits) -> Result<(), Mistake> {
     if request_line > limits.request_line {
         return Err(too_long_line());
     }
-    if data.len() - request_line > limits.headers + "\r\n\r\n".len() {
+    if head - request_line > limits.headers + "\r\n\r\n".len() {
         return Err(too_long_headers());
     }
     Ok(())
@@ -395,19 +389,16 @@ fn names_other_version(data: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-/// Whether there are as many CRs as LFs. `httparse` takes a CR only before an LF, but an LF alone.
-fn lines_end_in_crlf(data: &[u8]) -> bool {
-    // Sums of bytes, in pieces that cannot overflow one, are what the compiler makes vectors of.
-    let balance = |piece: &[u8]| -> i8 {
-        let signs = piece
-            .iter()
-            .map(|byte| i8::from(*byte == b'\r') - i8::from(*byte == b'\n'));
-        signs.fold(0, i8::wrapping_add)
-    };
-    data.chunks(127)
-        .map(|piece| i32::from(balance(piece)))
-        .sum::<i32>()
-        == 0
+/// Whether what is left of a line is white space and CRLF. `httparse` takes a CR only before an LF,
+/// but also an LF alone.
+#[inline]
+fn check_line_end(rest: &[u8]) -> Result<(), Mistake> {
+    let end = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    if end == Some(&b'\r') {
+        Ok(())
+    } else {
+        Err(Mistake::bad("each line of a head ends in CR and LF"))
+    }
 }
 
 /// What `httparse` and the rules here have found to be ASCII.
