@@ -1,10 +1,10 @@
-//! Header lines that this side sends, and the rules that they keep.
+//! Header lines, and the rules that those keep which this side sends.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-/// A list of header lines, in the order in which they are sent.
+/// A list of header lines, in the order in which they are sent, or came.
 ///
 /// A name may come more than once. Names are compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,12 @@ impl Headers {
         Self::check(&name, &value)?;
         self.0.push((name, value));
         Ok(())
+    }
+
+    /// Adds a line that came from a peer and was found to be one.
+    pub(crate) fn append_received(&mut self, name: &str, value: Cow<'_, str>) {
+        self.0
+            .push((Cow::Owned(name.to_owned()), Cow::Owned(value.into_owned())));
     }
 
     /// Whether a line could be sent.

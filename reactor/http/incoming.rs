@@ -26,7 +26,17 @@ pub(crate) struct BodyFeed(Rc<Inner>);
 
 struct Inner {
     transport: Transport,
+    unwanted: Unwanted,
     state: RefCell<State>,
+}
+
+/// What becomes of a connection when nobody wants the rest of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwanted {
+    /// The rest is read and dropped, as far as its owner reads on.
+    Discard,
+    /// The connection is aborted.
+    Abort,
 }
 
 #[derive(Default)]
@@ -41,9 +51,10 @@ struct State {
 }
 
 /// The two ends of one body.
-pub(crate) fn incoming(transport: &Transport) -> (BodyFeed, BodyStream) {
+pub(crate) fn incoming(transport: &Transport, unwanted: Unwanted) -> (BodyFeed, BodyStream) {
     let inner = Rc::new(Inner {
         transport: transport.clone(),
+        unwanted,
         state: RefCell::default(),
     });
     (BodyFeed(Rc::clone(&inner)), BodyStream(inner))
@@ -166,6 +177,9 @@ impl Drop for BodyStream {
         state.unwanted = true;
         state.bytes = Vec::new();
         self.0.go_on_reading(&mut state);
+        if state.end.is_none() && self.0.unwanted == Unwanted::Abort {
+            self.0.transport.abort_connection();
+        }
     }
 }
 

@@ -34,6 +34,9 @@ mod status;
 
 mod limits;
 
+// Requests to others.
+mod client;
+
 // One connection of a site.
 mod channel;
 
@@ -60,6 +63,10 @@ mod date;
 
 pub use body::{Body, BodyIsOver, BodySink};
 pub use channel::HttpChannel;
+pub use client::{
+    Agent, AgentLimits, BadUrl, ClientRequest, ClientResponse, RequestError, UnexpectedStatus, Url,
+    get_page,
+};
 pub use head::Version;
 pub use headers::{BadHeader, Headers};
 pub use incoming::{AskedTwice, BodyStream, BodyTooLong};

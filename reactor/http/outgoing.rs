@@ -3,10 +3,15 @@
 use std::rc::Rc;
 
 use crate::deferred::Failure;
+use crate::http::body::Chunks;
 use crate::http::chunked::{LAST_CHUNK, chunk_line};
 use crate::http::head::Framing;
-use crate::reactor::WeakReactor;
+use crate::observer::{Callback, Cause};
+use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;
+
+/// An iterator is asked for at most so many chunks at once, however small they are.
+const CHUNKS_AT_ONCE: usize = 1000;
 
 /// Who sends a body, and is told how it goes. Never called back from inside a call: each of these
 /// notes what happened, and the loop passes it on.
@@ -68,6 +73,44 @@ impl Outgoing {
                 }
             },
         }
+    }
+
+    /// Writes chunks until there is no room, and then waits for some, or until there is no chunk,
+    /// and returns how they ended.
+    pub(crate) fn take_chunks(
+        &mut self,
+        reactor: &Reactor,
+        chunks: &mut Chunks,
+    ) -> Option<Result<(), Failure>> {
+        for _ in 0..CHUNKS_AT_ONCE {
+            if !self.has_room() {
+                break;
+            }
+            match self.next_chunk(reactor, chunks) {
+                None => return Some(Ok(())),
+                Some(Err(failure)) => return Some(Err(failure)),
+                Some(Ok(chunk)) if self.write(&chunk) => {}
+                Some(Ok(_)) => return None, // nobody gets it, as is about to be heard of
+            }
+        }
+        self.tell_when_there_is_room();
+        None
+    }
+
+    /// Asks an iterator, which is a consumer's.
+    fn next_chunk(
+        &self,
+        reactor: &Reactor,
+        chunks: &mut Chunks,
+    ) -> Option<Result<Vec<u8>, Failure>> {
+        let callback = || Callback {
+            cause: Cause::Request,
+            connection: Some(self.transport.id()),
+            name: "the chunks of a body",
+            place: None,
+        };
+        let result = reactor.0.dispatch.call(callback, || chunks.chunks.next());
+        result.unwrap_or_else(|_| Some(Err(Failure::message("the chunks of a body panicked"))))
     }
 
     /// Writes the end of the body, and tells the sender.

@@ -6,7 +6,7 @@ use super::{Exchange, HttpChannel, Stage, Work};
 use crate::deferred::{Deferred, Failure};
 use crate::handle::Handle;
 use crate::http::access_log::Entry;
-use crate::http::body::{BodyIsOver, Chunks, Kind, Stream};
+use crate::http::body::{BodyIsOver, Kind, Stream};
 use crate::http::head::Framing;
 use crate::http::headers::members;
 use crate::http::incoming::BodyFeed;
@@ -15,11 +15,7 @@ use crate::http::resource::Answer;
 use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::http::writer::{Meta, write_head};
-use crate::observer::{Callback, Cause};
 use crate::transport::Transport;
-
-/// An iterator is asked for at most so many chunks at once, however small they are.
-const CHUNKS_AT_ONCE: usize = 1000;
 
 impl HttpChannel {
     #[inline]
@@ -183,27 +179,12 @@ impl HttpChannel {
         let Stage::Chunks { chunks, outgoing } = &mut exchange.stage else {
             return;
         };
-        let mut result = None;
-        for _ in 0..CHUNKS_AT_ONCE {
-            if !outgoing.has_room() {
-                break;
-            }
-            match next_chunk(work, chunks) {
-                Some(Ok(chunk)) if outgoing.write(&chunk) => continue,
-                Some(Ok(_)) => return, // nobody gets it, as is about to be heard of
-                Some(Err(failure)) => result = Some(Err(failure)),
-                None => result = Some(Ok(())),
-            }
-            break;
-        }
-        match result {
-            None => outgoing.tell_when_there_is_room(),
-            Some(result) => {
-                let stage = std::mem::replace(&mut exchange.stage, Stage::Ending);
-                if let Stage::Chunks { outgoing, .. } = stage {
-                    outgoing.end(result);
-                }
-            }
+        let Some(result) = outgoing.take_chunks(work.reactor, chunks) else {
+            return;
+        };
+        let stage = std::mem::replace(&mut exchange.stage, Stage::Ending);
+        if let Stage::Chunks { outgoing, .. } = stage {
+            outgoing.end(result);
         }
     }
 
@@ -341,22 +322,6 @@ impl Sender for Connection {
         self.handle
             .call(move |channel, transport| channel.body_sent(transport, serial, result));
     }
-}
-
-/// Asks an iterator, which is a consumer's.
-fn next_chunk(work: &Work<'_>, chunks: &mut Chunks) -> Option<Result<Vec<u8>, Failure>> {
-    let callback = || Callback {
-        cause: Cause::Request,
-        connection: Some(work.transport.id()),
-        name: "the chunks of an answer",
-        place: None,
-    };
-    let result = work
-        .reactor
-        .0
-        .dispatch
-        .call(callback, || chunks.chunks.next());
-    result.unwrap_or_else(|_| Some(Err(Failure::message("its chunks panicked"))))
 }
 
 /// The answer to a request whose resource failed: no details, which are in the log.

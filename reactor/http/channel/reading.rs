@@ -7,7 +7,7 @@ use super::{Exchange, HttpChannel, Stage, Work};
 use crate::deferred::Failure;
 use crate::http::access_log::Entry;
 use crate::http::head::{Framing, Head};
-use crate::http::incoming::incoming;
+use crate::http::incoming::{Unwanted, incoming};
 use crate::http::method::Method;
 use crate::http::mistake::Mistake;
 use crate::http::reader::Piece;
@@ -223,7 +223,7 @@ impl HttpChannel {
             work.out.extend_from_slice(CONTINUE);
         }
         work.transport.set_timeout(Some(self.site.limits.body_time));
-        let (feed, stream) = incoming(work.transport);
+        let (feed, stream) = incoming(work.transport, Unwanted::Discard);
         request.set_stream(stream);
         self.exchange = Some(Box::new(Exchange {
             meta,

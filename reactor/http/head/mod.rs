@@ -8,7 +8,9 @@
 //!   first is digits and nothing else, the other is `chunked` and nothing else.
 //! - The target is a path, a URL, or, for `OPTIONS`, an asterisk.
 //!
-//! This is the one file that knows `httparse`.
+//! This folder is the one place that knows `httparse`.
+
+pub(crate) mod response;
 
 use std::mem::MaybeUninit;
 

@@ -1,0 +1,208 @@
+//! Asks servers, and follows where they send it.
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::deferred::Deferred;
+use crate::http::client::error::RequestError;
+use crate::http::client::job::Job;
+use crate::http::client::pool::Pool;
+use crate::http::client::redirect::{is_redirect, redirected};
+use crate::http::client::request::ClientRequest;
+use crate::http::client::response::ClientResponse;
+use crate::http::client::url::Url;
+use crate::http::method::Method;
+use crate::reactor::Reactor;
+
+/// How long an agent waits, and how much it takes.
+///
+/// ```
+/// use std::time::Duration;
+/// use reactor::http::AgentLimits;
+///
+/// let hasty = AgentLimits { head_time: Duration::from_secs(3), ..AgentLimits::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLimits {
+    /// How long connecting may take.
+    pub connect: Duration,
+    /// How long it may take until the head of the answer has come, connecting and waiting for a
+    /// connection included, for each redirect anew.
+    pub head_time: Duration,
+    /// How long a body may go without a byte while somebody waits for it.
+    pub body_time: Duration,
+    /// Bytes of a body that [`ClientResponse::read_body`] takes.
+    pub body: usize,
+    /// How many redirects are followed; with none, they are answers like others.
+    pub redirects: usize,
+    /// How many connections to one host there may be. Requests beyond it wait in line.
+    pub connections_per_host: usize,
+    /// How many of them are kept while they have nothing to do.
+    pub idle_per_host: usize,
+    /// How long they are kept.
+    pub idle: Duration,
+}
+
+impl Default for AgentLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            head_time: Duration::from_secs(60),
+            body_time: Duration::from_secs(60),
+            body: 16 << 20,
+            redirects: 20,
+            connections_per_host: 8,
+            idle_per_host: 8,
+            idle: Duration::from_secs(50),
+        }
+    }
+}
+
+/// A client for HTTP, with a pool of connections. Clones share the pool.
+///
+/// Requests are sent at once, as many at a time as [`AgentLimits::connections_per_host`] allows.
+/// When the last clone is dropped, connections that are idle are closed, and what waits for a new
+/// one fails.
+///
+/// ```
+/// use reactor::Reactor;
+/// use reactor::http::{Agent, Request, Response, Site};
+///
+/// let reactor = Reactor::new()?;
+/// let site = Site::new(&reactor, |_: Request| Response::text("hello"));
+/// let port = reactor.listen_tcp("127.0.0.1:0", site)?;
+///
+/// let agent = Agent::new(&reactor);
+/// let page = agent
+///     .get(&format!("http://{}/", port.local_addr()))
+///     .add_callback(|response| response.read_body());
+/// assert_eq!(reactor.run_until(page).unwrap(), b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Agent(Rc<Pool>);
+
+impl Agent {
+    /// An agent with the usual limits.
+    #[must_use]
+    pub fn new(reactor: &Reactor) -> Self {
+        Self::with_limits(reactor, AgentLimits::default())
+    }
+
+    /// An agent with other limits.
+    #[must_use]
+    pub fn with_limits(reactor: &Reactor, limits: AgentLimits) -> Self {
+        Self(Pool::new(reactor, limits))
+    }
+
+    /// Asks for what is at `url`. As [`request`](Self::request), and fails with
+    /// [`BadUrl`](crate::http::BadUrl) for a text that is no URL.
+    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[track_caller]
+    pub fn get(&self, url: &str) -> Deferred<ClientResponse> {
+        match Url::parse(url) {
+            Ok(url) => self.request(ClientRequest::new(Method::Get, url)),
+            Err(error) => Deferred::fail(error),
+        }
+    }
+
+    /// Sends a request. Fires when the head of the answer has come, whatever its status is; the
+    /// body may still be on its way. Fails with a [`RequestError`].
+    ///
+    /// Redirects are followed: credentials are left behind where one leads to another origin, and
+    /// the method changes as RFC 9110, section 15.4, says. A request that met a connection which
+    /// the server had just closed is sent once more, if it is safe to and has no body.
+    ///
+    /// Cancelling the Deferred ends the request wherever it is, and closes its connection.
+    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[track_caller]
+    pub fn request(&self, request: ClientRequest) -> Deferred<ClientResponse> {
+        match request.check() {
+            Ok(()) => self.follow(request, 0),
+            Err(error) => Deferred::fail(error),
+        }
+    }
+
+    /// How many connections the agent has, or is about to have.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.0.open()
+    }
+
+    fn follow(&self, mut request: ClientRequest, redirects: usize) -> Deferred<ClientResponse> {
+        let limit = self.0.limits.redirects;
+        if limit == 0 {
+            return self.send(request);
+        }
+        let (url, method) = (request.url.clone(), request.method);
+        let (headers, again) = (request.headers.clone(), request.again());
+        let agent = self.clone();
+        self.send(request).add_callback(move |response| {
+            let status = response.status();
+            if !is_redirect(status) {
+                return Deferred::succeed(response);
+            }
+            if redirects == limit {
+                return Deferred::fail(RequestError::TooManyRedirects(limit));
+            }
+            let location = response.header("location");
+            match redirected(&url, method, headers, again, status, location) {
+                Ok(next) => response
+                    .drain()
+                    .add_callback(move |()| agent.follow(next, redirects + 1)),
+                Err(error) => Deferred::fail(error),
+            }
+        })
+    }
+
+    fn send(&self, mut request: ClientRequest) -> Deferred<ClientResponse> {
+        for (name, value) in [("User-Agent", USER_AGENT), ("Accept", "*/*")] {
+            if request.headers.get(name).is_none() {
+                request
+                    .headers
+                    .append(name, value)
+                    .expect("what an agent says of itself can be sent");
+            }
+        }
+        let (job, deferred) = Job::new(request);
+        self.0.submit(job);
+        let Some(reactor) = self.0.reactor.upgrade() else {
+            return deferred;
+        };
+        let time = self.0.limits.head_time;
+        deferred.add_timeout_with(time, &reactor, move |result| {
+            // An answer that came in spite of it is as good as one in time.
+            result.map_err(|_| RequestError::TimedOut(time).into())
+        })
+    }
+}
+
+const USER_AGENT: &str = concat!("reactor/", env!("CARGO_PKG_VERSION"));
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent")
+            .field("connections", &self.connections())
+            .field("limits", &self.0.limits)
+            .finish()
+    }
+}
+
+/// The body of what is at `url`, behind all redirects: the short way, for one page.
+///
+/// Fails with [`UnexpectedStatus`](crate::http::UnexpectedStatus) for a status other than 2xx. Who
+/// asks more than once keeps an [`Agent`], and with it the connection.
+#[must_use = "a Deferred that is dropped tells nobody"]
+#[track_caller]
+pub fn get_page(reactor: &Reactor, url: &str) -> Deferred<Vec<u8>> {
+    let agent = Agent::new(reactor);
+    agent
+        .get(url)
+        .add_callback(ClientResponse::expect_success)
+        .add_callback(ClientResponse::read_body)
+        .add_both(move |page| {
+            drop(agent);
+            page
+        })
+}

@@ -1,0 +1,383 @@
+//! One connection to a server: a request, its answer, the next request.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use crate::deferred::{Failure, Resolver};
+use crate::handle::Handle;
+use crate::http::body::{Chunks, Kind, Stream};
+use crate::http::client::error::RequestError;
+use crate::http::client::job::{Job, Progress};
+use crate::http::client::pool::Pool;
+use crate::http::client::reader::{Piece, ResponseReader};
+use crate::http::client::request::ClientRequest;
+use crate::http::client::response::ClientResponse;
+use crate::http::client::url::{Origin, Url};
+use crate::http::head::Framing;
+use crate::http::head::response::ResponseHead;
+use crate::http::incoming::{BodyFeed, Unwanted, incoming};
+use crate::http::mistake::Mistake;
+use crate::http::outgoing::{Outgoing, Sender};
+use crate::protocol::Protocol;
+use crate::reason::Reason;
+use crate::transport::Transport;
+
+/// The protocol of a connection to a server.
+pub(crate) struct ClientChannel {
+    pool: Weak<Pool>,
+    origin: Origin,
+    exchange: Option<Exchange>,
+    /// Whether a request was answered here before, so that the server may have grown tired of the
+    /// connection without that anything was wrong with the next one.
+    is_used: bool,
+}
+
+/// A request that was sent, and its answer as far as it has come.
+struct Exchange {
+    /// The request once more, if it may be sent twice.
+    again: Option<ClientRequest>,
+    url: Url,
+    progress: Rc<RefCell<Progress>>,
+    reader: ResponseReader,
+    answer: Answer,
+    /// Whether the connection may be used for another request.
+    persistent: bool,
+    sending: Sending,
+    body_time: Duration,
+    /// Why it fails, where the reason why the connection is lost says less.
+    error: Option<RequestError>,
+}
+
+/// What was handed over of an answer, and what was not.
+struct Answer {
+    /// Who waits for the head.
+    resolver: Option<Resolver<ClientResponse>>,
+    /// The head, until it is handed over with what has come of the body.
+    response: Option<ClientResponse>,
+    /// Where the body goes, once the head has come.
+    feed: Option<BodyFeed>,
+}
+
+/// What goes out.
+enum Sending {
+    /// All of it is written.
+    Done,
+    Chunks(Box<Chunks>, Outgoing),
+    Stream(Rc<RefCell<Stream>>),
+    /// The last of it is written, which is about to be heard of.
+    Ending,
+}
+
+impl ClientChannel {
+    pub(crate) fn new(pool: Weak<Pool>, origin: Origin) -> Self {
+        Self {
+            pool,
+            origin,
+            exchange: None,
+            is_used: false,
+        }
+    }
+
+    /// Sends a request. The connection is idle.
+    pub(crate) fn begin(&mut self, transport: &Transport, mut job: Job) {
+        if job.resolver.is_cancelled() {
+            return self.is_free(transport);
+        }
+        transport.set_timeout(None);
+        let framing = job.request.framing();
+        let again = job.request.again().filter(|request| {
+            framing == Framing::None
+                && request.method().is_idempotent()
+                && !job.wants_new_connection
+        });
+        transport.write(&job.request.head());
+        let Job {
+            request,
+            resolver,
+            progress,
+            ..
+        } = job;
+        self.exchange = Some(Exchange {
+            again,
+            url: request.url,
+            progress,
+            reader: ResponseReader::new(request.method),
+            answer: Answer {
+                resolver: Some(resolver),
+                response: None,
+                feed: None,
+            },
+            persistent: true,
+            sending: Sending::Done,
+            body_time: self
+                .pool
+                .upgrade()
+                .map_or(Duration::MAX, |pool| pool.limits.body_time),
+            error: None,
+        });
+        match request.body.bytes() {
+            Some([]) => {}
+            Some(bytes) => {
+                transport.write(bytes);
+            }
+            None => self.begin_body(transport, request.body.0, framing),
+        }
+    }
+
+    fn begin_body(&mut self, transport: &Transport, body: Kind, framing: Framing) {
+        let (Some(exchange), Some(pool)) = (&mut self.exchange, self.pool.upgrade()) else {
+            return transport.abort_connection();
+        };
+        let sender = Rc::new(Connection(transport.handle()));
+        let outgoing = Outgoing::new(transport, &pool.reactor, sender, framing);
+        match body {
+            Kind::Chunks(chunks) => {
+                exchange.sending = Sending::Chunks(chunks, outgoing);
+                self.there_is_room();
+            }
+            Kind::Stream(stream) => {
+                exchange.sending = Sending::Stream(Rc::clone(&stream));
+                Stream::attach(&stream, outgoing);
+            }
+            Kind::Empty | Kind::Static(_) | Kind::Owned(_) | Kind::Shared(_) => {}
+        }
+    }
+
+    fn there_is_room(&mut self) {
+        let (Some(exchange), Some(pool)) = (&mut self.exchange, self.pool.upgrade()) else {
+            return;
+        };
+        let Some(reactor) = pool.reactor.upgrade() else {
+            return;
+        };
+        match &mut exchange.sending {
+            Sending::Chunks(chunks, outgoing) => {
+                let Some(result) = outgoing.take_chunks(&reactor, chunks) else {
+                    return;
+                };
+                let sending = std::mem::replace(&mut exchange.sending, Sending::Ending);
+                if let Sending::Chunks(_, outgoing) = sending {
+                    outgoing.end(result);
+                }
+            }
+            Sending::Stream(stream) => Stream::there_is_room(&Rc::clone(stream)),
+            Sending::Done | Sending::Ending => {}
+        }
+    }
+
+    fn body_ended(&mut self, transport: &Transport, result: Result<u64, Failure>) {
+        let Some(exchange) = &mut self.exchange else {
+            return;
+        };
+        exchange.sending = Sending::Done;
+        if let Err(failure) = result {
+            exchange.error = Some(RequestError::BadRequest(failure.to_string()));
+            transport.abort_connection();
+        }
+    }
+
+    /// Reads what the server has sent. Returns whether the answer is whole.
+    fn read(&mut self, transport: &Transport, mut data: &[u8]) -> Result<bool, Mistake> {
+        let Some(exchange) = &mut self.exchange else {
+            return Err(Mistake::bad("nothing was asked for"));
+        };
+        let limit = self.pool.upgrade().map_or(0, |pool| pool.limits.body);
+        while let Some(piece) = exchange.reader.read(&mut data)? {
+            match piece {
+                Piece::Head(head) => exchange.head_has_come(transport, head, limit),
+                Piece::Body(bytes) => exchange.feed(|feed| feed.push(bytes)),
+                Piece::End(trailers) => {
+                    // What comes behind an answer belongs to none.
+                    exchange.persistent &= data.is_empty();
+                    exchange.feed(|feed| feed.end(Ok(trailers)));
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The answer is whole. The connection is free before anybody hears of it, so that what they
+    /// ask next may go out on it.
+    fn is_whole(&mut self, transport: &Transport) {
+        let Some(exchange) = self.exchange.take() else {
+            return;
+        };
+        self.is_used = true;
+        if !matches!(exchange.sending, Sending::Done) {
+            // The server has not waited for the end of the request, and may not read it.
+            exchange.stop_sending();
+            transport.abort_connection();
+        } else if exchange.persistent {
+            exchange.progress.replace(Progress::Waiting);
+            self.is_free(transport);
+        } else {
+            transport.lose_connection();
+        }
+        let Exchange { mut answer, .. } = exchange;
+        answer.hand_over();
+    }
+
+    fn is_free(&mut self, transport: &Transport) {
+        match self.pool.upgrade() {
+            Some(pool) => pool.connection_is_idle(&self.origin, transport),
+            None => transport.lose_connection(),
+        }
+    }
+
+    fn fail(&mut self, transport: &Transport, error: RequestError) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.error = Some(error);
+        }
+        transport.abort_connection();
+    }
+}
+
+impl Protocol for ClientChannel {
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        match self.read(transport, data) {
+            Ok(true) => self.is_whole(transport),
+            Ok(false) => {
+                // The connection is not touched behind this: whoever hears it may do anything.
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.answer.hand_over();
+                }
+            }
+            Err(mistake) => self.fail(transport, RequestError::Malformed(mistake)),
+        }
+    }
+
+    fn read_closed(&mut self, transport: &Transport) {
+        if let Some(exchange) = &mut self.exchange
+            && exchange.reader.ends_here()
+        {
+            exchange.persistent = false;
+            exchange.feed(|feed| feed.end(Ok(Vec::new())));
+            return self.is_whole(transport);
+        }
+        transport.lose_connection();
+    }
+
+    fn writing_paused(&mut self, _: &Transport) {
+        // The answer is read on: it may say that nobody wants the rest of the request.
+    }
+
+    fn writing_resumed(&mut self, _: &Transport) {
+        self.there_is_room();
+    }
+
+    fn timed_out(&mut self, transport: &Transport) {
+        let time = self.pool.upgrade().map(|pool| pool.limits.body_time);
+        match (&self.exchange, time) {
+            (None, _) | (_, None) => transport.lose_connection(),
+            (Some(_), Some(time)) if transport.is_reading() => {
+                self.fail(transport, RequestError::TimedOut(time));
+            }
+            // Whoever takes the body takes its time.
+            (Some(_), time) => {
+                transport.set_timeout(time);
+            }
+        }
+    }
+
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        let exchange = self.exchange.take();
+        let pool = self.pool.upgrade();
+        if let Some(pool) = &pool {
+            pool.connection_lost(&self.origin, Some(transport));
+        }
+        if let Some(exchange) = exchange {
+            exchange.connection_lost(self.is_used, pool, reason);
+        }
+    }
+}
+
+impl Exchange {
+    fn head_has_come(&mut self, transport: &Transport, head: ResponseHead, body_limit: usize) {
+        self.persistent &= head.persistent;
+        let (feed, stream) = incoming(transport, Unwanted::Abort);
+        let response = ClientResponse::new(head, self.url.clone(), stream, body_limit);
+        transport.set_timeout(Some(self.body_time));
+        self.answer.response = Some(response);
+        self.answer.feed = Some(feed);
+    }
+
+    fn feed(&self, f: impl FnOnce(&BodyFeed)) {
+        if let Some(feed) = &self.answer.feed {
+            f(feed);
+        }
+    }
+
+    fn stop_sending(&self) {
+        if let Sending::Stream(stream) = &self.sending {
+            Stream::abandon(stream);
+        }
+    }
+
+    /// The connection is over before the answer was whole.
+    fn connection_lost(mut self, was_used: bool, pool: Option<Rc<Pool>>, reason: &Reason) {
+        self.stop_sending();
+        let has_begun = self.reader.has_begun();
+        let error = match self.error.take() {
+            Some(error) => error,
+            None if has_begun => RequestError::Broken(reason.clone()),
+            None => RequestError::NoAnswer(reason.clone()),
+        };
+        self.feed(|feed| feed.end(Err(error.clone().into())));
+        if self.answer.response.is_some() {
+            return self.answer.hand_over();
+        }
+        let Some(resolver) = self.answer.resolver.take() else {
+            return;
+        };
+        match (self.again, pool) {
+            // The server had closed the connection before it saw the request.
+            (Some(request), Some(pool)) if was_used && !has_begun && !resolver.is_cancelled() => {
+                self.progress.replace(Progress::Waiting);
+                pool.submit(Job {
+                    request,
+                    resolver,
+                    progress: self.progress,
+                    wants_new_connection: true,
+                });
+            }
+            _ => resolver.errback(error),
+        }
+    }
+}
+
+impl Answer {
+    /// Hands the head over, with what has come of the body.
+    fn hand_over(&mut self) {
+        if let Some(response) = self.response.take()
+            && let Some(resolver) = self.resolver.take()
+        {
+            resolver.callback(response);
+        }
+    }
+}
+
+/// The connection as a body on its way out sees it.
+struct Connection(Handle<ClientChannel>);
+
+impl Sender for Connection {
+    fn has_room(&self) {
+        self.0.call(|channel, _| channel.there_is_room());
+    }
+
+    fn body_ended(&self, result: Result<u64, Failure>) {
+        self.0
+            .call(move |channel, transport| channel.body_ended(transport, result));
+    }
+}
+
+impl fmt::Debug for ClientChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientChannel")
+            .field("origin", &self.origin)
+            .field("is_waiting", &self.exchange.is_some())
+            .finish_non_exhaustive()
+    }
+}

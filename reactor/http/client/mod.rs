@@ -1,0 +1,26 @@
+//! Requests to other servers: an [`Agent`], and what it sends and gets.
+//!
+//! ```text
+//!   ClientRequest ──▶ Agent ──▶ Pool ──▶ ClientChannel ──▶ bytes
+//!                       ▲         │ a connection that is idle, a new one, or a place in line
+//!                       │         ▼
+//!                    redirect ◀── ResponseReader ◀── bytes
+//!                                 └──▶ ClientResponse, with a BodyStream
+//! ```
+
+mod agent;
+mod channel;
+mod error;
+mod job;
+mod pool;
+mod reader;
+mod redirect;
+mod request;
+mod response;
+mod url;
+
+pub use agent::{Agent, AgentLimits, get_page};
+pub use error::{RequestError, UnexpectedStatus};
+pub use request::ClientRequest;
+pub use response::ClientResponse;
+pub use url::{BadUrl, Url};

@@ -1,0 +1,114 @@
+//! An answer as its client sees it.
+
+use crate::deferred::Deferred;
+use crate::http::client::error::UnexpectedStatus;
+use crate::http::client::url::Url;
+use crate::http::head::response::ResponseHead;
+use crate::http::head::{Framing, Version};
+use crate::http::headers::Headers;
+use crate::http::incoming::BodyStream;
+use crate::http::status::Status;
+
+/// An answer whose head has come. Its body may still be on its way.
+///
+/// One that is dropped before its body has come aborts the connection.
+#[derive(Debug)]
+pub struct ClientResponse {
+    head: ResponseHead,
+    url: Url,
+    stream: BodyStream,
+    body_limit: usize,
+}
+
+impl ClientResponse {
+    pub(crate) fn new(head: ResponseHead, url: Url, stream: BodyStream, body_limit: usize) -> Self {
+        Self {
+            head,
+            url,
+            stream,
+            body_limit,
+        }
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.head.status
+    }
+
+    /// The version that the server speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.head.version
+    }
+
+    /// The value of the first header line of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)
+    }
+
+    /// All header lines.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.head.headers
+    }
+
+    /// Where the answer came from, behind all redirects.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// How long the body is, where the server says so.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        match self.head.framing {
+            Framing::None => Some(0),
+            Framing::Length(length) => Some(length),
+            Framing::Chunked | Framing::UntilClose => None,
+        }
+    }
+
+    /// Whether nothing but the end of the connection says that the body is whole, so that one
+    /// which was cut off looks the same.
+    #[must_use]
+    pub fn may_be_cut_off(&self) -> bool {
+        self.head.framing == Framing::UntilClose
+    }
+
+    /// The body as it comes.
+    #[must_use]
+    pub fn into_stream(self) -> BodyStream {
+        self.stream
+    }
+
+    /// All of the body, up to the limit of the agent. Fails with
+    /// [`BodyTooLong`](crate::http::BodyTooLong) when there is more, and with
+    /// [`RequestError`](crate::http::RequestError) when it does not come whole. Cancelling it aborts
+    /// the connection.
+    #[must_use = "a Deferred that is dropped tells nobody"]
+    pub fn read_body(self) -> Deferred<Vec<u8>> {
+        self.stream.collect(self.body_limit)
+    }
+
+    /// The answer itself if its status is 2xx; otherwise a failure with [`UnexpectedStatus`].
+    #[must_use = "a Deferred that is dropped tells nobody"]
+    pub fn expect_success(self) -> Deferred<Self> {
+        if self.status().is_success() {
+            return Deferred::succeed(self);
+        }
+        let status = self.status();
+        self.stream.collect(64 << 10).add_both(move |body| {
+            let body = body.unwrap_or_default();
+            let beginning = &body[..body.len().min(1 << 10)];
+            let body = String::from_utf8_lossy(beginning).into_owned();
+            Deferred::fail(UnexpectedStatus { status, body })
+        })
+    }
+
+    /// Reads what is left of a short body, so that the connection can be used again.
+    pub(crate) fn drain(self) -> Deferred<()> {
+        self.stream.collect(64 << 10).add_both(|_| Ok(()))
+    }
+}

@@ -1,0 +1,108 @@
+//! The head of an answer, as a client reads it.
+//!
+//! A client has one server before it and no other parser behind it, so it is not as strict as a
+//! server: a line may end in LF alone, and two equal lengths are one. An answer whose end could be
+//! taken to be in two places is refused all the same.
+//!
+//! Source: RFC 9112, sections 4 and 6.3.
+
+use std::mem::MaybeUninit;
+
+use httparse::Header;
+
+use crate::http::head::{Connection, Framing, Version, content_length};
+use crate::http::headers::Headers;
+use crate::http::limits::MOST_HEADERS;
+use crate::http::method::Method;
+use crate::http::mistake::Mistake;
+use crate::http::status::Status;
+
+/// A client takes heads of at most so many bytes.
+pub(crate) const LONGEST_HEAD: usize = 64 << 10;
+
+/// What an answer begins with.
+#[derive(Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: Status,
+    pub(crate) version: Version,
+    pub(crate) headers: Headers,
+    pub(crate) framing: Framing,
+    /// Whether another request may be sent on the connection.
+    pub(crate) persistent: bool,
+}
+
+impl ResponseHead {
+    /// Takes the head of an answer to a request with `method` off the front of `data`. Returns how
+    /// long it was, or nothing while its end has not come.
+    pub(crate) fn parse(data: &[u8], method: Method) -> Result<Option<(Self, usize)>, Mistake> {
+        let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            data,
+            &mut space,
+        );
+        let length = match parsed {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) if data.len() <= LONGEST_HEAD => return Ok(None),
+            Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+                return Err(Mistake::bad("the head of the answer is too long"));
+            }
+            Err(_) => return Err(Mistake::bad("the head of the answer is malformed")),
+        };
+        let status = response.code.and_then(Status::new);
+        let status = status.ok_or(Mistake::bad("an answer has a status of 100 to 999"))?;
+        let version = match response.version {
+            Some(0) => Version::Http10,
+            _ => Version::Http11,
+        };
+        let mut head = Self {
+            status,
+            version,
+            headers: Headers::new(),
+            framing: Framing::None,
+            persistent: false,
+        };
+        head.read_fields(response.headers, method)?;
+        Ok(Some((head, length)))
+    }
+
+    fn read_fields(&mut self, headers: &[Header<'_>], method: Method) -> Result<(), Mistake> {
+        let mut connection = Connection::default();
+        let (mut length, mut chunked) = (None, false);
+        for Header { name, value } in headers {
+            if name.eq_ignore_ascii_case("connection") {
+                connection.read(value);
+            } else if name.eq_ignore_ascii_case("content-length") {
+                let this = content_length(value);
+                let this = this.ok_or(Mistake::bad("Content-Length is digits"))?;
+                if length.replace(this).is_some_and(|before| before != this) {
+                    return Err(Mistake::bad("the answer has two lengths"));
+                }
+            } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                if chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Mistake::bad("Transfer-Encoding is chunked, once"));
+                }
+                chunked = true;
+            }
+            self.headers
+                .append_received(name, String::from_utf8_lossy(value));
+        }
+        // With both, chunks win, and the connection ends: RFC 9112, section 6.1.
+        let is_certain = !(chunked && length.is_some());
+        self.persistent = is_certain
+            && match self.version {
+                Version::Http11 => !connection.closes,
+                Version::Http10 => connection.keeps_alive && !connection.closes,
+            };
+        self.framing = match length {
+            _ if method == Method::Head || self.status.has_no_body() => Framing::None,
+            _ if chunked => Framing::Chunked,
+            Some(0) => Framing::None,
+            Some(length) => Framing::Length(length),
+            None => Framing::UntilClose,
+        };
+        self.persistent &= self.framing != Framing::UntilClose;
+        Ok(())
+    }
+}
