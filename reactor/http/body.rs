@@ -244,20 +244,28 @@ impl BodySink {
         }
     }
 
+    /// Whether so little waits for the peer that more should be written.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        match &self.0.borrow().state {
+            StreamState::Detached { pending, .. } => pending.len() < DETACHED_ROOM,
+            StreamState::Attached(outgoing) => outgoing.has_room(),
+            StreamState::Over => false,
+        }
+    }
+
     /// Fires when there is room: at once, or when the peer has taken most of what was written.
     /// Whoever writes much waits for it in between, or the connection is dropped with
     /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). Fails with [`BodyIsOver`] when the
     /// peer is gone.
     #[must_use = "a Deferred that is dropped tells nobody"]
     pub fn ready(&self) -> Deferred<()> {
-        let mut stream = self.0.borrow_mut();
-        let has_room = match &stream.state {
-            StreamState::Detached { pending, .. } => pending.len() < DETACHED_ROOM,
-            StreamState::Attached(outgoing) => outgoing.has_room(),
-            StreamState::Over => return Deferred::fail(BodyIsOver),
-        };
-        if has_room {
+        if self.has_room() {
             return Deferred::succeed(());
+        }
+        let mut stream = self.0.borrow_mut();
+        if matches!(stream.state, StreamState::Over) {
+            return Deferred::fail(BodyIsOver);
         }
         let (resolver, deferred) = Deferred::pending();
         stream.waiting.push(resolver);

@@ -20,11 +20,15 @@ mod resource;
 
 mod tree;
 
+mod guard;
+
 mod request;
 
 mod response;
 
 mod body;
+
+mod events;
 
 mod headers;
 
@@ -67,6 +71,8 @@ pub use client::{
     Agent, AgentLimits, BadUrl, ClientRequest, ClientResponse, RequestError, UnexpectedStatus, Url,
     get_page,
 };
+pub use events::{Audience, ServerEvent};
+pub use guard::Guard;
 pub use head::Version;
 pub use headers::{BadHeader, Headers};
 pub use incoming::{AskedTwice, BodyStream, BodyTooLong};

@@ -41,6 +41,17 @@ pub trait Resource: 'static {
         &[Method::Get]
     }
 
+    /// Whether a request may come this way. Asked of each resource on the path, before the body is
+    /// read and before anything else is asked of it. [`Guard`](crate::http::Guard) says no here.
+    ///
+    /// # Errors
+    ///
+    /// The answer to a request that may not.
+    fn admit(&self, request: &Request) -> Result<(), Response> {
+        let _ = request;
+        Ok(())
+    }
+
     /// The resource below this one that a path goes on to with `segment`, in which escapes are
     /// decoded. Nothing is a 404.
     ///

@@ -131,6 +131,7 @@ impl Shared {
         let nowhere = || Response::error(Status::NOT_FOUND);
         let path = request.path();
         let mut resource = Rc::clone(&self.root);
+        resource.admit(request)?;
         let mut at = 0;
         while at < path.len() && !resource.is_leaf() {
             let rest = &path[at + 1..];
@@ -144,12 +145,14 @@ impl Shared {
             }
             let segment = decode(segment)?;
             resource = resource.get_child(&segment, request).ok_or_else(nowhere)?;
+            resource.admit(request)?;
             at += 1 + length;
         }
         if !resource.is_leaf()
             && let Some(index) = resource.index()
         {
             resource = index;
+            resource.admit(request)?;
         }
         Ok((resource, at))
     }

@@ -3,6 +3,8 @@
 mod answers;
 mod connections;
 mod deadlines;
+mod events;
+mod guard;
 mod hostile;
 mod streams;
 mod visitor;

@@ -1,0 +1,118 @@
+//! Server-sent events.
+
+use std::time::Duration;
+
+use reactor::http::{Audience, Request, ServerEvent, Site};
+use reactor::testing::Simulation;
+
+use crate::visitor::{Visitor, request};
+
+fn listening() -> (Visitor, Audience) {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let audience = Audience::new(&reactor, Duration::from_secs(15));
+    let events = audience.clone();
+    let site = Site::new(&reactor, move |_: Request| {
+        events.subscribe(&[ServerEvent::new("first")])
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    (visitor, audience)
+}
+
+/// The bytes of the chunks that were heard.
+fn events(visitor: &Visitor) -> String {
+    let heard = visitor.hear();
+    let body = heard
+        .split_once("\r\n\r\n")
+        .filter(|(head, _)| head.starts_with("HTTP"));
+    let mut text = body.map_or(heard.as_str(), |(_, body)| body);
+    let mut events = String::new();
+    while let Some((size, rest)) = text.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        events.push_str(&rest[..size]);
+        text = &rest[size + 2..];
+    }
+    events
+}
+
+#[test]
+fn an_event_is_heard_when_it_happens() {
+    let (visitor, audience) = listening();
+    let head = visitor.hear();
+    assert!(
+        head.contains("Content-Type: text/event-stream\r\n"),
+        "{head}"
+    );
+    assert!(head.contains("Cache-Control: no-store\r\n"), "{head}");
+    assert!(head.contains("data: first\n\n"), "{head}");
+    audience.send(&ServerEvent::new("one"));
+    visitor.wait(0.1);
+    assert_eq!(events(&visitor), "data: one\n\n");
+    let event = ServerEvent::new("a\nb\r\nc\rd")
+        .with_name("na\r\nme")
+        .with_id("7\n");
+    audience.send(&event.with_retry(Duration::from_secs(2)));
+    visitor.wait(0.1);
+    assert_eq!(
+        events(&visitor),
+        "event: name\nid: 7\nretry: 2000\ndata: a\ndata: b\ndata: c\ndata: d\n\n"
+    );
+}
+
+#[test]
+fn something_is_said_every_so_often() {
+    let (visitor, audience) = listening();
+    assert_eq!(events(&visitor), "data: first\n\n");
+    visitor.wait(100.0);
+    assert_eq!(
+        events(&visitor),
+        ":\n\n".repeat(6),
+        "and it is not idle for a site"
+    );
+    assert_eq!(audience.len(), 1);
+}
+
+#[test]
+fn who_goes_is_not_counted_any_more() {
+    let (visitor, audience) = listening();
+    let other = visitor.another();
+    other.write(request("GET /").as_bytes());
+    visitor.wait(0.1);
+    assert_eq!(audience.len(), 2);
+    // Its end looks like that of a client which still listens, until something is said to it.
+    other.close();
+    visitor.wait(16.0);
+    assert_eq!(audience.len(), 1);
+    visitor.peer.vanish();
+    visitor.wait(200.0);
+    assert!(visitor.simulation.descriptors() <= 2);
+}
+
+#[test]
+fn head_does_not_listen() {
+    let (visitor, audience) = listening();
+    let other = visitor.another();
+    other.write(request("HEAD /").as_bytes());
+    visitor.wait(0.1);
+    assert_eq!(audience.len(), 1);
+    assert!(String::from_utf8_lossy(&other.read()).ends_with("\r\n\r\n"));
+}
+
+#[test]
+fn who_does_not_take_its_events_is_disconnected_and_the_others_hear_them_all() {
+    let (visitor, audience) = listening();
+    let slow = visitor.another();
+    slow.pause_reading();
+    slow.write(request("GET /").as_bytes());
+    visitor.wait(0.1);
+    let mut heard = 0;
+    for _ in 0..1000 {
+        audience.send(&ServerEvent::new("x".repeat(1000)));
+        visitor.wait(0.001);
+        heard += visitor.peer.read().len();
+    }
+    assert!(heard > 1_000_000);
+    assert_eq!(audience.len(), 1);
+    assert!(!slow.is_connected());
+}
