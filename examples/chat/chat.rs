@@ -1,5 +1,6 @@
 //! The room: who is here, and what becomes of what they say.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
@@ -9,8 +10,34 @@ use crate::visible::visible;
 
 /// What all connections share.
 pub(crate) struct Room {
-    pub(crate) banner: &'static str,
+    /// What everybody is welcomed with. It ends in CRLF.
+    pub(crate) banner: RefCell<String>,
     pub(crate) everybody: Group,
+}
+
+impl Room {
+    pub(crate) fn new(banner: &str) -> Rc<Self> {
+        let room = Rc::new(Self {
+            banner: RefCell::default(),
+            everybody: Group::new(),
+        });
+        room.set_banner(banner);
+        room
+    }
+
+    /// Welcomes everybody who comes from now on with these lines, as they may be shown on somebody
+    /// else's terminal.
+    pub(crate) fn set_banner(&self, lines: &str) {
+        let mut banner = String::new();
+        for line in lines.lines() {
+            banner.push_str(String::from_utf8_lossy(&visible(line.as_bytes())).trim_end());
+            banner.push_str("\r\n");
+        }
+        if banner.is_empty() {
+            banner.push_str("\r\n");
+        }
+        self.banner.replace(banner);
+    }
 }
 
 /// One connection of somebody who chats.
@@ -21,7 +48,7 @@ struct Chat {
 impl LineProtocol for Chat {
     fn connection_made(&mut self, transport: &LineTransport<'_>) {
         log::info!("{} came", transport.peer_addr());
-        transport.write(self.room.banner.as_bytes());
+        transport.write(self.room.banner.borrow().as_bytes());
         self.room.everybody.add(transport);
     }
 

@@ -1,31 +1,37 @@
-//! A chat server for netcat: what one types, all the others read.
+//! A chat server for netcat: what one types, all the others read. Beside it, in the same reactor, an
+//! HTTP API that says how many are here and changes what they are welcomed with.
 //!
 //! ```text
 //! $ cargo run --example chat
-//! $ nc 127.0.0.1 1400          in a second terminal
-//! $ nc 127.0.0.1 1400          in a third: type something in either
+//! $ nc 127.0.0.1 1400                       in a second terminal
+//! $ nc 127.0.0.1 1400                       in a third: type something in either
+//! $ curl http://127.0.0.1:8080/users/       in a fourth
 //! ```
 //!
 //! Where to listen can be said in words, and more than once:
 //!
 //! ```text
 //! $ cargo run --example chat -- tcp:1400 tcp:1401:interface=127.0.0.1
+//! $ cargo run --example chat -- --api tcp:8081:interface=127.0.0.1      or --no-api
+//! $ CHAT_TOKEN=secret cargo run --example chat        only who knows it may change the banner
 //! ```
 //!
-//! The one idea: what connections share is an `Rc`. The room itself is in `chat.rs`.
+//! The one idea: what connections share is an `Rc`. The room itself is in `chat.rs`, and the API,
+//! which shares it too, in `api.rs`.
 
+mod api;
 mod chat;
+mod options;
 mod visible;
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::rc::Rc;
 
 use reactor::endpoints::server_from_string;
-use reactor::{Group, ListeningPort, Reactor};
+use reactor::{Address, ListeningPort, Reactor};
 
-const DEFAULT_ENDPOINT: &str = "tcp:1400:interface=127.0.0.1";
+use crate::options::Options;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
@@ -39,40 +45,42 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let mut endpoints: Vec<String> = std::env::args().skip(1).collect();
-    if endpoints.is_empty() {
-        endpoints.push(DEFAULT_ENDPOINT.to_owned());
-    }
-    let room = Rc::new(chat::Room {
-        banner: "Welcome to NetCatChat!\r\n",
-        everybody: Group::new(),
-    });
+    let options = Options::parse(std::env::args().skip(1))?;
+    let room = chat::Room::new("Welcome to NetCatChat!");
     let reactor = Reactor::new()?;
-    for endpoint in &endpoints {
+    for endpoint in &options.endpoints {
         let port = server_from_string(endpoint)?.listen(&reactor, chat::factory(&room))?;
         // Nobody may be reading what is printed; the chat goes on all the same.
         let _ = tell_what_to_type(&port);
+    }
+    if let Some(endpoint) = &options.api {
+        let site = api::site(&reactor, &room, std::env::var("CHAT_TOKEN").ok());
+        let port = server_from_string(endpoint)?
+            .listen(&reactor, site)
+            .map_err(|error| format!("{error} (--api says where else, --no-api goes without)"))?;
+        let _ = writeln!(io::stdout(), "The API: http://{}/", reachable(&port));
     }
     reactor.run()?;
     Ok(())
 }
 
 fn tell_what_to_type(port: &ListeningPort) -> io::Result<()> {
-    let mut out = io::stdout();
-    match port.local_addr().socket_addr() {
-        Some(at) if at.ip().is_unspecified() => {
+    let at = reachable(port);
+    match at.rsplit_once(':') {
+        Some((host, port)) => {
             writeln!(
-                out,
-                "Type this in other terminals: nc 127.0.0.1 {}",
-                at.port()
+                io::stdout(),
+                "Type this in other terminals: nc {host} {port}"
             )
         }
-        Some(at) => writeln!(
-            out,
-            "Type this in other terminals: nc {} {}",
-            at.ip(),
-            at.port()
-        ),
-        None => writeln!(out, "Listening at {}", port.local_addr()),
+        None => writeln!(io::stdout(), "Listening at {at}"),
+    }
+}
+
+/// Where somebody on this machine finds a port.
+fn reachable(port: &ListeningPort) -> String {
+    match port.local_addr() {
+        Address::Tcp(at) if at.ip().is_unspecified() => format!("127.0.0.1:{}", at.port()),
+        other => other.to_string(),
     }
 }

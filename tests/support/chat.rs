@@ -44,14 +44,16 @@ impl Chat {
 
     /// A server at these endpoints.
     pub(crate) fn start_at(endpoints: &[&str]) -> Self {
-        Self::run(Command::new(program()).args(endpoints), endpoints.len())
+        let mut command = Command::new(program());
+        Self::run(command.arg("--no-api").args(endpoints), endpoints.len())
     }
 
     /// A server in a process that the shell has prepared, for example with `ulimit -n 64`.
     pub(crate) fn start_after(preparation: &str) -> Self {
         let script = format!("{preparation} && exec \"$0\" \"$@\"");
         let mut shell = Command::new("sh");
-        Self::run(shell.args(["-c", &script]).arg(program()).arg(ANY_PORT), 1)
+        shell.args(["-c", &script]).arg(program());
+        Self::run(shell.args(["--no-api", ANY_PORT]), 1)
     }
 
     /// A server that prints at which ports it listens.
@@ -72,7 +74,11 @@ impl Chat {
 
     /// A server that prints to where we cannot see it.
     pub(crate) fn start_printing_to(stdout: impl Into<Stdio>) -> Self {
-        let process = Process::start(Command::new(program()).arg(ANY_PORT).stdout(stdout));
+        let process = Process::start(
+            Command::new(program())
+                .args(["--no-api", ANY_PORT])
+                .stdout(stdout),
+        );
         Self {
             addresses: vec![loopback(process.listening_port())],
             process,
@@ -83,7 +89,7 @@ impl Chat {
     /// A server that does not even start; how it ends, and what it says about that.
     pub(crate) fn fails_at(endpoint: &str) -> (ExitStatus, String) {
         let mut command = Command::new(program());
-        let process = Process::start(command.arg(endpoint).stdout(Stdio::null()));
+        let process = Process::start(command.args(["--no-api", endpoint]).stdout(Stdio::null()));
         (process.ends(), process.log())
     }
 

@@ -1,0 +1,184 @@
+//! The admin API: how many are here, and what they are welcomed with.
+//!
+//! ```text
+//! $ curl http://127.0.0.1:8080/users/
+//! $ curl http://127.0.0.1:8080/banner/
+//! $ curl -d '{"banner": "Hello!"}' -H 'Content-Type: application/json' http://127.0.0.1:8080/banner/
+//! ```
+//!
+//! It runs in the reactor of the chat and looks at the same room: an `Rc`, no lock, no copy.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use reactor::http::{Answer, Guard, Method, Request, Resource, Response, Site, Status, Tree, get};
+use reactor::{Deferred, Reactor};
+use serde_json::Value;
+
+use crate::chat::Room;
+
+/// Longer banners are refused, in bytes.
+const LONGEST_BANNER: usize = 2000;
+
+/// Setting a banner takes this long, as if it were written to somewhere.
+const SETTING_TAKES: Duration = Duration::from_millis(100);
+
+const INDEX: &str = "\
+GET  /users/   how many are in the chat
+GET  /banner/  what they are welcomed with
+POST /banner/  welcome them with something else: {\"banner\": \"…\"}
+";
+
+/// What there is. With a token, only those who know it may write.
+pub(crate) fn site(reactor: &Reactor, room: &Rc<Room>, token: Option<String>) -> Site {
+    let users = {
+        let room = Rc::clone(room);
+        get(move |_| page(&[("users", room.everybody.len().into())]))
+    };
+    let banner = Banner {
+        reactor: reactor.clone(),
+        room: Rc::clone(room),
+    };
+    let root = Tree::new();
+    root.put_child("", get(|_| Response::text(INDEX)));
+    root.put_child("users", users);
+    match token {
+        None => root.put_child("banner", banner),
+        Some(token) => {
+            let knows = move |given: &str| Guard::equal(given, &token);
+            let guard = Guard::bearer("chat", banner, knows);
+            root.put_child("banner", guard.for_methods([Method::Post]));
+        }
+    }
+    Site::new(reactor, root)
+}
+
+/// What people are welcomed with.
+struct Banner {
+    reactor: Reactor,
+    room: Rc<Room>,
+}
+
+impl Resource for Banner {
+    fn methods(&self) -> &[Method] {
+        &[Method::Get, Method::Post]
+    }
+
+    fn render(&self, request: Request) -> Answer {
+        if request.method() != Method::Post {
+            let banner = self.room.banner.borrow().as_str().into();
+            return page(&[("banner", banner)]).into();
+        }
+        match check_sender(&request).and_then(|()| read_banner(request.body())) {
+            Ok(banner) => self.set(banner).into(),
+            Err(refusal) => refusal.answer().into(),
+        }
+    }
+}
+
+impl Banner {
+    fn set(&self, banner: String) -> Deferred<Response> {
+        let room = Rc::clone(&self.room);
+        self.reactor.defer_later(SETTING_TAKES).map(move |()| {
+            room.set_banner(&banner);
+            page(&[("status", "SUCCESS".into())])
+        })
+    }
+}
+
+/// Why a banner is not changed.
+struct Refusal {
+    status: Status,
+    reason: String,
+}
+
+fn refuse<T>(status: Status, reason: impl Into<String>) -> Result<T, Refusal> {
+    let reason = reason.into();
+    Err(Refusal { status, reason })
+}
+
+impl Refusal {
+    fn answer(self) -> Response {
+        let fields = [("status", "ERROR".into()), ("reason", self.reason.into())];
+        page(&fields).with_status(self.status)
+    }
+}
+
+/// A page of another site that somebody looks at may send requests from their browser to here. A
+/// browser says whose page it was, and asks before it sends JSON; a name that leads here from
+/// elsewhere is no address.
+fn check_sender(request: &Request) -> Result<(), Refusal> {
+    let host = request.host().unwrap_or_default();
+    if !is_address(host) {
+        return refuse(
+            Status::FORBIDDEN,
+            format!("{host} is neither an address nor localhost"),
+        );
+    }
+    match request.header("origin") {
+        Some(origin) if origin != format!("http://{host}") => {
+            return refuse(Status::FORBIDDEN, "pages of other sites may not do this");
+        }
+        _ => {}
+    }
+    match request.content_type() {
+        "application/json" => Ok(()),
+        found => refuse(
+            Status::UNSUPPORTED_MEDIA_TYPE,
+            format!("the Content-Type has to be application/json, and is {found:?}"),
+        ),
+    }
+}
+
+/// Whether this is `localhost` or an address, perhaps with a port.
+fn is_address(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+fn read_banner(body: &[u8]) -> Result<String, Refusal> {
+    let bad = Status::BAD_REQUEST;
+    let value: Value = match serde_json::from_slice(body) {
+        Ok(value) => value,
+        Err(error) => return refuse(bad, format!("the body is not JSON: {error}")),
+    };
+    match value.get("banner") {
+        None => refuse(bad, "the body has to be an object with a banner"),
+        Some(Value::String(banner)) if banner.len() > LONGEST_BANNER => refuse(
+            Status::CONTENT_TOO_LARGE,
+            format!("a banner has at most {LONGEST_BANNER} bytes"),
+        ),
+        Some(Value::String(banner)) => Ok(banner.clone()),
+        Some(_) => refuse(bad, "the banner has to be a string"),
+    }
+}
+
+/// An object as Python's `json.dumps(…, indent=4)` writes it, and a line feed.
+fn page(fields: &[(&str, Value)]) -> Response {
+    let lines: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("    \"{name}\": {value}"))
+        .collect();
+    Response::json(ascii(&format!("{{\n{}\n}}\n", lines.join(",\n"))))
+}
+
+/// JSON with everything but ASCII escaped, which means the same.
+fn ascii(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            ' '..='~' | '\n' => escaped.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    escaped.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+        }
+    }
+    escaped
+}

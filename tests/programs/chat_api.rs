@@ -1,0 +1,212 @@
+//! The chat's API: what one asks of it over HTTP shows in the chat, and the other way round.
+
+use std::time::Instant;
+
+use crate::running::{ANY_PORT, Heard, PATIENCE, Running, ask, ask_for, chatter, get, run};
+
+/// The chat with its API, and where they listen.
+pub(crate) fn start(environment: &[(&str, &str)]) -> (Running, String, String) {
+    let arguments = [ANY_PORT, "--api", ANY_PORT];
+    let mut chat = Running::start("chat", &arguments, environment);
+    let nc = chat.says("nc ").replace(' ', ":");
+    let api = chat
+        .says("The API: http://")
+        .trim_end_matches('/')
+        .to_owned();
+    (chat, nc, api)
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+fn post(api: &str, headers: &str, body: &str) -> Heard {
+    ask(api, "POST /banner/", headers, body)
+}
+
+#[test]
+fn the_users_are_those_in_the_chat() {
+    let (_chat, nc, api) = start(&[]);
+    assert_eq!(get(&api, "/users/").body, "{\n    \"users\": 0\n}\n");
+    let (one, _) = chatter(&nc);
+    let (_other, _) = chatter(&nc);
+    let heard = get(&api, "/users");
+    assert_eq!(heard.body, "{\n    \"users\": 2\n}\n");
+    assert!(
+        heard.head.contains("Content-Type: application/json\r\n"),
+        "{}",
+        heard.head
+    );
+    drop(one);
+    let began = Instant::now();
+    while get(&api, "/users/").body != "{\n    \"users\": 1\n}\n" {
+        assert!(began.elapsed() < PATIENCE, "the one who went is counted");
+    }
+}
+
+#[test]
+fn a_banner_that_is_set_is_what_people_are_welcomed_with() {
+    let (_chat, nc, api) = start(&[]);
+    let welcome = "{\n    \"banner\": \"Welcome to NetCatChat!\\r\\n\"\n}\n";
+    assert_eq!(get(&api, "/banner/").body, welcome);
+    let began = Instant::now();
+    let heard = post(&api, JSON, r#"{"banner": "Hello, \"you\" é 🦀"}"#);
+    assert_eq!(
+        (heard.status, heard.body.as_str()),
+        (200, "{\n    \"status\": \"SUCCESS\"\n}\n")
+    );
+    assert!(
+        began.elapsed().as_millis() >= 100,
+        "the answer waits until it is set"
+    );
+    assert_eq!(
+        get(&api, "/banner").body,
+        "{\n    \"banner\": \"Hello, \\\"you\\\" \\u00e9 \\ud83e\\udd80\\r\\n\"\n}\n"
+    );
+    assert_eq!(chatter(&nc).1, "Hello, \"you\" é 🦀\r\n");
+}
+
+#[test]
+fn a_banner_ends_in_one_crlf_and_moves_nobodys_cursor() {
+    let (_chat, nc, api) = start(&[]);
+    for (banner, welcome) in [
+        (r"a\r\n", "a\r\n"),
+        (r"a\n", "a\r\n"),
+        (r"a\u001b[2J", "a^[[2J\r\n"),
+        ("", "\r\n"),
+    ] {
+        assert_eq!(
+            post(&api, JSON, &format!("{{\"banner\": \"{banner}\"}}")).status,
+            200
+        );
+        assert_eq!(chatter(&nc).1, welcome, "{banner}");
+    }
+}
+
+#[test]
+fn what_is_no_banner_changes_nothing_and_is_told_why() {
+    let (_chat, nc, api) = start(&[]);
+    let long = format!("{{\"banner\": \"{}\"}}", "x".repeat(2001));
+    for (body, status, reason) in [
+        ("", 400, "the body is not JSON"),
+        ("banner=hello", 400, "the body is not JSON"),
+        ("{\"banner\": \"a\"", 400, "the body is not JSON"),
+        ("{}", 400, "the body has to be an object with a banner"),
+        (
+            "[\"banner\"]",
+            400,
+            "the body has to be an object with a banner",
+        ),
+        ("{\"banner\": null}", 400, "the banner has to be a string"),
+        ("{\"banner\": 5}", 400, "the banner has to be a string"),
+        (&long, 413, "a banner has at most 2000 bytes"),
+    ] {
+        let heard = post(&api, JSON, body);
+        assert_eq!(heard.status, status, "{body}");
+        let beginning = format!("{{\n    \"status\": \"ERROR\",\n    \"reason\": \"{reason}");
+        assert!(heard.body.starts_with(&beginning), "{}", heard.body);
+        assert!(heard.body.ends_with("\"\n}\n"), "{}", heard.body);
+    }
+    assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
+}
+
+#[test]
+fn pages_of_other_sites_change_nothing() {
+    let (_chat, nc, api) = start(&[]);
+    let body = r#"{"banner": "gotcha"}"#;
+    for (headers, status) in [
+        ("Content-Type: text/plain\r\n".to_owned(), 415),
+        (
+            "Content-Type: application/x-www-form-urlencoded\r\n".to_owned(),
+            415,
+        ),
+        (String::new(), 415),
+        (format!("{JSON}Origin: http://evil.example\r\n"), 403),
+        (format!("{JSON}Origin: null\r\n"), 403),
+        (format!("{JSON}Origin: https://{api}\r\n"), 403),
+    ] {
+        let heard = post(&api, &headers, body);
+        assert_eq!(heard.status, status, "{headers}");
+        assert!(
+            heard.body.contains("\"status\": \"ERROR\""),
+            "{}",
+            heard.body
+        );
+    }
+    // A name of another site that was made to lead here has the same origin as its pages.
+    let origin = format!("{JSON}Origin: http://evil.example\r\n");
+    let heard = ask_for(&api, "evil.example", "POST /banner/", &origin, body);
+    assert_eq!(heard.status, 403);
+    assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
+    let own = format!("{JSON}Origin: http://{api}\r\n");
+    assert_eq!(post(&api, &own, body).status, 200);
+}
+
+#[test]
+fn with_a_token_only_who_knows_it_writes() {
+    let (_chat, _, api) = start(&[("CHAT_TOKEN", "sesame")]);
+    let body = r#"{"banner": "hello"}"#;
+    assert_eq!(post(&api, JSON, body).status, 401);
+    assert_eq!(
+        post(
+            &api,
+            &format!("{JSON}Authorization: Bearer wrong\r\n"),
+            body
+        )
+        .status,
+        401
+    );
+    assert_eq!(get(&api, "/banner/").status, 200);
+    assert_eq!(
+        post(
+            &api,
+            &format!("{JSON}Authorization: Bearer sesame\r\n"),
+            body
+        )
+        .status,
+        200
+    );
+}
+
+#[test]
+fn the_root_lists_what_there_is_and_the_rest_is_404_or_405() {
+    let (_chat, _, api) = start(&[]);
+    let root = get(&api, "/").body;
+    assert!(
+        root.contains("/users/") && root.contains("POST /banner/"),
+        "{root}"
+    );
+    assert_eq!(get(&api, "/nowhere").status, 404);
+    let heard = ask(&api, "DELETE /banner/", "", "");
+    assert_eq!(heard.status, 405);
+    assert!(
+        heard.head.contains("Allow: GET, POST, HEAD, OPTIONS\r\n"),
+        "{}",
+        heard.head
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_and_options_that_are_none_are_explained() {
+    let (_chat, _, api) = start(&[]);
+    let port = api.split(':').next_back().expect("a port");
+    for (arguments, said) in [
+        (
+            vec![
+                ANY_PORT,
+                "--api",
+                &format!("tcp:{port}:interface=127.0.0.1"),
+            ],
+            "--no-api",
+        ),
+        (vec!["--apy"], "there is no option --apy; usage:"),
+        (vec!["--api"], "usage:"),
+        (vec!["--api", "8080"], "8080"),
+    ] {
+        let output = run("chat", &arguments);
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success());
+        assert!(
+            log.starts_with("chat: ") && log.contains(said),
+            "{arguments:?}: {log}"
+        );
+    }
+}

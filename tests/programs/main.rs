@@ -1,0 +1,4 @@
+//! The example programs that speak HTTP, run as their users run them.
+
+mod chat_api;
+mod running;
