@@ -1,4 +1,5 @@
 //! The example programs that speak HTTP, run as their users run them.
 
 mod chat_api;
+mod orgs;
 mod running;

@@ -1,0 +1,71 @@
+//! A page that is not there yet: the organisations that somebody belongs to, from GitHub's API.
+//!
+//! ```text
+//! $ cargo run --features tls --example orgs -- torvalds
+//! $ cargo run --features tls --example orgs -- torvalds --chart chain.svg
+//! $ cargo run --example orgs -- ana http://127.0.0.1:8000        another API that is like it
+//! ```
+//!
+//! `get_page` returns at once, with a Deferred. What shall be done with the page, and what if there
+//! is none, is added to it; then the loop runs until the last callback stops it.
+
+use std::process::ExitCode;
+
+use reactor::Reactor;
+use reactor::deferred::Failure;
+use reactor::http::get_page;
+use serde_json::Value;
+
+const USAGE: &str = "usage: orgs USER [API] [--chart FILE]";
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let chart_file = match words.iter().position(|word| word == "--chart") {
+        Some(at) if at + 2 == words.len() => words.drain(at..).next_back(),
+        _ => None,
+    };
+    let (user, api) = match words.as_slice() {
+        [user] => (user.as_str(), "https://api.github.com"),
+        [user, api] => (user.as_str(), api.trim_end_matches('/')),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+
+    let reactor = Reactor::new().expect("the operating system has a loop to offer");
+    let page = get_page(&reactor, &format!("{api}/users/{user}/orgs"));
+    let (page, chart) = page.charted();
+
+    let at_the_end = reactor.clone();
+    page.add_callback(names)
+        .add_callback(print_sorted)
+        .add_errback(|failure| log::error!("{failure}"))
+        .add_both(move |_| at_the_end.stop());
+
+    if let Err(error) = reactor.run() {
+        log::error!("{error}");
+    }
+    if let Some(file) = chart_file
+        && let Err(error) = std::fs::write(&file, chart.to_svg())
+    {
+        log::error!("{file}: {error}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// The names in a list of organisations. What is no such list is a failure, by `?`.
+fn names(page: Vec<u8>) -> Result<Vec<String>, Failure> {
+    let orgs: Vec<Value> = serde_json::from_slice(&page)?;
+    let name = |org: &Value| org["login"].as_str().map(str::to_owned);
+    let names: Option<Vec<String>> = orgs.iter().map(name).collect();
+    names.ok_or_else(|| Failure::message("an organisation has no login"))
+}
+
+fn print_sorted(mut names: Vec<String>) {
+    names.sort();
+    for name in names {
+        println!("{name}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Many pages at once: the organisations that somebody belongs to, and the repositories of each.
+//!
+//! ```text
+//! $ cargo run --features tls --example orgs_and_repos -- torvalds
+//! $ cargo run --features tls --example orgs_and_repos -- torvalds --chart chain.svg
+//! $ cargo run --example orgs_and_repos -- ana http://127.0.0.1:8000
+//! ```
+//!
+//! A callback may return a Deferred, and the chain waits for it. Here it is a `DeferredList`: all
+//! requests are on their way at once, and one that fails does not keep the others from being
+//! printed. `orgs_and_repos_blocking` does the same one after the other.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use reactor::Reactor;
+use reactor::deferred::{Deferred, DeferredList, Failure};
+use reactor::http::{Agent, ClientResponse};
+use serde_json::Value;
+
+const USAGE: &str = "usage: orgs_and_repos USER [API] [--chart FILE]";
+
+/// An organisation, and the names of its repositories.
+type Repos = (String, Vec<String>);
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let chart_file = match words.iter().position(|word| word == "--chart") {
+        Some(at) if at + 2 == words.len() => words.drain(at..).next_back(),
+        _ => None,
+    };
+    let (user, api) = match words.as_slice() {
+        [user] => (user.as_str(), "https://api.github.com"),
+        [user, api] => (user.as_str(), api.trim_end_matches('/')),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+
+    let reactor = Reactor::new().expect("the operating system has a loop to offer");
+    let github = GitHub {
+        agent: Agent::new(&reactor),
+        api: api.to_owned(),
+    };
+    let began = Instant::now();
+    let (orgs, chart) = github.orgs(user).charted();
+
+    let at_the_end = reactor.clone();
+    orgs.add_callback(move |orgs| github.repos_of_all(orgs))
+        .add_callback(print)
+        .add_errback(|failure| log::error!("{failure}"))
+        .add_both(move |_| at_the_end.stop());
+
+    if let Err(error) = reactor.run() {
+        log::error!("{error}");
+    }
+    println!("all at once: {:.2} s", began.elapsed().as_secs_f64());
+    if let Some(file) = chart_file
+        && let Err(error) = std::fs::write(&file, chart.to_svg())
+    {
+        log::error!("{file}: {error}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// What is asked of the API.
+struct GitHub {
+    agent: Agent,
+    api: String,
+}
+
+impl GitHub {
+    fn orgs(&self, user: &str) -> Deferred<Vec<String>> {
+        self.list(&format!("/users/{user}/orgs"), "login")
+    }
+
+    fn repos(&self, org: String) -> Deferred<Repos> {
+        let repos = self.list(&format!("/orgs/{org}/repos"), "name");
+        repos.map(move |repos| (org, repos))
+    }
+
+    /// All of them at once. Each result is a `Result`: no value is taken for granted.
+    fn repos_of_all(&self, orgs: Vec<String>) -> DeferredList<Repos> {
+        DeferredList::new(orgs.into_iter().map(|org| self.repos(org))).consume_errors()
+    }
+
+    /// The value of one field of each member of a list.
+    fn list(&self, path: &str, field: &'static str) -> Deferred<Vec<String>> {
+        self.agent
+            .get(&format!("{}{path}", self.api))
+            .add_callback(ClientResponse::expect_success)
+            .add_callback(ClientResponse::read_body)
+            .add_callback(move |page| fields(&page, field))
+    }
+}
+
+fn fields(page: &[u8], field: &str) -> Result<Vec<String>, Failure> {
+    let members: Vec<Value> = serde_json::from_slice(page)?;
+    let value = |member: &Value| member[field].as_str().map(str::to_owned);
+    let values: Option<Vec<String>> = members.iter().map(value).collect();
+    values.ok_or_else(|| Failure::message(format!("a member of the list has no {field}")))
+}
+
+fn print(results: Vec<Result<Repos, Failure>>) {
+    let (found, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    let mut found: Vec<Repos> = found.into_iter().flatten().collect();
+    found.sort();
+    for (org, mut repos) in found {
+        repos.sort();
+        println!("{org}: {}", repos.join(", "));
+    }
+    for failure in failed.into_iter().filter_map(Result::err) {
+        log::error!("{failure}");
+    }
+}

@@ -1,0 +1,73 @@
+//! What `orgs_and_repos` does, one after the other: each request is waited for before the next.
+//!
+//! ```text
+//! $ cargo run --features tls --example orgs_and_repos_blocking -- torvalds
+//! $ cargo run --example orgs_and_repos_blocking -- ana http://127.0.0.1:8000
+//! ```
+//!
+//! It reads from top to bottom, as programs do that wait, and takes as long as all waits together.
+//! `run_until` is what makes it wait: the loop runs for one Deferred, and returns its result.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use reactor::Reactor;
+use reactor::deferred::Failure;
+use reactor::http::{Agent, ClientResponse};
+use serde_json::Value;
+
+const USAGE: &str = "usage: orgs_and_repos_blocking USER [API]";
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (user, api) = match words.as_slice() {
+        [user] => (user.as_str(), "https://api.github.com"),
+        [user, api] => (user.as_str(), api.trim_end_matches('/')),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let reactor = Reactor::new().expect("the operating system has a loop to offer");
+    let agent = Agent::new(&reactor);
+    let began = Instant::now();
+    if let Err(failure) = print_all(&reactor, &agent, api, user) {
+        log::error!("{failure}");
+    }
+    println!(
+        "one after the other: {:.2} s",
+        began.elapsed().as_secs_f64()
+    );
+    ExitCode::SUCCESS
+}
+
+fn print_all(reactor: &Reactor, agent: &Agent, api: &str, user: &str) -> Result<(), Failure> {
+    let mut orgs = list(reactor, agent, &format!("{api}/users/{user}/orgs"), "login")?;
+    orgs.sort();
+    for org in orgs {
+        match list(reactor, agent, &format!("{api}/orgs/{org}/repos"), "name") {
+            Ok(mut repos) => {
+                repos.sort();
+                println!("{org}: {}", repos.join(", "));
+            }
+            Err(failure) => log::error!("{failure}"),
+        }
+    }
+    Ok(())
+}
+
+/// The value of one field of each member of a list, when it is there.
+fn list(reactor: &Reactor, agent: &Agent, url: &str, field: &str) -> Result<Vec<String>, Failure> {
+    let began = Instant::now();
+    let page = agent
+        .get(url)
+        .add_callback(ClientResponse::expect_success)
+        .add_callback(ClientResponse::read_body);
+    let page = reactor.run_until(page)?;
+    log::info!("{url} took {:.2} s", began.elapsed().as_secs_f64());
+    let members: Vec<Value> = serde_json::from_slice(&page)?;
+    let value = |member: &Value| member[field].as_str().map(str::to_owned);
+    let values: Option<Vec<String>> = members.iter().map(value).collect();
+    values.ok_or_else(|| Failure::message(format!("a member of the list has no {field}")))
+}
