@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use crate::running::{ANY_PORT, Heard, PATIENCE, Running, ask, ask_for, chatter, get, run};
 
+/// An address at which nobody listens.
+pub(crate) const NOBODY: &str = "127.0.0.1:1";
+
 /// The chat with its API, and where they listen.
 pub(crate) fn start(environment: &[(&str, &str)]) -> (Running, String, String) {
     let arguments = [ANY_PORT, "--api", ANY_PORT];

@@ -1,0 +1,186 @@
+//! A dashboard for the chat: a service of its own, made of another service.
+//!
+//! ```text
+//! $ cargo run --example chat                in one terminal
+//! $ cargo run --example dashboard           in another; then open http://127.0.0.1:5000/
+//! ```
+//!
+//! ```text
+//! browser ──▶ dashboard ──▶ the chat's API ──▶ the room
+//!         :5000          :8080
+//! ```
+//!
+//! It knows nothing of the chat but its API, and asks it with the library's own client. So a page is
+//! an answer that waits for two others. How many are in the chat is asked once a second, while
+//! somebody looks, and told to all open pages when it changes.
+//!
+//! ```text
+//! $ cargo run --example dashboard -- --listen tcp:5001:interface=127.0.0.1 --api http://127.0.0.1:8081
+//! $ CHAT_TOKEN=secret cargo run --example dashboard        for a chat whose banner is guarded
+//! ```
+//!
+//! The one idea: a Deferred is an answer, and is made of other Deferreds. `chat.rs` asks the API,
+//! `page.rs` draws, `live.rs` tells.
+
+mod chat;
+mod live;
+mod page;
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use reactor::deferred::Failure;
+use reactor::endpoints::server_from_string;
+use reactor::http::{Answer, Method, Request, Resource, Response, Site, Status, Tree, get};
+use reactor::{Deferred, Reactor};
+
+use crate::chat::{Chat, Refused};
+use crate::live::Live;
+use crate::page::{Note, Page};
+
+const USAGE: &str = "usage: dashboard [--listen ENDPOINT] [--api URL]";
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dashboard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let mut listen = "tcp:5000:interface=127.0.0.1".to_owned();
+    let mut api = "http://127.0.0.1:8080".to_owned();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--listen" => listen = words.next().ok_or(USAGE)?,
+            "--api" => api = words.next().ok_or(USAGE)?,
+            other => return Err(format!("{other} is not understood; {USAGE}").into()),
+        }
+    }
+    let reactor = Reactor::new()?;
+    let chat = Rc::new(Chat::new(&reactor, &api, std::env::var("CHAT_TOKEN").ok()));
+    let port = server_from_string(&listen)?.listen(&reactor, site(&reactor, &chat))?;
+    println!("The dashboard: http://{}/", port.local_addr());
+    reactor.run()?;
+    Ok(())
+}
+
+fn site(reactor: &Reactor, chat: &Rc<Chat>) -> Site {
+    let live = Live::new(reactor, chat);
+    let root = Tree::new();
+    root.put_child("", Dashboard(Rc::clone(chat)));
+    root.put_child("events", get(move |_| live.subscribe()));
+    root.put_child(
+        "style.css",
+        get(|_| asset("text/css", include_str!("style.css"))),
+    );
+    root.put_child(
+        "script.js",
+        get(|_| asset("text/javascript", include_str!("script.js"))),
+    );
+    Site::new(reactor, root)
+}
+
+fn asset(content_type: &'static str, text: &'static str) -> Response {
+    Response::ok()
+        .with_body(content_type, text)
+        .with_header("Cache-Control", "no-cache")
+        .with_header("X-Content-Type-Options", "nosniff")
+}
+
+/// The page, and the form on it.
+struct Dashboard(Rc<Chat>);
+
+impl Resource for Dashboard {
+    fn methods(&self) -> &[Method] {
+        &[Method::Get, Method::Post]
+    }
+
+    fn render(&self, request: Request) -> Answer {
+        if request.method() == Method::Post {
+            return self.save(&request);
+        }
+        let note = match request.query() {
+            Some("saved") => Note::Saved,
+            _ => Note::None,
+        };
+        self.show(Status::OK, note, None).into()
+    }
+}
+
+impl Dashboard {
+    /// The page as it is now; or, if the chat cannot be asked, one that says so.
+    fn show(&self, status: Status, note: Note, typed: Option<String>) -> Deferred<Response> {
+        let now = self.0.now();
+        now.add_both(move |now| {
+            Ok(match now {
+                Ok(now) => Page::of(now, note, typed).answer(status),
+                Err(failure) => unreachable_chat(&failure),
+            })
+        })
+    }
+
+    /// Sets the banner, and shows the page anew: by a redirect, so that a reload does not set it
+    /// again.
+    fn save(&self, request: &Request) -> Answer {
+        if !is_own_page(request) {
+            let refusal = "This form can only be sent from the dashboard itself.\n";
+            return Response::text(refusal)
+                .with_status(Status::FORBIDDEN)
+                .into();
+        }
+        let form = match request.form() {
+            Ok(form) => form,
+            Err(error) => {
+                let answer = Response::text(format!("{error}\n"));
+                return answer.with_status(Status::UNSUPPORTED_MEDIA_TYPE).into();
+            }
+        };
+        let banner = form.into_iter().find(|(name, _)| name == "banner");
+        let Some((_, banner)) = banner else {
+            let answer = Response::text("the form has no banner\n");
+            return answer.with_status(Status::BAD_REQUEST).into();
+        };
+        let this = Self(Rc::clone(&self.0));
+        let typed = banner.clone();
+        let saved = self.0.set_banner(&banner);
+        let answer = saved.add_both(move |saved| match saved {
+            Ok(()) => Deferred::succeed(Response::redirect(Status::SEE_OTHER, "/?saved")),
+            Err(failure) => match failure.check::<Refused>() {
+                Some(refused) => {
+                    let note = Note::Error(refused.to_string());
+                    this.show(Status::UNPROCESSABLE_CONTENT, note, Some(typed))
+                }
+                None => Deferred::succeed(unreachable_chat(&failure)),
+            },
+        });
+        answer.into()
+    }
+}
+
+fn unreachable_chat(failure: &Failure) -> Response {
+    let causes: Vec<String> = failure.causes().map(ToString::to_string).collect();
+    log::warn!("the chat cannot be asked: {}", causes.join(": "));
+    Page::without_chat().answer(Status::BAD_GATEWAY)
+}
+
+/// Whether the form was on a page of this dashboard, and not on one of another site that somebody
+/// looks at too. A name that leads here from elsewhere is no address.
+fn is_own_page(request: &Request) -> bool {
+    let host = request.host().unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    let is_address = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
+    let origin = request.header("origin");
+    is_address && origin.is_none_or(|origin| origin == format!("http://{host}"))
+}

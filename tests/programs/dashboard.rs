@@ -1,0 +1,185 @@
+//! The dashboard, without a browser: a service that is made of another one.
+
+use std::io::{BufRead, BufReader, Write};
+use std::time::Instant;
+
+use crate::chat_api::{self, NOBODY};
+use crate::running::{ANY_PORT, Heard, PATIENCE, Running, ask, ask_for, chatter, connect, get};
+
+/// A dashboard of the API at this address, and where it is.
+fn start(api: &str, environment: &[(&str, &str)]) -> (Running, String) {
+    let url = format!("http://{api}");
+    let arguments = ["--listen", ANY_PORT, "--api", &url];
+    let mut dashboard = Running::start("dashboard", &arguments, environment);
+    let address = dashboard.says("The dashboard: http://");
+    (dashboard, address.trim_end_matches('/').to_owned())
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+fn post(dashboard: &str, headers: &str, body: &str) -> Heard {
+    ask(dashboard, "POST /", &format!("{FORM}{headers}"), body)
+}
+
+#[test]
+fn the_page_shows_what_the_api_says() {
+    let (_chat, nc, api) = chat_api::start(&[]);
+    let (_dashboard, page) = start(&api, &[]);
+    let (_somebody, _) = chatter(&nc);
+    let heard = get(&page, "/");
+    assert_eq!(heard.status, 200);
+    assert!(
+        heard
+            .body
+            .contains(r#"<output id="users">1</output> <span id="people">person<"#)
+    );
+    assert!(
+        heard
+            .body
+            .contains("<pre id=\"banner\" tabindex=\"0\">Welcome to NetCatChat!</pre>")
+    );
+    assert!(
+        heard
+            .head
+            .contains("Content-Security-Policy: default-src 'none'")
+    );
+    for (path, content_type) in [
+        ("/style.css", "text/css"),
+        ("/script.js", "text/javascript"),
+    ] {
+        let heard = get(&page, path);
+        assert_eq!(heard.status, 200);
+        assert!(
+            heard
+                .head
+                .contains(&format!("Content-Type: {content_type}\r\n"))
+        );
+    }
+    assert_eq!(get(&page, "/nowhere").status, 404);
+}
+
+#[test]
+fn the_form_sets_the_banner_and_redirects() {
+    let (_chat, nc, api) = chat_api::start(&[]);
+    let (_dashboard, page) = start(&api, &[]);
+    let heard = post(&page, "", "banner=Hello+%3Cb%3E%26%22%27+%C3%A9");
+    assert_eq!(heard.status, 303);
+    assert!(
+        heard.head.contains("Location: /?saved\r\n"),
+        "{}",
+        heard.head
+    );
+    assert_eq!(chatter(&nc).1, "Hello <b>&\"' é\r\n");
+    let heard = get(&page, "/?saved");
+    assert!(heard.body.contains("Saved."));
+    assert!(
+        heard
+            .body
+            .contains("Hello &lt;b&gt;&amp;&quot;&#39; é</pre>"),
+        "{}",
+        heard.body
+    );
+    assert!(!heard.body.contains("<b>"));
+}
+
+#[test]
+fn what_the_chat_refuses_is_shown_and_not_lost() {
+    let (_chat, nc, api) = chat_api::start(&[]);
+    let (_dashboard, page) = start(&api, &[]);
+    let long = "x".repeat(2001);
+    let heard = post(&page, "", &format!("banner={long}"));
+    assert_eq!(heard.status, 422);
+    assert!(
+        heard
+            .body
+            .contains("Not saved: a banner has at most 2000 bytes")
+    );
+    assert!(heard.body.contains(&long), "what was typed is still there");
+    assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
+    assert_eq!(post(&page, "", "other=1").status, 400);
+    assert_eq!(
+        ask(&page, "POST /", "Content-Type: text/plain\r\n", "banner=x").status,
+        415
+    );
+}
+
+#[test]
+fn the_token_of_the_chat_is_passed_on() {
+    let token = [("CHAT_TOKEN", "sesame")];
+    let (_chat, _, api) = chat_api::start(&token);
+    let (_knows, page) = start(&api, &token);
+    assert_eq!(post(&page, "", "banner=a").status, 303);
+    let (_does_not, page) = start(&api, &[]);
+    let heard = post(&page, "", "banner=b");
+    assert_eq!(heard.status, 422);
+    assert!(
+        heard.body.contains("Not saved: 401 Unauthorized"),
+        "{}",
+        heard.body
+    );
+}
+
+#[test]
+fn forms_on_pages_of_other_sites_change_nothing() {
+    let (_chat, nc, api) = chat_api::start(&[]);
+    let (_dashboard, page) = start(&api, &[]);
+    for origin in ["http://evil.example", "null", &format!("https://{page}")] {
+        let heard = post(&page, &format!("Origin: {origin}\r\n"), "banner=gotcha");
+        assert_eq!(heard.status, 403, "{origin}");
+    }
+    let headers = format!("{FORM}Origin: http://evil.example\r\n");
+    let heard = ask_for(&page, "evil.example", "POST /", &headers, "banner=gotcha");
+    assert_eq!(heard.status, 403);
+    assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
+    assert_eq!(
+        post(&page, &format!("Origin: http://{page}\r\n"), "banner=fine").status,
+        303
+    );
+}
+
+#[test]
+fn without_the_chat_the_page_says_so() {
+    let (_dashboard, page) = start(NOBODY, &[]);
+    let heard = get(&page, "/");
+    assert_eq!(heard.status, 502);
+    assert!(heard.body.contains("The chat does not answer"));
+    assert_eq!(post(&page, "", "banner=a").status, 502);
+    assert_eq!(get(&page, "/style.css").status, 200);
+}
+
+#[test]
+fn an_open_page_is_told_when_the_count_changes() {
+    let (chat, nc, api) = chat_api::start(&[]);
+    let (_dashboard, page) = start(&api, &[]);
+    let mut stream = connect(&page);
+    stream
+        .write_all(format!("GET /events HTTP/1.1\r\nHost: {page}\r\n\r\n").as_bytes())
+        .expect("the request is taken");
+    let mut lines = BufReader::new(stream).lines();
+    let mut next = |beginning: &str| {
+        let began = Instant::now();
+        loop {
+            let line = lines.next().expect("the events go on").expect("a line");
+            if let Some(rest) = line.strip_prefix(beginning) {
+                return rest.to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "{beginning:?} never came");
+        }
+    };
+    assert_eq!(
+        (next("event: ").as_str(), next("data: ").as_str()),
+        ("users", "0")
+    );
+    let somebody = chatter(&nc);
+    assert_eq!(
+        (next("event: ").as_str(), next("data: ").as_str()),
+        ("users", "1")
+    );
+    drop(somebody);
+    assert_eq!(
+        (next("event: ").as_str(), next("data: ").as_str()),
+        ("users", "0")
+    );
+    drop(chat);
+    assert_eq!(next("event: "), "down");
+}
