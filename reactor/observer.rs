@@ -227,17 +227,33 @@ impl Dispatch {
 
     /// Calls `f`. A panic is caught and logged under the callback's name. `callback` is only made
     /// when somebody wants to know.
+    #[inline]
     pub(crate) fn call<R>(
         &self,
         callback: impl Fn() -> Callback,
         f: impl FnOnce() -> R,
     ) -> Result<R, Panicked> {
-        let result = if self.observed.get() {
-            self.call_observed(&callback(), f)
-        } else {
-            catch_unwind(AssertUnwindSafe(f))
-        };
-        result.map_err(|payload| panicked(&callback(), payload.as_ref()))
+        self.call_on(&mut (), |()| callback(), |()| f())
+    }
+
+    /// As [`call`](Self::call), of a `target` that knows its own name, which is not asked for
+    /// otherwise.
+    #[inline(always)]
+    pub(crate) fn call_on<T: ?Sized, R>(
+        &self,
+        target: &mut T,
+        callback: impl Fn(&T) -> Callback,
+        f: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, Panicked> {
+        let began = self.observed.get().then(|| self.began(&callback(target)));
+        let result = catch_unwind(AssertUnwindSafe(|| f(target)));
+        if let Some(began) = began {
+            self.ended(&callback(target), began, result.is_err());
+        }
+        match result {
+            Ok(value) => Ok(value),
+            Err(payload) => Err(panicked(&callback(target), payload.as_ref())),
+        }
     }
 
     /// Tells the observers. `event` is only made when there are any.
@@ -264,25 +280,21 @@ impl Dispatch {
     }
 
     #[cold]
-    fn call_observed<R>(
-        &self,
-        callback: &Callback,
-        f: impl FnOnce() -> R,
-    ) -> std::thread::Result<R> {
-        let began = (self.clock)();
-        self.tell(began, &Event::CallbackBegan(callback));
-        let result = catch_unwind(AssertUnwindSafe(f));
-        let ended = (self.clock)();
-        let (took, panicked) = (ended - began, result.is_err());
-        self.tell(
-            ended,
-            &Event::CallbackEnded {
-                callback,
-                took,
-                panicked,
-            },
-        );
-        result
+    fn began(&self, callback: &Callback) -> Instant {
+        let now = (self.clock)();
+        self.tell(now, &Event::CallbackBegan(callback));
+        now
+    }
+
+    #[cold]
+    fn ended(&self, callback: &Callback, began: Instant, panicked: bool) {
+        let now = (self.clock)();
+        let event = Event::CallbackEnded {
+            callback,
+            took: now - began,
+            panicked,
+        };
+        self.tell(now, &event);
     }
 
     #[cold]

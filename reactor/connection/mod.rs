@@ -103,6 +103,7 @@ impl Connection {
 /// Its protocol's callbacks: the first, the last, and those between.
 impl Reactor {
     /// Calls the protocol, which is out of the table.
+    #[inline]
     pub(crate) fn call(
         &self,
         connection: &mut Connection,
@@ -112,6 +113,7 @@ impl Reactor {
         self.call_at_place(connection, cause, None, f);
     }
 
+    #[inline(always)]
     fn call_at_place(
         &self,
         connection: &mut Connection,
@@ -119,30 +121,25 @@ impl Reactor {
         place: Option<&'static Location<'static>>,
         f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
     ) {
-        let Connection {
-            protocol,
-            transport,
-            ..
-        } = connection;
-        let name = protocol.name();
-        let callback = || Callback {
+        let (protocol, transport) = (&mut *connection.protocol, &connection.transport);
+        let callback = move |protocol: &dyn AnyProtocol| Callback {
             cause,
             connection: Some(transport.id()),
-            name,
+            name: protocol.name(),
             place,
         };
         self.0.requests.set_talker(Some(transport.clone()));
         let result = self
             .0
             .dispatch
-            .call(callback, || f(&mut **protocol, transport));
-        self.0.requests.set_talker(None);
+            .call_on(protocol, callback, |protocol| f(protocol, transport));
         if let Err(Panicked(message)) = result {
             transport.fail_connection(Reason::Panicked {
                 callback: cause.name(),
                 message,
             });
         }
+        self.0.requests.set_talker(None);
     }
 
     /// Makes a call that came through a handle.

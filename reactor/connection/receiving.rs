@@ -88,6 +88,7 @@ impl Reactor {
         self.layers_received(connection, result, &wire);
     }
 
+    #[inline(always)]
     pub(super) fn deliver(&self, connection: &mut Connection, data: &[u8]) {
         self.call(connection, Cause::DataReceived, |protocol, transport| {
             protocol.data_received(transport, data);
