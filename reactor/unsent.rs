@@ -75,9 +75,8 @@ impl Blocks {
         let block = if is_writing {
             &self.writing
         } else {
-            assert_eq!(
-                part.block.wrapping_add(1),
-                self.number.get(),
+            assert!(
+                part.block.wrapping_add(1) == self.number.get(),
                 "a part is sent or copied in the flush of its turn"
             );
             &self.flushing
@@ -89,32 +88,37 @@ impl Blocks {
 /// See the module's description. Sending takes `own` first, then `part`.
 #[derive(Debug, Default)]
 pub(crate) struct Unsent {
+    /// Ends with what is left of it; what comes before was sent already.
     own: Vec<u8>,
-    /// How much of `own` was sent already.
-    start: usize,
     part: Part,
+    /// How much is unsent, in `own` and `part`.
+    len: usize,
 }
 
 impl Unsent {
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.own.len() - self.start + self.part.len()
+        self.len
     }
 
     /// Appends a part of the turn's block.
     #[inline]
     pub(crate) fn push(&mut self, part: Part, blocks: &Blocks) {
-        if self.part.len() > 0 && self.part.block == part.block && self.part.to == part.from {
-            self.part.to = part.to;
-            return;
+        self.len += part.len();
+        if self.part.len() > 0 {
+            if self.part.block == part.block && self.part.to == part.from {
+                self.part.to = part.to;
+                return;
+            }
+            self.copy_part(blocks);
         }
-        self.settle(blocks);
         self.part = part;
     }
 
     /// Appends a copy of bytes that are in no block.
     pub(crate) fn push_copy(&mut self, data: &[u8]) {
         self.own.extend_from_slice(data);
+        self.len += data.len();
     }
 
     /// Hands the bytes to `send` once, which says how many it took. Afterwards no block is
@@ -123,26 +127,43 @@ impl Unsent {
     /// # Errors
     ///
     /// The error of `send`, in which case nothing was taken.
+    #[inline(always)]
     pub(crate) fn send(
         &mut self,
         blocks: &Blocks,
         send: impl FnOnce(&[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if self.own.is_empty() {
-            let result = blocks.with(self.part, send);
-            self.part.from += *result.as_ref().unwrap_or(&0);
-            self.settle(blocks);
-            return result;
+        if !self.own.is_empty() {
+            return self.send_own(blocks, send);
         }
+        let sent = match blocks.with(self.part, send) {
+            Ok(sent) => sent,
+            Err(error) => {
+                self.settle(blocks);
+                return Err(error);
+            }
+        };
+        self.part.from += sent;
+        self.len -= sent;
         self.settle(blocks);
-        let sent = send(&self.own[self.start..])?;
-        self.start += sent;
-        if self.start == self.own.len() {
+        Ok(sent)
+    }
+
+    /// As [`send`](Self::send), when turns before have left something over.
+    #[cold]
+    fn send_own(
+        &mut self,
+        blocks: &Blocks,
+        send: impl FnOnce(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.settle(blocks);
+        let sent = send(&self.own[self.own.len() - self.len..])?;
+        self.len -= sent;
+        if self.len == 0 {
             self.clear();
-        } else if self.start > self.own.len() / 2 {
+        } else if self.len < self.own.len() / 2 {
             // At most half of what is moved was there before, so each byte moves once on average.
-            self.own.drain(..self.start);
-            self.start = 0;
+            self.drop_sent();
         }
         Ok(sent)
     }
@@ -155,16 +176,22 @@ impl Unsent {
         }
     }
 
+    #[cold]
     fn copy_part(&mut self, blocks: &Blocks) {
         blocks.with(self.part, |bytes| self.own.extend_from_slice(bytes));
         self.part = Part::default();
     }
 
+    /// Makes `own` begin with what is left of it.
+    fn drop_sent(&mut self) {
+        self.own.drain(..self.own.len() - self.len);
+    }
+
     /// Takes the bytes out, to pass them through layers.
     pub(crate) fn take(&mut self, blocks: &Blocks) -> Vec<u8> {
         self.settle(blocks);
-        self.own.drain(..self.start);
-        self.start = 0;
+        self.drop_sent();
+        self.len = 0;
         std::mem::take(&mut self.own)
     }
 
@@ -238,6 +265,19 @@ mod tests {
         blocks.end_flush();
         blocks.begin_flush();
         assert_eq!(sent(&mut unsent, &blocks, 99), b"before meanwhile");
+    }
+
+    #[test]
+    fn what_was_sent_long_ago_is_not_kept() {
+        let blocks = Blocks::default();
+        let mut unsent = Unsent::default();
+        unsent.push(blocks.append(b"0123456789"), &blocks);
+        unsent.settle(&blocks);
+        assert_eq!(sent(&mut unsent, &blocks, 4), b"0123");
+        assert_eq!((unsent.len(), unsent.own.len()), (6, 10));
+        assert_eq!(sent(&mut unsent, &blocks, 2), b"45");
+        assert_eq!((unsent.len(), unsent.own.len()), (4, 4));
+        assert_eq!(unsent.take(&blocks), b"6789");
     }
 
     #[test]

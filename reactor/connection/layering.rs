@@ -104,9 +104,9 @@ impl Reactor {
     }
 
     pub(super) fn send_through_layers(&self, connection: &mut Connection) {
-        let data = connection
-            .transport
-            .with_unsent(|unsent| unsent.take(&self.0.requests.blocks));
+        let mut unsent = connection.transport.unsent_bytes();
+        let data = unsent.take(&self.0.requests.blocks);
+        drop(unsent);
         if data.is_empty() {
             return;
         }

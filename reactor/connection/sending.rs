@@ -182,15 +182,14 @@ impl Connection {
     }
 
     /// One call of the socket.
-    pub(crate) fn send(&mut self) -> io::Result<usize> {
-        let (stream, transport) = (&mut self.stream, &self.transport);
-        let blocks = &transport.requests().blocks;
+    fn send(&mut self) -> io::Result<usize> {
+        let blocks = &self.transport.requests().blocks;
         let Some(layered) = &mut self.layered else {
-            return transport
-                .with_unsent(|unsent| unsent.send(blocks, |bytes| stream.write(bytes)));
+            let mut unsent = self.transport.unsent_bytes();
+            return unsent.send(blocks, |bytes| self.stream.write(bytes));
         };
-        let sent = layered.wire.send(blocks, |bytes| stream.write(bytes));
-        transport.set_below(layered.wire.len());
+        let sent = layered.wire.send(blocks, |bytes| self.stream.write(bytes));
+        self.transport.set_below(layered.wire.len());
         sent
     }
 }

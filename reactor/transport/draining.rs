@@ -1,6 +1,6 @@
 //! What the loop does with a transport: it takes what was written and does what was asked for.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -137,8 +137,10 @@ impl Transport {
         self.0.unsent.borrow_mut().settle(&self.0.requests.blocks);
     }
 
-    pub(crate) fn with_unsent<R>(&self, f: impl FnOnce(&mut Unsent) -> R) -> R {
-        f(&mut self.0.unsent.borrow_mut())
+    /// The bytes that layers have not taken.
+    #[inline]
+    pub(crate) fn unsent_bytes(&self) -> RefMut<'_, Unsent> {
+        self.0.unsent.borrow_mut()
     }
 
     pub(crate) fn set_below(&self, bytes: usize) {
