@@ -74,6 +74,7 @@ impl Requests {
         self.turn_time.set(now);
     }
 
+    #[inline(always)]
     pub(crate) fn ask(&self, token: Token) {
         self.asking.borrow_mut().push(token);
     }

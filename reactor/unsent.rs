@@ -36,7 +36,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.to - self.from
     }
 }

@@ -5,20 +5,9 @@ use std::cell::Ref;
 use std::rc::Weak;
 
 use super::{Transport, Watcher};
-use crate::unsent::Part;
 
 /// What a group does with its members.
 impl Transport {
-    /// Appends a part of the turn's block, which others may share; otherwise like
-    /// [`write`](Self::write).
-    pub(crate) fn write_part(&self, part: impl FnOnce() -> Part) -> bool {
-        let takes_bytes = self.takes_bytes();
-        if takes_bytes {
-            self.push(part());
-        }
-        takes_bytes
-    }
-
     /// Whether a talker should wait until this listener has taken more.
     pub(crate) fn is_behind(&self) -> bool {
         self.unsent() > self.0.limits.high_water && !self.0.stalled.get()

@@ -149,13 +149,7 @@ impl Transport {
     /// [`Reason::UnsentOverflow`]. A protocol that stops writing between `writing_paused` and
     /// `writing_resumed` never gets there.
     pub fn write(&self, data: &[u8]) -> bool {
-        if !self.takes_bytes() {
-            return false;
-        }
-        if !data.is_empty() {
-            self.push(self.0.requests.blocks.append(data));
-        }
-        true
+        self.write_part(|| self.0.requests.blocks.append(data))
     }
 
     /// Sends what was written, then closes the connection.
@@ -306,33 +300,32 @@ impl Transport {
 
 /// What the parts of this folder share.
 impl Transport {
+    /// Appends a part of the turn's block, which others may share, if the bytes are taken: `part` is
+    /// only made then. A write that finds too much unsent drops the connection.
+    #[inline]
+    pub(crate) fn write_part(&self, part: impl FnOnce() -> Part) -> bool {
+        if self.0.closing.get() != Closing::No || self.0.sending.get() != Sending::Open {
+            return false;
+        }
+        let mut unsent = self.0.unsent.borrow_mut();
+        let limit = self.0.limits.unsent;
+        if unsent.len() + self.0.below.get() > limit {
+            drop(unsent);
+            self.fail_connection(Reason::UnsentOverflow { limit });
+            return false;
+        }
+        let part = part();
+        if part.len() > 0 {
+            unsent.push(part, &self.0.requests.blocks);
+            self.ask();
+        }
+        true
+    }
+
     fn end(&self, closing: Closing, reason: Reason) {
         self.0.closing.set(closing);
         self.0.reason.borrow_mut().get_or_insert(reason);
         self.ask_for_more();
-    }
-
-    #[inline]
-    fn push(&self, part: Part) {
-        self.0
-            .unsent
-            .borrow_mut()
-            .push(part, &self.0.requests.blocks);
-        self.ask();
-    }
-
-    /// Whether a write is taken. One that finds too much unsent drops the connection.
-    #[inline]
-    fn takes_bytes(&self) -> bool {
-        if self.0.closing.get() != Closing::No || self.0.sending.get() != Sending::Open {
-            return false;
-        }
-        let limit = self.0.limits.unsent;
-        if self.unsent() > limit {
-            self.fail_connection(Reason::UnsentOverflow { limit });
-            return false;
-        }
-        true
     }
 
     fn relations<R>(&self, f: impl FnOnce(&mut Relations) -> R) -> R {
