@@ -67,9 +67,9 @@ impl Connection {
     /// connection is not in line for it already.
     #[inline]
     pub(crate) fn note_ready(&mut self, event: Ready) -> bool {
+        self.readable |= event.readable;
         self.read_closed |= event.read_closed;
         self.broken |= event.broken;
-        self.readable |= event.readable || event.read_closed || event.broken;
         if event.writable && !self.writable {
             self.writable = true;
             self.transport.ask();
@@ -80,7 +80,7 @@ impl Connection {
     /// Whether to get in line, once. A paused connection does so only if the peer may be gone.
     #[inline]
     pub(crate) fn gets_in_line(&mut self) -> bool {
-        let wants = self.readable && (self.may_read() || self.read_closed || self.broken);
+        let wants = self.readable && (self.may_read() || self.read_closed);
         wants && !std::mem::replace(&mut self.in_line, true)
     }
 

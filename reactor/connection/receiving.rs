@@ -56,8 +56,7 @@ impl Reactor {
             Ok(0) => self.read_ended(connection),
             Ok(bytes) => {
                 // A short read has emptied the socket, unless the end waits behind it.
-                connection.readable =
-                    bytes == buffer.len() || connection.read_closed || connection.broken;
+                connection.readable = bytes == buffer.len() || connection.read_closed;
                 self.observe(|| Event::BytesReceived {
                     connection: connection.transport.id(),
                     bytes,

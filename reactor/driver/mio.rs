@@ -90,13 +90,17 @@ impl Driver for MioDriver {
             match event.token() {
                 WAKER => {}
                 SIGNALS => self.signalled = true,
-                MioToken(token) => ready.push(Ready {
-                    token: Token::from_usize(token),
-                    readable: event.is_readable(),
-                    writable: event.is_writable(),
-                    read_closed: event.is_read_closed(),
-                    broken: event.is_error() || event.is_write_closed(),
-                }),
+                MioToken(token) => {
+                    let broken = event.is_error() || event.is_write_closed();
+                    let read_closed = broken || event.is_read_closed();
+                    ready.push(Ready {
+                        token: Token::from_usize(token),
+                        readable: read_closed || event.is_readable(),
+                        writable: event.is_writable(),
+                        read_closed,
+                        broken,
+                    });
+                }
             }
         }
         Ok(())

@@ -65,11 +65,13 @@ pub(crate) trait Driver {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
     pub(crate) token: Token,
+    /// There may be something to read: bytes, their end or an error.
     pub(crate) readable: bool,
     pub(crate) writable: bool,
-    /// The peer has closed its sending half, perhaps behind bytes that are still to be read.
+    /// The peer has closed its sending half, perhaps behind bytes that are still to be read. Then
+    /// it is `readable`, too.
     pub(crate) read_closed: bool,
-    /// Both halves are gone.
+    /// Both halves are gone. Then it is `read_closed`, too.
     pub(crate) broken: bool,
 }
 
