@@ -94,8 +94,7 @@ impl Reactor {
         if stalls(connection) {
             connection.writable = true;
             self.flush(connection);
-            connection.transport.remember_talkers();
-            connection.transport.ask();
+            connection.transport.ask_for_more();
         }
         if stalls(connection) {
             connection.transport.set_stalled();

@@ -72,7 +72,7 @@ impl Connection {
         self.broken |= event.broken;
         if event.writable && !self.writable {
             self.writable = true;
-            self.transport.ask();
+            self.transport.ask_for_more();
         }
         self.readable && !self.in_line
     }

@@ -69,7 +69,9 @@ impl Reactor {
                 });
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => connection.transport.ask(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                connection.transport.ask_for_more();
+            }
             Err(error) => connection.fail(error),
         }
     }
@@ -159,26 +161,27 @@ impl Connection {
     /// so that nothing is left to do.
     #[inline]
     pub(crate) fn flush_in_place(&mut self) -> bool {
-        if !self.writable || self.layered.is_some() || !self.transport.asks_only_to_send() {
+        let transport = &self.transport;
+        if !self.writable || self.layered.is_some() || !transport.asks_only_to_send() {
             return false;
         }
-        let waiting = self.transport.unsent();
-        match self.send() {
-            Ok(sent) if sent == waiting => {
-                self.transport.taken();
-                self.transport.asked();
-                true
-            }
-            Ok(sent) => {
-                self.writable = false;
-                if sent > 0 {
-                    self.transport.taken();
-                }
-                false
-            }
-            // Whatever it is, it is met again by who deals with it.
-            Err(_) => false,
+        let mut unsent = transport.unsent_bytes();
+        if unsent.len() == 0 {
+            return false;
         }
+        let blocks = &transport.requests().blocks;
+        // Whatever the error is, it is met again by who deals with it.
+        let Ok(sent) = unsent.send(blocks, |bytes| self.stream.write(bytes)) else {
+            return false;
+        };
+        if sent > 0 {
+            transport.taken();
+        }
+        self.writable = unsent.len() == 0;
+        if self.writable {
+            transport.asked();
+        }
+        self.writable
     }
 
     /// One call of the socket.

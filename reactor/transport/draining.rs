@@ -84,14 +84,20 @@ impl Transport {
         self.0.more.get()
     }
 
-    /// Whether bytes are to be sent, and nothing else is to be done.
+    /// Whether nothing was asked for but that bytes are sent. What else there is to do, for marks
+    /// or for an end, comes with [`ask_for_more`](Self::ask_for_more): when it is asked for, and
+    /// again when a socket that was full takes bytes.
     #[inline]
     pub(crate) fn asks_only_to_send(&self) -> bool {
-        !self.0.more.get()
-            && !self.0.above_high_water.get()
-            && self.0.closing.get() == Closing::No
-            && self.0.sending.get() == Sending::Open
-            && self.0.unsent.borrow().len() > 0
+        let is_usual = !self.0.more.get();
+        debug_assert!(
+            !is_usual
+                || self.0.closing.get() == Closing::No
+                    && self.0.sending.get() == Sending::Open
+                    && !self.0.above_high_water.get(),
+            "who ends or was paused asks for more"
+        );
+        is_usual
     }
 
     /// The loop looks at what was asked for.
