@@ -248,7 +248,16 @@ impl Reactor {
         }
     }
 
+    #[inline]
+    pub(crate) fn put_connection(&self, connection: Box<Connection>) {
+        self.put(
+            connection.transport.token(),
+            Occupant::Connection(connection),
+        );
+    }
+
     /// Drops what owns values of a consumer, whose own drop may panic.
+    #[inline(never)]
     pub(crate) fn drop_guarded<T>(&self, value: T) {
         let callback = || Callback {
             cause: Cause::Dropped,

@@ -300,7 +300,7 @@ impl Reactor {
                     protocol.shutdown_requested(transport);
                 },
             );
-            self.put(token, Occupant::Connection(connection));
+            self.put_connection(connection);
         }
         self.call_triggers(SystemEvent::Shutdown, Phase::During);
     }

@@ -89,10 +89,13 @@ impl<T> Table<T> {
     #[inline]
     #[must_use = "an occupant owns a consumer's values, which must not be dropped under a borrow"]
     pub(crate) fn put(&mut self, token: Token, occupant: T) -> Option<T> {
-        let Some(slot) = self.slot(token) else {
-            return Some(occupant);
-        };
-        slot.occupant.replace(occupant)
+        match self.slot(token) {
+            Some(slot) if slot.occupant.is_none() => {
+                slot.occupant = Some(occupant);
+                None
+            }
+            _ => Some(occupant),
+        }
     }
 
     /// Whether the token's slot is still taken, even if its occupant is out.
@@ -163,6 +166,7 @@ mod tests {
         assert_eq!(table.take(token), None);
         assert_ne!(table.reserve(), token);
         assert_eq!(table.put(token, 2), None);
+        assert_eq!(table.put(token, 3), Some(3), "it is in already");
         assert_eq!(table.peek(token), Some(&mut 2));
         assert_eq!(table.len(), 2);
     }

@@ -141,6 +141,19 @@ impl Reactor {
             return;
         }
         buffer.resize(READ_BUFFER, 0);
+        let mut bytes = self.serve_line(in_line, buffer);
+        for event in events {
+            if bytes < BYTES_A_TURN {
+                bytes += self.serve(event.token, Some(event), buffer);
+            } else {
+                self.get_in_line(*event);
+            }
+        }
+    }
+
+    /// Serves the first `in_line` of the line. Returns how many bytes they received.
+    #[inline(never)]
+    fn serve_line(&self, in_line: usize, buffer: &mut [u8]) -> usize {
         let mut bytes = 0;
         for _ in 0..in_line {
             if bytes >= BYTES_A_TURN {
@@ -151,42 +164,44 @@ impl Reactor {
             };
             bytes += self.serve(token, None, buffer);
         }
-        for event in events {
-            if bytes < BYTES_A_TURN {
-                bytes += self.serve(event.token, Some(*event), buffer);
-            } else {
-                self.get_in_line(*event);
-            }
-        }
+        bytes
     }
 
     /// Serves one occupant, out of the table: something has happened to it, or it was in line.
     /// Returns how many bytes it received.
-    fn serve(&self, token: Token, event: Option<Ready>, buffer: &mut [u8]) -> usize {
-        let Some(occupant) = self.take(token) else {
+    ///
+    /// This is done for each message, so it is part of its loop, and what is done more seldom is not.
+    #[inline(always)]
+    fn serve(&self, token: Token, event: Option<&Ready>, buffer: &mut [u8]) -> usize {
+        let occupant = self.take(token);
+        let Some(Occupant::Connection(mut connection)) = occupant else {
+            self.serve_other(token, event, occupant);
             return 0;
         };
+        let is_to_read = event.is_none_or(|event| connection.note_ready(*event));
+        let bytes = match is_to_read {
+            true => self.receive(&mut connection, buffer),
+            false => 0,
+        };
+        self.put_connection(connection);
+        bytes
+    }
+
+    /// Serves what is no connection.
+    #[inline(never)]
+    fn serve_other(&self, token: Token, event: Option<&Ready>, occupant: Option<Occupant>) {
         match occupant {
-            Occupant::Connection(mut connection) => {
-                let bytes = match event {
-                    Some(event) if !connection.note_ready(event) => 0,
-                    _ => self.receive(&mut connection, buffer),
-                };
-                self.put(token, Occupant::Connection(connection));
-                bytes
-            }
-            Occupant::Port(mut port) => {
+            Some(Occupant::Port(mut port)) => {
                 self.accept(&mut port, event.is_some());
                 self.put(token, Occupant::Port(port));
-                0
             }
-            Occupant::Attempt(mut attempt) => {
+            Some(Occupant::Attempt(mut attempt)) => {
                 if let Some(event) = event {
-                    attempt.note_ready(event);
+                    attempt.note_ready(*event);
                 }
                 self.attempt_ready(attempt);
-                0
             }
+            Some(Occupant::Connection(_)) | None => {}
         }
     }
 
@@ -221,9 +236,8 @@ impl Reactor {
             let Occupant::Connection(mut connection) = occupant else {
                 continue;
             };
-            let token = post.token;
             self.deliver_post(&mut connection, post);
-            self.put(token, Occupant::Connection(connection));
+            self.put_connection(connection);
         }
     }
 
@@ -249,7 +263,7 @@ impl Reactor {
     fn serve_requests(&self, asking: &mut Vec<Token>) {
         self.0.requests.swap_asking(asking);
         self.0.requests.blocks.begin_flush();
-        for token in asking.drain(..) {
+        for &token in &*asking {
             if self.flush_in_place(token) {
                 continue;
             }
@@ -260,8 +274,9 @@ impl Reactor {
                 continue;
             };
             self.serve_request(&mut connection);
-            self.put(token, Occupant::Connection(connection));
+            self.put_connection(connection);
         }
+        asking.clear();
         self.0.requests.blocks.end_flush();
     }
 

@@ -79,7 +79,7 @@ impl Reactor {
         if connection.transport.closing() != Closing::Lost {
             self.arm_timer(&mut connection);
         }
-        self.put(token, Occupant::Connection(connection));
+        self.put_connection(connection);
     }
 
     /// Looks whether talkers wait for a listener that takes nothing.

@@ -36,6 +36,7 @@ impl Reactor {
     /// Before bytes are read or sent: puts layers in place that were pushed, and, unless reading is
     /// paused, goes on with what they have made of what they were given. What these callbacks push
     /// is in place afterwards, too.
+    #[inline(never)]
     pub(super) fn go_on(&self, connection: &mut Connection) {
         loop {
             self.tell_resumed(connection);
@@ -70,8 +71,21 @@ impl Reactor {
         self.append_to_wire(connection, &wire);
     }
 
+    /// Bytes came from the socket, and there are layers that they pass.
+    #[inline(never)]
+    pub(super) fn receive_through_layers(&self, connection: &mut Connection, data: &[u8]) {
+        let Some(layered) = &mut connection.layered else {
+            return;
+        };
+        let mut wire = Vec::new();
+        let result = self.call_layer(&connection.transport, || {
+            layered.layers.receive(data, &mut wire)
+        });
+        self.layers_received(connection, result, &wire);
+    }
+
     /// Layers have made something of what was received: bytes for the wire and for the protocol.
-    pub(super) fn layers_received(
+    fn layers_received(
         &self,
         connection: &mut Connection,
         result: Result<Vec<u8>, Reason>,

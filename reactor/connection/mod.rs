@@ -19,7 +19,7 @@ use self::layering::Layered;
 use crate::driver::{Ready, Stream};
 use crate::observer::{Callback, Cause, Event, Panicked};
 use crate::protocol::AnyProtocol;
-use crate::reactor::{Occupant, Reactor};
+use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::requests::Post;
 use crate::timers::TimerId;
@@ -170,7 +170,6 @@ impl Reactor {
 
     /// The connection begins: it is in the table from now on.
     pub(crate) fn connection_made(&self, mut connection: Box<Connection>) {
-        let token = connection.transport.token();
         self.observe(|| Event::ConnectionOpened {
             connection: connection.transport.id(),
             peer: connection.transport.peer_addr(),
@@ -183,7 +182,7 @@ impl Reactor {
                 protocol.connection_made(transport);
             },
         );
-        self.put(token, Occupant::Connection(connection));
+        self.put_connection(connection);
     }
 
     /// The connection is over: it is out of the table for good. The socket is closed first, so

@@ -64,9 +64,7 @@ impl Reactor {
                 self.received(connection, &buffer[..bytes]);
                 return bytes;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => connection.fail(error),
+            Err(error) => connection.read_failed(error),
         }
         0
     }
@@ -77,14 +75,11 @@ impl Reactor {
             return;
         }
         connection.transport.received();
-        let Some(layered) = &mut connection.layered else {
-            return self.deliver(connection, data);
-        };
-        let mut wire = Vec::new();
-        let result = self.call_layer(&connection.transport, || {
-            layered.layers.receive(data, &mut wire)
-        });
-        self.layers_received(connection, result, &wire);
+        if connection.layered.is_some() {
+            self.receive_through_layers(connection, data);
+        } else {
+            self.deliver(connection, data);
+        }
     }
 
     #[inline(always)]
@@ -95,6 +90,7 @@ impl Reactor {
     }
 
     /// The peer's stream has ended.
+    #[cold]
     pub(crate) fn read_ended(&self, connection: &mut Connection) {
         connection.readable = false;
         if connection.transport.has_read_end() {
@@ -120,6 +116,7 @@ impl Reactor {
 
     /// A connection that is not read is still told that the peer is gone, where no unread bytes
     /// come before the end.
+    #[cold]
     fn look_for_the_end(&self, connection: &mut Connection) {
         if connection.transport.closing() != Closing::No || connection.transport.has_read_end() {
             return;
@@ -135,6 +132,18 @@ impl Reactor {
             && matches!(connection.stream.peek(&mut [0]), Ok(0))
         {
             self.read_ended(connection);
+        }
+    }
+}
+
+impl Connection {
+    /// A read has failed, or found nothing.
+    #[cold]
+    fn read_failed(&mut self, error: io::Error) {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => self.readable = false,
+            io::ErrorKind::Interrupted => {}
+            _ => self.fail(error),
         }
     }
 }
