@@ -9,36 +9,38 @@
 
 use slab::Slab;
 
-/// Names one occupant of a [`Table`], for ever.
+/// Names one occupant of a [`Table`], for ever: a serial number, and below it a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Token {
-    slot: u32,
-    serial: u32,
-}
+pub(crate) struct Token(usize);
 
 impl Token {
+    fn new(slot: usize, serial: u32) -> Self {
+        Self((serial as usize) << 32 | slot)
+    }
+
     /// What is given to the operating system, which hands it back with each event.
     pub(crate) fn to_usize(self) -> usize {
-        (self.serial as usize) << 32 | self.slot as usize
+        self.0
     }
 
     /// The reverse of [`to_usize`](Self::to_usize).
     pub(crate) fn from_usize(number: usize) -> Self {
-        Self {
-            slot: number as u32,
-            serial: (number >> 32) as u32,
-        }
+        Self(number)
+    }
+
+    fn slot(self) -> usize {
+        self.0 as u32 as usize
     }
 
     /// The number by which people know a connection: they count from one.
     pub(crate) fn serial(self) -> u32 {
-        self.serial
+        (self.0 >> 32) as u32
     }
 }
 
 #[derive(Debug)]
 struct Slot<T> {
-    serial: u32,
+    token: Token,
     /// `None` while the occupant is out, being served.
     occupant: Option<T>,
 }
@@ -68,14 +70,13 @@ impl<T> Table<T> {
     pub(crate) fn reserve(&mut self) -> Token {
         // The highest value is kept free for tokens that belong to no slot, and zero for nobody.
         self.last_serial = (self.last_serial + 1) % (u32::MAX - 1);
-        let slot = self.slots.insert(Slot {
-            serial: self.last_serial,
+        let slot = self.slots.vacant_entry();
+        let token = Token::new(slot.key(), self.last_serial);
+        slot.insert(Slot {
+            token,
             occupant: None,
         });
-        Token {
-            slot: slot as u32,
-            serial: self.last_serial,
-        }
+        token
     }
 
     /// Takes an occupant out, to serve it. Nothing is found by an old token, or when it is out.
@@ -111,7 +112,7 @@ impl<T> Table<T> {
     /// Frees the slot. Its token finds nothing from now on.
     pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
         self.slot(token)?;
-        self.slots.remove(token.slot as usize).occupant
+        self.slots.remove(token.slot()).occupant
     }
 
     /// How many slots are taken, those of occupants that are out included.
@@ -121,20 +122,14 @@ impl<T> Table<T> {
 
     /// All tokens in use, in the order of their slots.
     pub(crate) fn tokens(&self) -> Vec<Token> {
-        self.slots
-            .iter()
-            .map(|(slot, entry)| Token {
-                slot: slot as u32,
-                serial: entry.serial,
-            })
-            .collect()
+        self.slots.iter().map(|(_, slot)| slot.token).collect()
     }
 
     #[inline]
     fn slot(&mut self, token: Token) -> Option<&mut Slot<T>> {
         self.slots
-            .get_mut(token.slot as usize)
-            .filter(|slot| slot.serial == token.serial)
+            .get_mut(token.slot())
+            .filter(|slot| slot.token == token)
     }
 }
 
@@ -150,7 +145,7 @@ mod tests {
         assert_eq!(table.remove(first), Some("first"));
         let second = table.reserve();
         assert_eq!(table.put(second, "second"), None);
-        assert_eq!(first.slot, second.slot, "the slot is reused");
+        assert_eq!(first.slot(), second.slot(), "the slot is reused");
         assert_eq!(table.take(first), None);
         assert_eq!(table.put(first, "late"), Some("late"));
         assert_eq!(table.remove(first), None);
@@ -173,10 +168,7 @@ mod tests {
 
     #[test]
     fn a_token_survives_the_journey_through_the_operating_system() {
-        let token = Token {
-            slot: 7,
-            serial: u32::MAX - 2,
-        };
+        let token = Token::new(7, u32::MAX - 2);
         assert_eq!(Token::from_usize(token.to_usize()), token);
     }
 }
