@@ -20,9 +20,11 @@ use crate::observer::{Callback, Cause, Event};
 use crate::reactor::{Occupant, Reactor, RunError};
 use crate::table::Token;
 
-/// A reader that lends at most this much in one turn. One buffer of this size serves all
-/// connections.
+/// A reader that lends at most this much in one turn.
 pub(crate) const READ_BUFFER: usize = 64 << 10;
+
+/// One such buffer serves all connections.
+pub(crate) type ReadBuffer = [u8; READ_BUFFER];
 
 /// After this many bytes a turn reads no further connection, so that what the bytes caused to be
 /// written is flushed before it grows large. The others go on in the next turn, in their order.
@@ -36,7 +38,7 @@ const POSTS_A_TURN: usize = 10_000;
 pub(crate) struct Scratch {
     ready: Vec<Ready>,
     asking: Vec<Token>,
-    buffer: Vec<u8>,
+    buffer: Option<Box<ReadBuffer>>,
 }
 
 /// The turn, in its order.
@@ -135,12 +137,12 @@ impl Reactor {
 
     /// Serves those who are in line since the turn before, then those to whom something has
     /// happened, until the turn has read enough. The rest gets in line.
-    fn serve_ready(&self, events: &[Ready], buffer: &mut Vec<u8>) {
+    fn serve_ready(&self, events: &[Ready], buffer: &mut Option<Box<ReadBuffer>>) {
         let in_line = self.0.ready.borrow().len();
         if in_line == 0 && events.is_empty() {
             return;
         }
-        buffer.resize(READ_BUFFER, 0);
+        let buffer = buffer.get_or_insert_with(|| Box::new([0; READ_BUFFER]));
         let mut bytes = self.serve_line(in_line, buffer);
         for event in events {
             if bytes < BYTES_A_TURN {
@@ -153,7 +155,7 @@ impl Reactor {
 
     /// Serves the first `in_line` of the line. Returns how many bytes they received.
     #[inline(never)]
-    fn serve_line(&self, in_line: usize, buffer: &mut [u8]) -> usize {
+    fn serve_line(&self, in_line: usize, buffer: &mut ReadBuffer) -> usize {
         let mut bytes = 0;
         for _ in 0..in_line {
             if bytes >= BYTES_A_TURN {
@@ -172,7 +174,7 @@ impl Reactor {
     ///
     /// This is done for each message, so it is part of its loop, and what is done more seldom is not.
     #[inline(always)]
-    fn serve(&self, token: Token, event: Option<&Ready>, buffer: &mut [u8]) -> usize {
+    fn serve(&self, token: Token, event: Option<&Ready>, buffer: &mut ReadBuffer) -> usize {
         let occupant = self.take(token);
         let Some(Occupant::Connection(mut connection)) = occupant else {
             self.serve_other(token, event, occupant);

@@ -11,11 +11,12 @@ use crate::connection::Connection;
 use crate::observer::{Cause, Event};
 use crate::reactor::Reactor;
 use crate::transport::Closing;
+use crate::turn::ReadBuffer;
 
 impl Reactor {
     /// Reads what is there, at most one buffer, and hands it to the protocol. Returns the number
     /// of bytes.
-    pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
+    pub(crate) fn receive(&self, connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
         connection.in_line = false;
         self.go_on_if_asked(connection);
         let mut bytes = 0;
@@ -51,7 +52,7 @@ impl Reactor {
         }
     }
 
-    fn receive_once(&self, connection: &mut Connection, buffer: &mut [u8]) -> usize {
+    fn receive_once(&self, connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
         match connection.stream.read(buffer) {
             Ok(0) => self.read_ended(connection),
             Ok(bytes) => {
