@@ -22,6 +22,8 @@ mod tree;
 
 mod guard;
 
+mod files;
+
 mod request;
 
 mod response;
@@ -72,6 +74,7 @@ pub use client::{
     get_page,
 };
 pub use events::{Audience, ServerEvent};
+pub use files::{Files, Validators};
 pub use guard::Guard;
 pub use head::Version;
 pub use headers::{BadHeader, Headers};

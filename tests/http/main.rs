@@ -4,6 +4,7 @@ mod answers;
 mod connections;
 mod deadlines;
 mod events;
+mod files;
 mod guard;
 mod hostile;
 mod streams;

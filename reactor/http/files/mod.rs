@@ -1,0 +1,254 @@
+//! Files of a folder, as resources.
+//!
+//! ```text
+//!   render ──▶ thread: open, look, read what is small ──▶ answer
+//!                                                           │ what is large
+//!              thread: read a piece ◀── there is room ◀─────┘
+//! ```
+//!
+//! The loop never waits for a disk: whatever touches one is done in the thread pool. A large file is
+//! read a piece at a time, as the client takes it.
+
+mod conditional;
+mod kinds;
+mod opening;
+mod ranges;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use self::opening::{Found, Opened, open};
+use self::ranges::{Wanted, wanted};
+use crate::deferred::Failure;
+use crate::http::body::{Body, BodyIsOver, BodySink};
+use crate::http::method::Method;
+use crate::http::request::Request;
+use crate::http::resource::{Answer, Resource};
+use crate::http::response::Response;
+use crate::http::status::Status;
+use crate::reactor::{Reactor, WeakReactor};
+
+pub use conditional::Validators;
+
+/// So much of a file is read at once, and a file of at most so many bytes when it is opened.
+const PIECE: u64 = 64 << 10;
+
+/// The files of a folder and of those below it, with their types, ranges, and conditions for
+/// clients that have them already.
+///
+/// Names that begin with a dot, links that lead out of the folder, and whatever is neither file nor
+/// folder are not there: 404. A folder is answered with its `index.html`, if there is one; a path to
+/// a folder that lacks the slash at its end is redirected to the one that has it.
+///
+/// ```
+/// use reactor::Reactor;
+/// use reactor::http::{Files, Tree};
+///
+/// let reactor = Reactor::new()?;
+/// let root = Tree::new();
+/// root.put_child("docs", Files::new(&reactor, "docs"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Files {
+    reactor: WeakReactor,
+    root: PathBuf,
+}
+
+impl Files {
+    /// The files below `root`, which is looked for anew with each request.
+    #[must_use]
+    pub fn new(reactor: &Reactor, root: impl AsRef<Path>) -> Self {
+        Self {
+            reactor: reactor.downgrade(),
+            root: root.as_ref().to_owned(),
+        }
+    }
+}
+
+impl Resource for Files {
+    fn is_leaf(&self) -> bool {
+        true
+    }
+
+    fn render(&self, request: Request) -> Answer {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return Response::error(Status::SERVICE_UNAVAILABLE).into();
+        };
+        let Some(path) = opening::path_of(request.path_below()) else {
+            return Response::error(Status::NOT_FOUND).into();
+        };
+        let root = self.root.clone();
+        Answer::from_future(async move {
+            let found = reactor.defer_to_thread(move || open(&root, &path)).await?;
+            Ok(match found {
+                Found::File(opened) => answer(&reactor, &request, opened),
+                Found::FolderWithoutSlash => redirect(&request),
+                Found::Nothing => Response::error(Status::NOT_FOUND),
+                Found::Forbidden => Response::error(Status::FORBIDDEN),
+            })
+        })
+    }
+}
+
+/// To the same path with a slash at its end, and with its query.
+fn redirect(request: &Request) -> Response {
+    let query = request.query().map(|query| format!("?{query}"));
+    let location = format!("{}/{}", request.path(), query.unwrap_or_default());
+    Response::redirect(Status::FOUND, location)
+}
+
+fn answer(reactor: &Reactor, request: &Request, opened: Opened) -> Response {
+    let (validators, length) = (opened.validators.clone(), opened.length);
+    if let Err(answer) = validators.check(request) {
+        return answer;
+    }
+    let header = request
+        .header("range")
+        .filter(|_| request.method() == Method::Get && validators.allows_range(request));
+    let response = match header.map_or(Wanted::Whole, |header| wanted(header, length)) {
+        Wanted::Whole => {
+            let kind = opened.kind;
+            Response::ok().with_body(kind, opened.body(reactor, vec![Segment::Part(0..length)]))
+        }
+        Wanted::Nothing => Response::error(Status::RANGE_NOT_SATISFIABLE)
+            .with_header("Content-Range", format!("bytes */{length}")),
+        Wanted::Parts(parts) => match <[Range<u64>; 1]>::try_from(parts) {
+            Ok([part]) => one_part(reactor, opened, part),
+            Err(parts) => many_parts(reactor, opened, &parts),
+        },
+    };
+    validators
+        .add_to(response)
+        .with_header("Accept-Ranges", "bytes")
+}
+
+fn one_part(reactor: &Reactor, opened: Opened, part: Range<u64>) -> Response {
+    let (kind, range) = (opened.kind, content_range(&part, opened.length));
+    let body = opened.body(reactor, vec![Segment::Part(part)]);
+    Response::ok()
+        .with_body(kind, body)
+        .with_status(Status::PARTIAL_CONTENT)
+        .with_header("Content-Range", range)
+}
+
+/// Several parts, one behind the other: RFC 9110, section 14.6.
+fn many_parts(reactor: &Reactor, opened: Opened, parts: &[Range<u64>]) -> Response {
+    let boundary = opened.boundary();
+    let (kind, length) = (opened.kind, opened.length);
+    let mut segments = Vec::new();
+    for part in parts {
+        let range = content_range(part, length);
+        let head =
+            format!("\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {range}\r\n\r\n");
+        segments.extend([Segment::Text(head), Segment::Part(part.clone())]);
+    }
+    segments.push(Segment::Text(format!("\r\n--{boundary}--\r\n")));
+    let content_type = format!("multipart/byteranges; boundary={boundary}");
+    Response::ok()
+        .with_body(content_type, opened.body(reactor, segments))
+        .with_status(Status::PARTIAL_CONTENT)
+}
+
+fn content_range(part: &Range<u64>, length: u64) -> String {
+    format!("bytes {}-{}/{length}", part.start, part.end - 1)
+}
+
+/// What a body consists of.
+enum Segment {
+    Text(String),
+    Part(Range<u64>),
+}
+
+impl Segment {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Part(part) => part.end - part.start,
+        }
+    }
+}
+
+impl Opened {
+    fn body(self, reactor: &Reactor, segments: Vec<Segment>) -> Body {
+        let length = segments.iter().map(Segment::length).sum();
+        if let Some(bytes) = self.bytes {
+            let mut body = Vec::with_capacity(length as usize);
+            for segment in segments {
+                match segment {
+                    Segment::Text(text) => body.extend_from_slice(text.as_bytes()),
+                    Segment::Part(part) => {
+                        body.extend_from_slice(&bytes[part.start as usize..part.end as usize]);
+                    }
+                }
+            }
+            return body.into();
+        }
+        let (sink, body) = Body::stream();
+        // What goes wrong is told to the sink.
+        drop(reactor.spawn(send(reactor.downgrade(), self.file, segments, sink)));
+        body.with_length(length)
+    }
+}
+
+/// Reads and writes, a piece at a time, as far as the client takes them.
+async fn send(
+    reactor: WeakReactor,
+    file: File,
+    segments: Vec<Segment>,
+    sink: BodySink,
+) -> Result<(), Failure> {
+    match send_segments(&reactor, file, segments, &sink).await {
+        Ok(()) => sink.finish(),
+        // The client is gone, or wanted the head alone.
+        Err(failure) if failure.check::<BodyIsOver>().is_some() => {}
+        Err(failure) => sink.fail(failure),
+    }
+    Ok(())
+}
+
+async fn send_segments(
+    reactor: &WeakReactor,
+    mut file: File,
+    segments: Vec<Segment>,
+    sink: &BodySink,
+) -> Result<(), Failure> {
+    for segment in segments {
+        let mut part = match segment {
+            Segment::Text(text) => {
+                sink.write(text.as_bytes());
+                continue;
+            }
+            Segment::Part(part) => part,
+        };
+        while !part.is_empty() {
+            sink.ready().await?;
+            let reactor = reactor.upgrade().ok_or(BodyIsOver)?;
+            let piece = part.start..part.end.min(part.start + PIECE);
+            part.start = piece.end;
+            let read = reactor.defer_to_thread(move || read_piece(file, piece));
+            let bytes;
+            (file, bytes) = read.await??;
+            sink.write(&bytes);
+        }
+    }
+    Ok(())
+}
+
+/// A file that has become shorter is an error.
+fn read_piece(mut file: File, piece: Range<u64>) -> io::Result<(File, Vec<u8>)> {
+    let mut bytes = vec![0; (piece.end - piece.start) as usize];
+    file.seek(SeekFrom::Start(piece.start))?;
+    file.read_exact(&mut bytes)?;
+    Ok((file, bytes))
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
