@@ -7,5 +7,6 @@ mod events;
 mod files;
 mod guard;
 mod hostile;
+mod requests;
 mod streams;
 mod visitor;

@@ -156,6 +156,8 @@ impl Head {
         let length = match request.parse_with_uninit_headers(data, space) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Ok(None),
+            // Which version it is shows when the line is whole.
+            Err(httparse::Error::Version) if !data.contains(&b'\n') => return Ok(None),
             Err(error) => return Err(mistake(error, data)),
         };
         let data = &data[..length];
@@ -383,12 +385,14 @@ fn mistake(error: httparse::Error, data: &[u8]) -> Mistake {
     }
 }
 
-/// Whether the request line ends in a version which is well-formed.
+/// Whether the request line is one, but for a version that is well-formed and another one.
 fn names_other_version(data: &[u8]) -> bool {
     let line = data.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit())
+    let mut words = line.split(|byte| *byte == b' ');
+    let (_, target, version) = (words.next(), words.next(), words.next());
+    let is_other = matches!(version, Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
+        if major.is_ascii_digit() && minor.is_ascii_digit() && *major != b'1');
+    is_other && target.is_some_and(|target| !target.is_empty()) && words.next().is_none()
 }
 
 /// Whether what is left of a line is white space and CRLF. `httparse` takes a CR only before an LF,
