@@ -42,12 +42,25 @@ pub trait Layer: 'static {
     fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, down: &mut Vec<u8>) -> Result<(), Reason>;
 
     /// The protocol wrote `data`: all since the flush before, in one piece. What the peer shall get
-    /// goes to `down`.
+    /// goes to `down`. What has to wait for the peer, for the end of a handshake, the layer
+    /// [holds](Self::holds), and passes it down when it is handed what it waits for.
     ///
     /// # Errors
     ///
     /// The reason why the connection has to end.
     fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason>;
+
+    /// How many bytes the layer has taken in `send`, and cannot pass down before the peer has sent
+    /// something. Asked for after each of the other calls.
+    ///
+    /// They are unsent, so limits and back-pressure count them, and an orderly close waits for them:
+    /// it hands the layer what comes, until the layer holds nothing or the linger is over. So it
+    /// does in a pause of reading, until the layer has something for the protocol. What waits for
+    /// nothing but more bytes of the protocol, or for `finish`, is not meant: if the peer's stream
+    /// ends while a layer holds bytes, the connection is lost.
+    fn holds(&self) -> usize {
+        0
+    }
 
     /// The peer's stream has ended below. A layer that knows more was to come says so.
     ///
@@ -58,7 +71,8 @@ pub trait Layer: 'static {
         Ok(())
     }
 
-    /// The protocol has written its last byte. What must be said at the end goes to `down`.
+    /// The protocol has written its last byte, and the layer holds none. What must be said at the
+    /// end goes to `down`.
     ///
     /// # Errors
     ///
@@ -73,21 +87,19 @@ pub trait Layer: 'static {
 #[derive(Default)]
 pub(crate) struct Layers {
     stack: Vec<Box<dyn Layer>>,
-    finished: bool,
+    /// How many bytes they hold.
+    held: usize,
+    /// Once the last words were asked for: how many layers, the lowest ones, have not said theirs.
+    unfinished: Option<usize>,
 }
 
 impl Layers {
     /// Puts a layer on top. What it has to say first is appended to `wire`.
-    pub(crate) fn push(
-        &mut self,
-        mut layer: Box<dyn Layer>,
-        wire: &mut Vec<u8>,
-    ) -> Result<(), Reason> {
-        let mut down = Vec::new();
-        layer.started(&mut down)?;
-        self.send(down, wire)?;
+    pub(crate) fn push(&mut self, layer: Box<dyn Layer>, wire: &mut Vec<u8>) -> Result<(), Reason> {
         self.stack.push(layer);
-        Ok(())
+        self.call(self.stack.len() - 1, wire, |layer, down| {
+            layer.started(down)
+        })
     }
 
     /// Passes what the socket received up. Returns what the protocol shall see; answers of layers
@@ -106,9 +118,13 @@ impl Layers {
     }
 
     /// Passes what the protocol wrote down and appends what becomes of it to `wire`.
-    pub(crate) fn send(&mut self, data: Vec<u8>, wire: &mut Vec<u8>) -> Result<(), Reason> {
-        let above = self.stack.len();
-        self.send_below(above, data, wire)
+    pub(crate) fn send(&mut self, data: &[u8], wire: &mut Vec<u8>) -> Result<(), Reason> {
+        self.send_below(self.stack.len(), data, wire)
+    }
+
+    /// How many bytes the layers hold that the peer has to send something for.
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     /// Asks each layer that the peer's end of stream was expected.
@@ -118,16 +134,16 @@ impl Layers {
             .try_for_each(|layer| layer.read_closed())
     }
 
-    /// Lets each layer say its last words, the topmost first, once.
+    /// Lets each layer say its last words, the topmost first, once. A layer that holds bytes, which
+    /// may be the last words of one above it, is waited for: ask again when it holds none.
     pub(crate) fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Reason> {
-        if std::mem::replace(&mut self.finished, true) {
-            return Ok(());
+        let mut unfinished = self.unfinished.unwrap_or(self.stack.len());
+        while unfinished > 0 && self.stack[unfinished - 1].holds() == 0 {
+            unfinished -= 1;
+            self.unfinished = Some(unfinished);
+            self.call(unfinished, wire, |layer, down| layer.finish(down))?;
         }
-        for index in (0..self.stack.len()).rev() {
-            let mut down = Vec::new();
-            self.stack[index].finish(&mut down)?;
-            self.send_below(index, down, wire)?;
-        }
+        self.unfinished = Some(unfinished);
         Ok(())
     }
 
@@ -139,30 +155,41 @@ impl Layers {
     ) -> Result<Vec<u8>, Reason> {
         let mut data = data.to_vec();
         for index in first..self.stack.len() {
-            let (mut up, mut down) = (Vec::new(), Vec::new());
-            self.stack[index].receive(&data, &mut up, &mut down)?;
-            self.send_below(index, down, wire)?;
+            if data.is_empty() {
+                break;
+            }
+            let mut up = Vec::new();
+            self.call(index, wire, |layer, down| {
+                layer.receive(&data, &mut up, down)
+            })?;
             data = up;
         }
         Ok(data)
     }
 
-    fn send_below(
+    fn send_below(&mut self, index: usize, data: &[u8], wire: &mut Vec<u8>) -> Result<(), Reason> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        if index == 0 {
+            wire.extend_from_slice(data);
+            return Ok(());
+        }
+        self.call(index - 1, wire, |layer, down| layer.send(data, down))
+    }
+
+    /// Calls one layer, and passes what it says through those below it.
+    fn call(
         &mut self,
         index: usize,
-        mut data: Vec<u8>,
         wire: &mut Vec<u8>,
+        f: impl FnOnce(&mut dyn Layer, &mut Vec<u8>) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
-        for layer in self.stack[..index].iter_mut().rev() {
-            if data.is_empty() {
-                return Ok(());
-            }
-            let mut down = Vec::new();
-            layer.send(&data, &mut down)?;
-            data = down;
-        }
-        wire.extend_from_slice(&data);
-        Ok(())
+        let mut down = Vec::new();
+        f(&mut *self.stack[index], &mut down)?;
+        let result = self.send_below(index, &down, wire);
+        self.held = self.stack.iter().map(|layer| layer.holds()).sum();
+        result
     }
 }
 
@@ -226,9 +253,7 @@ mod tests {
         let mut layers = stack(&mut wire);
         assert_eq!(wire, b"+aa+ba", "a new layer speaks through those below it");
         wire.clear();
-        layers
-            .send(b"x".to_vec(), &mut wire)
-            .expect("the layers send");
+        layers.send(b"x", &mut wire).expect("the layers send");
         assert_eq!(wire, b"abxba");
         let up = layers
             .receive(b"abxba", &mut Vec::new())
@@ -245,6 +270,13 @@ mod tests {
             .receive(b"abba", &mut wire)
             .expect("the layers receive");
         assert_eq!(wire, b"a?a");
+    }
+
+    #[test]
+    fn a_layer_for_which_nothing_is_left_is_not_called() {
+        let mut wire = Vec::new();
+        let up = stack(&mut wire).receive(b"aa", &mut wire);
+        assert_eq!(up.expect("only the lower layer receives"), b"");
     }
 
     #[test]

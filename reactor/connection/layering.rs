@@ -22,6 +22,34 @@ impl Layered {
     pub(super) fn keeps_bytes(&self) -> bool {
         !self.kept.is_empty()
     }
+
+    /// What the layers have taken and the socket has not.
+    pub(super) fn unsent(&self) -> usize {
+        self.wire.len() + self.layers.held()
+    }
+}
+
+impl Connection {
+    /// What the socket may be handed now.
+    pub(super) fn waiting(&self) -> usize {
+        match &self.layered {
+            Some(layered) => layered.wire.len(),
+            None => self.transport.with_unsent(|unsent| unsent.len()),
+        }
+    }
+
+    /// How many bytes layers hold until the peer has sent something.
+    pub(super) fn held(&self) -> usize {
+        self.layered.as_ref().map_or(0, |l| l.layers.held())
+    }
+
+    /// Whether layers wait for what comes. They are handed it also in a pause of reading, which the
+    /// bytes that they hold may have caused, until there is something for the protocol.
+    pub(super) fn layers_wait(&self) -> bool {
+        self.layered
+            .as_ref()
+            .is_some_and(|l| l.layers.held() > 0 && !l.keeps_bytes())
+    }
 }
 
 impl Reactor {
@@ -56,7 +84,7 @@ impl Reactor {
         let mut received = new.received;
         received.append(&mut layered.kept);
         let result = self.call_layer(&connection.transport, || {
-            layered.layers.send(new.unsent, &mut wire)?;
+            layered.layers.send(&new.unsent, &mut wire)?;
             layered.layers.push(new.layer, &mut wire)?;
             if received.is_empty() {
                 return Ok(Vec::new());
@@ -124,7 +152,7 @@ impl Reactor {
         if data.is_empty() {
             return;
         }
-        self.through_layers(connection, |layers, wire| layers.send(data, wire));
+        self.through_layers(connection, |layers, wire| layers.send(&data, wire));
     }
 
     pub(super) fn finish_layers(&self, connection: &mut Connection) {
@@ -151,7 +179,7 @@ impl Reactor {
     }
 
     /// What layers say of their own accord is bounded as what the protocol writes is, and nobody
-    /// hears it after the end of the stream.
+    /// hears it after the end of the stream. What they held was counted when it was written.
     fn append_to_wire(&self, connection: &mut Connection, bytes: &[u8]) {
         let Connection {
             layered: Some(layered),
@@ -162,15 +190,19 @@ impl Reactor {
             return;
         };
         let limit = transport.limits().unsent;
-        if bytes.is_empty() || transport.sending() == Sending::Shut {
-            return transport.set_below(layered.wire.len());
-        }
-        if layered.wire.len() > limit {
+        let held_before = transport.below().saturating_sub(layered.wire.len());
+        let has_let_go = layered.layers.held() < held_before;
+        let is_heard = !bytes.is_empty() && transport.sending() != Sending::Shut;
+        if is_heard && layered.wire.len() > limit && !has_let_go {
             return connection.fail(Reason::UnsentOverflow { limit });
         }
-        layered.wire.push_copy(bytes);
-        transport.set_below(layered.wire.len());
-        transport.ask();
+        if is_heard {
+            layered.wire.push_copy(bytes);
+        }
+        transport.set_below(layered.unsent());
+        if is_heard || has_let_go {
+            transport.ask();
+        }
     }
 
     pub(crate) fn call_layer<R>(

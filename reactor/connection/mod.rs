@@ -87,7 +87,7 @@ impl Connection {
     #[inline]
     pub(crate) fn may_read(&self) -> bool {
         match self.transport.closing() {
-            Closing::No => self.transport.is_reading(),
+            Closing::No => self.transport.is_reading() || self.layers_wait(),
             // What still comes is ignored, but it has to be read for the end behind it to be seen.
             Closing::AfterFlush => !self.transport.has_read_end(),
             Closing::Now | Closing::Lost => false,

@@ -72,10 +72,12 @@ impl Reactor {
 
     /// Bytes came from the socket.
     pub(crate) fn received(&self, connection: &mut Connection, data: &[u8]) {
-        if connection.transport.closing() != Closing::No {
-            return;
+        match connection.transport.closing() {
+            Closing::No => connection.transport.received(),
+            // It may be what lets layers send what they hold.
+            Closing::AfterFlush if connection.held() > 0 => {}
+            Closing::AfterFlush | Closing::Now | Closing::Lost => return,
         }
-        connection.transport.received();
         if connection.layered.is_some() {
             self.receive_through_layers(connection, data);
         } else {
@@ -98,9 +100,11 @@ impl Reactor {
             return; // each later event says it again
         }
         connection.transport.read_ended();
-        // After `lose_connection` the layers are handed nothing, so they cannot tell what is missing.
+        // After `lose_connection` only layers that hold bytes are handed anything; others cannot tell
+        // what is missing.
+        let are_asked = connection.transport.is_open() || connection.held() > 0;
         if let Some(layered) = &mut connection.layered
-            && connection.transport.closing() == Closing::No
+            && are_asked
         {
             let result = self.call_layer(&connection.transport, || layered.layers.read_closed());
             if let Err(reason) = result {

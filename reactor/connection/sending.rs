@@ -17,6 +17,7 @@ impl Reactor {
         connection.transport.asked();
         self.go_on(connection);
         self.flush(connection);
+        self.end_if_held_in_vain(connection);
         self.tell_marks(connection);
         match connection.transport.closing() {
             Closing::No => self.shut_sending_if_asked(connection),
@@ -50,7 +51,7 @@ impl Reactor {
         if connection.layered.is_some() {
             self.send_through_layers(connection);
         }
-        let waiting = connection.transport.unsent();
+        let waiting = connection.waiting();
         if waiting == 0 {
             return;
         }
@@ -59,7 +60,11 @@ impl Reactor {
         }
         match connection.send() {
             Ok(sent) => {
-                connection.transport.taken();
+                // What is left are the bytes that layers hold, of which these were none.
+                let closes = connection.transport.closing() == Closing::AfterFlush;
+                if !closes || connection.held() == 0 {
+                    connection.transport.taken();
+                }
                 connection.writable = sent == waiting;
                 let connection = connection.transport.id();
                 self.observe(|| Event::BytesSent {
@@ -99,6 +104,14 @@ impl Reactor {
                     protocol.writing_resumed(transport);
                 });
             }
+        }
+    }
+
+    /// What layers hold when the peer's stream has ended will never be sent.
+    fn end_if_held_in_vain(&self, connection: &mut Connection) {
+        if connection.held() > 0 && connection.transport.has_read_end() && connection.waiting() == 0
+        {
+            connection.fail(io::Error::from(io::ErrorKind::UnexpectedEof));
         }
     }
 
@@ -192,7 +205,7 @@ impl Connection {
             return unsent.send(blocks, |bytes| self.stream.write(bytes));
         };
         let sent = layered.wire.send(blocks, |bytes| self.stream.write(bytes));
-        self.transport.set_below(layered.wire.len());
+        self.transport.set_below(layered.unsent());
         sent
     }
 }

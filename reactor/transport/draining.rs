@@ -149,6 +149,10 @@ impl Transport {
         self.0.unsent.borrow_mut()
     }
 
+    pub(crate) fn below(&self) -> usize {
+        self.0.below.get()
+    }
+
     pub(crate) fn set_below(&self, bytes: usize) {
         self.0.below.set(bytes);
     }

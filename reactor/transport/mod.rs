@@ -158,7 +158,8 @@ impl Transport {
     /// given until [`Limits::linger`], at most two seconds, to close its side; what it still sends
     /// meanwhile is read and ignored, because a socket that is closed with unread bytes resets the
     /// connection and destroys the last words. A peer that takes no byte for [`Limits::linger`] is
-    /// dropped with [`Reason::LingerTimeout`].
+    /// dropped with [`Reason::LingerTimeout`]. Bytes that a layer [holds](Layer::holds) until it
+    /// has heard from the peer are waited for as well, within the same time.
     pub fn lose_connection(&self) {
         if self.0.closing.get() == Closing::No {
             let peer_was_first = self.0.read_ended.get();
@@ -260,7 +261,8 @@ impl Transport {
         self.ask_for_more();
     }
 
-    /// Bytes that were written and that the operating system has not taken.
+    /// Bytes that were written and that the operating system has not taken, those that layers hold
+    /// among them.
     #[must_use]
     pub fn unsent(&self) -> usize {
         self.0.unsent.borrow().len() + self.0.below.get()
