@@ -20,8 +20,11 @@ use crate::reason::Reason;
 /// One stage between the socket and the protocol, put in place by
 /// [`Transport::push_layer`](crate::Transport::push_layer).
 ///
-/// An error ends the connection with it as the reason; what `down` got before is not sent. So does a
-/// panic, with [`Reason::Panicked`]. A layer is dropped with its connection.
+/// An error ends the connection with it as the reason. What `up` got before is delivered, and what
+/// `down` got, an alert perhaps, is sent: then the end is as orderly as after
+/// [`lose_connection`](crate::Transport::lose_connection), so that the peer can read it. A layer that
+/// has failed is not called again. A panic ends the connection at once, with [`Reason::Panicked`].
+/// A layer is dropped with its connection.
 pub trait Layer: 'static {
     /// The layer is in place. What must be said first, a greeting or a header, goes to `down`.
     ///
@@ -91,6 +94,8 @@ pub(crate) struct Layers {
     held: usize,
     /// Once the last words were asked for: how many layers, the lowest ones, have not said theirs.
     unfinished: Option<usize>,
+    /// The lowest layer that has failed. Those below it are still whole.
+    failed: Option<usize>,
 }
 
 impl Layers {
@@ -102,19 +107,25 @@ impl Layers {
         })
     }
 
-    /// Passes what the socket received up. Returns what the protocol shall see; answers of layers
-    /// are appended to `wire`.
-    pub(crate) fn receive(&mut self, data: &[u8], wire: &mut Vec<u8>) -> Result<Vec<u8>, Reason> {
-        self.receive_from(0, data, wire)
+    /// Passes what the socket received up. What the protocol shall see is appended to `up`, answers
+    /// of layers to `wire`.
+    pub(crate) fn receive(
+        &mut self,
+        data: &[u8],
+        up: &mut Vec<u8>,
+        wire: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        self.receive_from(0, data, up, wire)
     }
 
     /// Passes bytes to the topmost layer alone: what was read before it was pushed.
     pub(crate) fn receive_at_top(
         &mut self,
         data: &[u8],
+        up: &mut Vec<u8>,
         wire: &mut Vec<u8>,
-    ) -> Result<Vec<u8>, Reason> {
-        self.receive_from(self.stack.len().saturating_sub(1), data, wire)
+    ) -> Result<(), Reason> {
+        self.receive_from(self.stack.len().saturating_sub(1), data, up, wire)
     }
 
     /// Passes what the protocol wrote down and appends what becomes of it to `wire`.
@@ -129,7 +140,8 @@ impl Layers {
 
     /// Asks each layer that the peer's end of stream was expected.
     pub(crate) fn read_closed(&mut self) -> Result<(), Reason> {
-        self.stack
+        let whole = self.whole();
+        self.stack[..whole]
             .iter_mut()
             .try_for_each(|layer| layer.read_closed())
     }
@@ -137,7 +149,8 @@ impl Layers {
     /// Lets each layer say its last words, the topmost first, once. A layer that holds bytes, which
     /// may be the last words of one above it, is waited for: ask again when it holds none.
     pub(crate) fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Reason> {
-        let mut unfinished = self.unfinished.unwrap_or(self.stack.len());
+        let whole = self.whole();
+        let mut unfinished = self.unfinished.unwrap_or(whole).min(whole);
         while unfinished > 0 && self.stack[unfinished - 1].holds() == 0 {
             unfinished -= 1;
             self.unfinished = Some(unfinished);
@@ -151,24 +164,28 @@ impl Layers {
         &mut self,
         first: usize,
         data: &[u8],
+        up: &mut Vec<u8>,
         wire: &mut Vec<u8>,
-    ) -> Result<Vec<u8>, Reason> {
+    ) -> Result<(), Reason> {
+        let mut result = Ok(());
         let mut data = data.to_vec();
-        for index in first..self.stack.len() {
+        for index in first..self.whole() {
             if data.is_empty() {
                 break;
             }
-            let mut up = Vec::new();
-            self.call(index, wire, |layer, down| {
-                layer.receive(&data, &mut up, down)
-            })?;
-            data = up;
+            let mut above = Vec::new();
+            let called = self.call(index, wire, |layer, down| {
+                layer.receive(&data, &mut above, down)
+            });
+            result = result.and(called);
+            data = above;
         }
-        Ok(data)
+        up.append(&mut data);
+        result
     }
 
     fn send_below(&mut self, index: usize, data: &[u8], wire: &mut Vec<u8>) -> Result<(), Reason> {
-        if data.is_empty() {
+        if data.is_empty() || index > self.whole() {
             return Ok(());
         }
         if index == 0 {
@@ -178,7 +195,7 @@ impl Layers {
         self.call(index - 1, wire, |layer, down| layer.send(data, down))
     }
 
-    /// Calls one layer, and passes what it says through those below it.
+    /// Calls one layer, and passes what it says through those below it, also when it fails.
     fn call(
         &mut self,
         index: usize,
@@ -186,10 +203,19 @@ impl Layers {
         f: impl FnOnce(&mut dyn Layer, &mut Vec<u8>) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
         let mut down = Vec::new();
-        f(&mut *self.stack[index], &mut down)?;
-        let result = self.send_below(index, &down, wire);
-        self.held = self.stack.iter().map(|layer| layer.holds()).sum();
-        result
+        let called = f(&mut *self.stack[index], &mut down);
+        let sent = self.send_below(index, &down, wire);
+        if called.is_err() {
+            self.failed = Some(index.min(self.whole()));
+        }
+        let whole = &self.stack[..self.whole()];
+        self.held = whole.iter().map(|layer| layer.holds()).sum();
+        called.and(sent)
+    }
+
+    /// How many layers, the lowest ones, have not failed, nor has one below them.
+    fn whole(&self) -> usize {
+        self.failed.unwrap_or(self.stack.len())
     }
 }
 
@@ -255,8 +281,9 @@ mod tests {
         wire.clear();
         layers.send(b"x", &mut wire).expect("the layers send");
         assert_eq!(wire, b"abxba");
-        let up = layers
-            .receive(b"abxba", &mut Vec::new())
+        let mut up = Vec::new();
+        layers
+            .receive(b"abxba", &mut up, &mut Vec::new())
             .expect("the layers receive");
         assert_eq!(up, b"x");
     }
@@ -267,7 +294,7 @@ mod tests {
         let mut layers = stack(&mut wire);
         wire.clear();
         layers
-            .receive(b"abba", &mut wire)
+            .receive(b"abba", &mut Vec::new(), &mut wire)
             .expect("the layers receive");
         assert_eq!(wire, b"a?a");
     }
@@ -275,8 +302,9 @@ mod tests {
     #[test]
     fn a_layer_for_which_nothing_is_left_is_not_called() {
         let mut wire = Vec::new();
-        let up = stack(&mut wire).receive(b"aa", &mut wire);
-        assert_eq!(up.expect("only the lower layer receives"), b"");
+        stack(&mut wire)
+            .receive(b"aa", &mut Vec::new(), &mut wire)
+            .expect("only the lower layer receives");
     }
 
     #[test]
@@ -293,11 +321,88 @@ mod tests {
     fn an_error_of_a_layer_is_the_reason() {
         let mut layers = stack(&mut Vec::new());
         let error = layers
-            .receive(b"axa", &mut Vec::new())
+            .receive(b"axa", &mut Vec::new(), &mut Vec::new())
             .expect_err("not wrapped twice");
         assert_eq!(
             error.to_string(),
             "the peer broke the protocol: a wrapped message"
         );
+    }
+
+    /// Fails at the first byte that it is handed.
+    struct Fails {
+        has_failed: bool,
+        holds: usize,
+    }
+
+    impl Fails {
+        fn boxed(holds: usize) -> Box<Self> {
+            Box::new(Self {
+                has_failed: false,
+                holds,
+            })
+        }
+
+        fn fail(&mut self) -> Result<(), Reason> {
+            assert!(!self.has_failed, "a layer that has failed is called again");
+            self.has_failed = true;
+            Err(Reason::Violation("nothing at all".to_owned()))
+        }
+    }
+
+    impl Layer for Fails {
+        fn receive(
+            &mut self,
+            _: &[u8],
+            up: &mut Vec<u8>,
+            down: &mut Vec<u8>,
+        ) -> Result<(), Reason> {
+            up.push(b'!');
+            down.push(b'!');
+            self.fail()
+        }
+
+        fn send(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Reason> {
+            self.fail()
+        }
+
+        fn holds(&self) -> usize {
+            self.holds
+        }
+
+        fn read_closed(&mut self) -> Result<(), Reason> {
+            self.fail()
+        }
+
+        fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), Reason> {
+            self.fail()
+        }
+    }
+
+    #[test]
+    fn a_layer_that_has_failed_is_not_called_again_and_those_below_it_are() {
+        let mut wire = Vec::new();
+        let mut layers = stack(&mut wire);
+        for _ in 0..2 {
+            let pushed = layers.push(Fails::boxed(5), &mut wire);
+            pushed.expect("the layer starts");
+        }
+        wire.clear();
+        assert_eq!(layers.held(), 10);
+        let mut up = Vec::new();
+        // The upper one fails, and then the lower one by what the upper one says at that.
+        let failed = layers.receive(b"abxba", &mut up, &mut wire);
+        assert!(failed.is_err());
+        assert_eq!((&*up, &*wire), (&b"!"[..], &b"ab!ba"[..]));
+        assert_eq!(layers.held(), 0, "what they held is lost");
+        for _ in 0..2 {
+            let received = layers.receive(b"abxba", &mut Vec::new(), &mut wire);
+            received.expect("the lower layers receive");
+            let sent = layers.send(b"secret", &mut wire);
+            sent.expect("it goes nowhere");
+            layers.read_closed().expect("the lower layers are asked");
+            layers.finish(&mut wire).expect("the lower layers finish");
+        }
+        assert_eq!(wire, b"ab!baa-ba-a");
     }
 }

@@ -34,7 +34,7 @@ impl Connection {
     pub(super) fn waiting(&self) -> usize {
         match &self.layered {
             Some(layered) => layered.wire.len(),
-            None => self.transport.with_unsent(|unsent| unsent.len()),
+            None => self.transport.unsent_bytes().len(),
         }
     }
 
@@ -83,52 +83,49 @@ impl Reactor {
         // What has passed the layers below and was not delivered comes behind what was.
         let mut received = new.received;
         received.append(&mut layered.kept);
+        let mut kept = Vec::new();
         let result = self.call_layer(&connection.transport, || {
             layered.layers.send(&new.unsent, &mut wire)?;
             layered.layers.push(new.layer, &mut wire)?;
-            if received.is_empty() {
-                return Ok(Vec::new());
-            }
-            layered.layers.receive_at_top(&received, &mut wire)
+            layered
+                .layers
+                .receive_at_top(&received, &mut kept, &mut wire)
         });
-        match (result, &mut connection.layered) {
-            (Ok(data), Some(layered)) => layered.kept = data,
-            (Ok(_), None) => {}
-            (Err(reason), _) => connection.fail(reason),
-        }
+        layered.kept = kept;
         self.append_to_wire(connection, &wire);
+        self.end_if_failed(connection, result, &wire);
     }
 
-    /// Bytes came from the socket, and there are layers that they pass.
+    /// Bytes came from the socket: layers make something of them for the wire and for the protocol.
     #[inline(never)]
     pub(super) fn receive_through_layers(&self, connection: &mut Connection, data: &[u8]) {
         let Some(layered) = &mut connection.layered else {
             return;
         };
-        let mut wire = Vec::new();
+        let (mut up, mut wire) = (Vec::new(), Vec::new());
         let result = self.call_layer(&connection.transport, || {
-            layered.layers.receive(data, &mut wire)
+            layered.layers.receive(data, &mut up, &mut wire)
         });
-        self.layers_received(connection, result, &wire);
+        self.append_to_wire(connection, &wire);
+        match &mut connection.layered {
+            _ if up.is_empty() || connection.transport.closing() != Closing::No => {}
+            Some(layered) if !connection.transport.is_reading() => layered.kept.extend(up),
+            _ => self.deliver(connection, &up),
+        }
+        self.end_if_failed(connection, result, &wire);
     }
 
-    /// Layers have made something of what was received: bytes for the wire and for the protocol.
-    fn layers_received(
-        &self,
-        connection: &mut Connection,
-        result: Result<Vec<u8>, Reason>,
-        wire: &[u8],
-    ) {
-        self.append_to_wire(connection, wire);
-        let data = match result {
-            Ok(data) if !data.is_empty() => data,
-            Ok(_) => return,
-            Err(reason) => return connection.fail(reason),
-        };
-        match &mut connection.layered {
-            _ if connection.transport.closing() != Closing::No => {}
-            Some(layered) if !connection.transport.is_reading() => layered.kept.extend(data),
-            _ => self.deliver(connection, &data),
+    /// A layer that has failed ends the connection: when the peer has got what layers said at that,
+    /// if they said something.
+    fn end_if_failed(&self, connection: &mut Connection, result: Result<(), Reason>, said: &[u8]) {
+        let Err(reason) = result else { return };
+        // What it said may be held by a layer below.
+        let has_spoken = !said.is_empty() || connection.held() > 0;
+        let is_heard = has_spoken && connection.transport.sending() != Sending::Shut;
+        if is_heard && !matches!(reason, Reason::Panicked { .. }) {
+            connection.transport.fail_after_flush(reason);
+        } else {
+            connection.fail(reason);
         }
     }
 
@@ -173,9 +170,7 @@ impl Reactor {
         let mut wire = Vec::new();
         let result = self.call_layer(&connection.transport, || f(&mut layered.layers, &mut wire));
         self.append_to_wire(connection, &wire);
-        if let Err(reason) = result {
-            connection.fail(reason);
-        }
+        self.end_if_failed(connection, result, &wire);
     }
 
     /// What layers say of their own accord is bounded as what the protocol writes is, and nobody

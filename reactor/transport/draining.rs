@@ -210,6 +210,16 @@ impl Transport {
         self.reason()
     }
 
+    /// As [`fail_connection`](Self::fail_connection), when layers have said to the peer that it
+    /// fails: what they have made for the socket is sent before.
+    pub(crate) fn fail_after_flush(&self, reason: Reason) {
+        if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
+            self.forget_clean_reason();
+            self.end(Closing::AfterFlush, reason);
+            self.taken();
+        }
+    }
+
     /// Why the connection ends; asked only when it does.
     pub(crate) fn reason(&self) -> Reason {
         self.0.reason.borrow().clone().unwrap_or(Reason::Aborted)

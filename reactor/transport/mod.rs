@@ -195,10 +195,7 @@ impl Transport {
     /// place of that one's reason; after another abort it does nothing.
     pub fn fail_connection(&self, reason: Reason) {
         if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
-            // An abort after `lose_connection` changes how the connection ends, and so the reason.
-            if self.0.closing.get() == Closing::AfterFlush {
-                self.0.reason.replace(None);
-            }
+            self.forget_clean_reason();
             self.end(Closing::Now, reason);
             self.0.unsent.borrow_mut().clear();
         }
@@ -328,6 +325,14 @@ impl Transport {
         self.0.closing.set(closing);
         self.0.reason.borrow_mut().get_or_insert(reason);
         self.ask_for_more();
+    }
+
+    /// An abort after `lose_connection` changes how the connection ends, and so the reason.
+    fn forget_clean_reason(&self) {
+        let mut reason = self.0.reason.borrow_mut();
+        if reason.as_ref().is_some_and(Reason::is_clean) {
+            *reason = None;
+        }
     }
 
     fn relations<R>(&self, f: impl FnOnce(&mut Relations) -> R) -> R {
