@@ -65,6 +65,16 @@ pub trait Layer: 'static {
         0
     }
 
+    /// Whether the peer has said to this layer that it will send no more, before its stream ends
+    /// below: TLS has a message for that. Asked for after each of the other calls.
+    ///
+    /// It is the end of the stream for who is above, behind what was passed up before it: the layers
+    /// above are asked whether they are content, and the protocol hears `read_closed`. What still
+    /// comes is dropped.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// The peer's stream has ended below. A layer that knows more was to come says so.
     ///
     /// # Errors
@@ -96,6 +106,8 @@ pub(crate) struct Layers {
     unfinished: Option<usize>,
     /// The lowest layer that has failed. Those below it are still whole.
     failed: Option<usize>,
+    /// How many layers the end of the peer's stream has come up through, or begun in.
+    ended: usize,
 }
 
 impl Layers {
@@ -138,10 +150,15 @@ impl Layers {
         self.held
     }
 
-    /// Asks each layer that the peer's end of stream was expected.
+    /// Whether the peer's stream has ended in one of the layers.
+    pub(crate) fn have_ended(&self) -> bool {
+        self.ended > 0
+    }
+
+    /// Asks each layer above the end of the peer's stream whether it was expected.
     pub(crate) fn read_closed(&mut self) -> Result<(), Reason> {
         let whole = self.whole();
-        self.stack[..whole]
+        self.stack[self.ended..whole]
             .iter_mut()
             .try_for_each(|layer| layer.read_closed())
     }
@@ -210,6 +227,8 @@ impl Layers {
         }
         let whole = &self.stack[..self.whole()];
         self.held = whole.iter().map(|layer| layer.holds()).sum();
+        let ended = whole.iter().rposition(|layer| layer.has_ended());
+        self.ended = ended.map_or(0, |index| index + 1);
         called.and(sent)
     }
 

@@ -72,7 +72,7 @@ impl Reactor {
             new.into_iter()
                 .for_each(|new| self.put_layer(connection, new));
             if !self.deliver_kept(connection) {
-                return;
+                return self.end_if_layers_have_ended(connection);
             }
         }
     }
@@ -113,6 +113,18 @@ impl Reactor {
             _ => self.deliver(connection, &up),
         }
         self.end_if_failed(connection, result, &wire);
+        self.end_if_layers_have_ended(connection);
+    }
+
+    /// The end of the peer's stream inside the layers comes behind what they passed up before it.
+    fn end_if_layers_have_ended(&self, connection: &mut Connection) {
+        let Some(layered) = &connection.layered else {
+            return;
+        };
+        let waits = connection.transport.is_open() && layered.keeps_bytes();
+        if layered.layers.have_ended() && !waits {
+            self.read_ended(connection);
+        }
     }
 
     /// A layer that has failed ends the connection: when the peer has got what layers said at that,

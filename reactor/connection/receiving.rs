@@ -54,7 +54,10 @@ impl Reactor {
 
     fn receive_once(&self, connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
         match connection.stream.read(buffer) {
-            Ok(0) => self.read_ended(connection),
+            Ok(0) => {
+                connection.readable = false;
+                self.read_ended(connection);
+            }
             Ok(bytes) => {
                 // A short read has emptied the socket, unless the end waits behind it.
                 connection.readable = bytes == buffer.len() || connection.read_closed;
@@ -72,6 +75,9 @@ impl Reactor {
 
     /// Bytes came from the socket.
     pub(crate) fn received(&self, connection: &mut Connection, data: &[u8]) {
+        if connection.transport.has_read_end() {
+            return; // it has ended in a layer, whatever comes behind that
+        }
         match connection.transport.closing() {
             Closing::No => connection.transport.received(),
             // It may be what lets layers send what they hold.
@@ -92,10 +98,9 @@ impl Reactor {
         });
     }
 
-    /// The peer's stream has ended.
+    /// The peer's stream has ended, at the socket or in a layer.
     #[cold]
     pub(crate) fn read_ended(&self, connection: &mut Connection) {
-        connection.readable = false;
         if connection.transport.has_read_end() {
             return; // each later event says it again
         }
@@ -136,6 +141,7 @@ impl Reactor {
             && !keeps_bytes
             && matches!(connection.stream.peek(&mut [0]), Ok(0))
         {
+            connection.readable = false;
             self.read_ended(connection);
         }
     }
