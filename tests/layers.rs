@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::testing::{Conditions, Conversation, Simulation};
-use reactor::{Layer, Limits, Protocol, Reason, Transport};
+use reactor::{Group, Layer, Limits, Protocol, Reason, Transport};
 use support::{Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
 
 /// Adds one to each byte on its way down, and takes it off on its way up.
@@ -1104,5 +1104,46 @@ fn a_stream_is_whole_or_known_not_to_be_on_any_network() {
             assert!(log.contains(lost), "seed {seed}: {log:?}");
             assert_eq!(log.contains("readclosed"), !end.is_empty());
         }
+    }
+}
+
+/// Writes what it receives to the group.
+struct Talker(Group);
+
+impl Protocol for Talker {
+    fn data_received(&mut self, _: &Transport, data: &[u8]) {
+        self.0.write(data);
+    }
+}
+
+#[test]
+fn nothing_goes_past_a_layer_that_was_just_pushed_when_talkers_give_up_waiting() {
+    // A timer of the listener's looks 100 ms after it took something whether talkers wait for it.
+    for (delay, reads) in (95..110).flat_map(|delay| (0..3).map(move |reads| (delay, reads))) {
+        let slow = Conditions {
+            latency: millis(1)..=millis(1),
+            ..Conditions::calm()
+        };
+        let simulation = Simulation::with_conditions(slow, 1);
+        let group = Group::new();
+        let talker = Conversation::begin(&simulation, Talker(group.clone()), Limits::default());
+        let log = Log::default();
+        let listener = Conversation::begin(&simulation, listener(&log), Limits::default());
+        group.add(listener.transport());
+        listener.peer().pause_reading();
+        // Together with that timer, and before it, for it is set first.
+        let transport = listener.transport().clone();
+        let reactor = simulation.reactor();
+        reactor.call_later(millis(delay), move || {
+            transport.push_layer(Shift, b"");
+            transport.write(b"HAL");
+        });
+        let peer = listener.peer().clone();
+        reactor.call_later(millis(delay - reads), move || peer.resume_reading());
+        group.write(&pattern(300_000));
+        talker.peer().write(b"x");
+        simulation.run_for(SECOND);
+        let heard = listener.hear();
+        assert!(heard.ends_with(b"IBM"), "{delay} {reads}");
     }
 }

@@ -93,6 +93,7 @@ impl Reactor {
         };
         if stalls(connection) {
             connection.writable = true;
+            self.go_on(connection); // what was written above a new layer waits for it to be in place
             self.flush(connection);
             connection.transport.ask_for_more();
         }
