@@ -34,6 +34,7 @@
 //! - [`deferred`]: results that are not there yet, in callbacks or in `async` blocks, which
 //!   [`Reactor::spawn`] runs.
 //! - [`Reactor::remote`] and [`Reactor::defer_to_thread`]: other threads, and work that blocks.
+//! - [`http`]: sites that answer requests, and an agent that asks others.
 //! - [`testing`]: the same code on a network in memory, with virtual time and seeded faults.
 //! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
 //!   `docs/from-twisted.md` has Twisted's names beside those of this crate.

@@ -88,3 +88,13 @@ pub use response::Response;
 pub use site::Site;
 pub use status::Status;
 pub use tree::Tree;
+
+/// The programs of the chapters on HTTP are compiled and run.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../docs/guide/http.md")]
+    mod http {}
+
+    #[doc = include_str!("../../docs/guide/services.md")]
+    mod services {}
+}
