@@ -69,6 +69,31 @@ impl Reactor {
     /// factory hears `connection_failed`; nothing is called before this method has returned.
     #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
     pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
+        let connector = self.begin_attempt(host, port, factory);
+        self.find_addresses(connector.token, host, port);
+        connector
+    }
+
+    /// An attempt that is known to fail. It does so as others do, not before this has returned.
+    #[cfg(feature = "tls")]
+    pub(crate) fn connect_in_vain(
+        &self,
+        host: &str,
+        port: u16,
+        factory: impl Factory,
+        error: io::Error,
+    ) -> Connector {
+        let connector = self.begin_attempt(host, port, factory);
+        let (weak, token) = (self.downgrade(), connector.token);
+        self.call_soon(move || {
+            if let Some(reactor) = weak.upgrade() {
+                reactor.addresses_found(token, Err(error));
+            }
+        });
+        connector
+    }
+
+    fn begin_attempt(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
         let limits = Rc::new(factory.limits());
         let token = self.0.table.borrow_mut().reserve();
         let now = self.now();
@@ -91,7 +116,6 @@ impl Reactor {
             waiting: Vec::new(),
         };
         self.put(token, Occupant::Attempt(Box::new(attempt)));
-        self.find_addresses(token, host, port);
         Connector {
             reactor: self.downgrade(),
             token,

@@ -71,6 +71,10 @@ pub mod http;
 // Names for places to listen and to connect.
 pub mod endpoints;
 
+// What nobody else can read.
+#[cfg(feature = "tls")]
+pub mod tls;
+
 // Factories that say no.
 pub mod policies;
 

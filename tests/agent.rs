@@ -174,6 +174,7 @@ fn what_cannot_be_sent_fails_before_anybody_is_connected_to() {
 }
 
 #[test]
+#[cfg(not(feature = "tls"))]
 fn https_says_which_feature_it_needs() {
     let game = Game::new();
     let failed = game.agent.get("https://server/");
@@ -977,4 +978,51 @@ fn whatever_the_network_does_every_request_is_answered_once() {
             "seed {seed}: {fired:?}"
         );
     }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn https_is_http_that_nobody_else_can_read() {
+    use reactor::tls::{TlsClientConfig, TlsError, TlsServerConfig};
+    let simulation = Simulation::new();
+    simulation.add_host("server.test", &["10.0.0.1".parse().expect("an address")]);
+    simulation.add_host("other.test", &["10.0.0.1".parse().expect("an address")]);
+    let reactor = simulation.reactor();
+    let root = Tree::new();
+    root.put_child("", |_: Request| Response::text("secret"));
+    root.put_child("large", |_: Request| {
+        Response::text(Body::from_chunks((0..500).map(|_| Ok(vec![b'x'; 10_000]))))
+    });
+    let server = TlsServerConfig::from_pem(
+        include_bytes!("support/tls/server.pem"),
+        include_bytes!("support/tls/server.key"),
+    );
+    let server = server.expect("a certificate and its key");
+    let site = Site::new(&reactor, root);
+    reactor
+        .listen_tls("10.0.0.1:443", &server, site)
+        .expect("it listens");
+    let trusts = TlsClientConfig::with_root_pem(include_bytes!("support/tls/ca.pem"));
+    let agent = Agent::new(&reactor).with_tls(trusts.expect("a root"));
+    let page = |url: &str| agent.get(url).add_callback(ClientResponse::read_body);
+    let pages = [
+        "https://server.test/",
+        "https://server.test/large",
+        "https://other.test/",
+    ]
+    .map(page);
+    simulation.run_for(Duration::from_secs(30));
+    let [small, large, other] = pages;
+    assert_eq!(text(small), "secret");
+    assert_eq!(text(large).len(), 5_000_000);
+    let RequestError::NoAnswer(reason) = error(other) else {
+        panic!("it is not who it says");
+    };
+    assert!(TlsError::of(&reason).is_some(), "{reason}");
+    // A second page goes out on the same connection.
+    let before = agent.connections();
+    let again = page("https://server.test/");
+    simulation.run_for(Duration::from_secs(1));
+    assert_eq!(text(again), "secret");
+    assert_eq!(agent.connections(), before);
 }

@@ -130,6 +130,11 @@ impl Agent {
         self.0.open()
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn pool(&self) -> &Pool {
+        &self.0
+    }
+
     fn follow(&self, mut request: ClientRequest, redirects: usize) -> Deferred<ClientResponse> {
         let limit = self.0.limits.redirects;
         if limit == 0 {

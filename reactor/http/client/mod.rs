@@ -17,6 +17,11 @@ mod reader;
 mod redirect;
 mod request;
 mod response;
+#[cfg(feature = "tls")]
+mod secure;
+#[cfg(not(feature = "tls"))]
+#[path = "without_tls.rs"]
+mod secure;
 mod url;
 
 pub use agent::{Agent, AgentLimits, get_page};

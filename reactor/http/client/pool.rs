@@ -13,6 +13,7 @@ use crate::http::client::agent::AgentLimits;
 use crate::http::client::channel::ClientChannel;
 use crate::http::client::error::RequestError;
 use crate::http::client::job::{Handover, Job, Progress};
+use crate::http::client::secure::Secure;
 use crate::http::client::url::Origin;
 use crate::limits::Limits;
 use crate::protocol::Factory;
@@ -24,6 +25,8 @@ use crate::transport::Transport;
 pub(crate) struct Pool {
     pub(crate) reactor: WeakReactor,
     pub(crate) limits: AgentLimits,
+    /// How `https` is spoken.
+    pub(crate) secure: Secure,
     hosts: RefCell<HashMap<Origin, Host>>,
 }
 
@@ -42,6 +45,7 @@ impl Pool {
         Rc::new(Self {
             reactor: reactor.downgrade(),
             limits,
+            secure: Secure::default(),
             hosts: RefCell::default(),
         })
     }
@@ -129,7 +133,11 @@ impl Pool {
             connect: self.limits.connect,
             ..Limits::default()
         };
-        connect(&reactor, origin, factory.with_limits(limits))
+        let factory = factory.with_limits(limits);
+        if origin.secure {
+            return self.secure.connect(&reactor, origin, factory);
+        }
+        Ok(reactor.connect_tcp(origin.name(), origin.port, factory))
     }
 
     /// A connection has finished an answer. Returns whether it is used again.
@@ -180,16 +188,6 @@ impl Drop for Pool {
             host.idle.iter().for_each(Transport::lose_connection);
         }
     }
-}
-
-/// Begins to connect to an origin.
-fn connect(reactor: &Reactor, origin: &Origin, factory: impl Factory) -> Result<Connector, Reason> {
-    if origin.secure {
-        let error = "https needs the feature `tls` of the crate `reactor`";
-        let error = io::Error::new(io::ErrorKind::Unsupported, error);
-        return Err(Reason::Error(Rc::new(error)));
-    }
-    Ok(reactor.connect_tcp(origin.name(), origin.port, factory))
 }
 
 fn reason_of(failure: &Failure) -> Reason {

@@ -1,0 +1,50 @@
+//! How an agent speaks `https`.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use crate::connecting::Connector;
+use crate::http::client::agent::Agent;
+use crate::http::client::url::Origin;
+use crate::protocol::Factory;
+use crate::reactor::Reactor;
+use crate::reason::Reason;
+use crate::tls::TlsClientConfig;
+
+/// Whom an agent trusts: whom the system trusts, unless it was told otherwise. What the system
+/// trusts is read when the first connection is made, which takes some milliseconds.
+#[derive(Default)]
+pub(crate) struct Secure(RefCell<Option<TlsClientConfig>>);
+
+impl Secure {
+    pub(crate) fn connect(
+        &self,
+        reactor: &Reactor,
+        origin: &Origin,
+        factory: impl Factory,
+    ) -> Result<Connector, Reason> {
+        let config = self.config()?;
+        Ok(reactor.connect_tls(origin.name(), origin.port, &config, factory))
+    }
+
+    fn config(&self) -> Result<TlsClientConfig, Reason> {
+        if let Some(config) = &*self.0.borrow() {
+            return Ok(config.clone());
+        }
+        let config = TlsClientConfig::with_system_roots()
+            .map_err(|error| Reason::Error(Rc::new(io::Error::from(error))))?;
+        self.0.replace(Some(config.clone()));
+        Ok(config)
+    }
+}
+
+impl Agent {
+    /// This agent, which trusts whom `config` says instead of whom the system trusts. Connections
+    /// that there are already stay.
+    #[must_use]
+    pub fn with_tls(self, config: TlsClientConfig) -> Self {
+        self.pool().secure.0.replace(Some(config));
+        self
+    }
+}

@@ -1,0 +1,27 @@
+//! What an agent says of `https` where the crate was built without the feature `tls`.
+
+use std::io;
+use std::rc::Rc;
+
+use crate::connecting::Connector;
+use crate::http::client::url::Origin;
+use crate::protocol::Factory;
+use crate::reactor::Reactor;
+use crate::reason::Reason;
+
+/// Nothing that could be spoken.
+#[derive(Default)]
+pub(crate) struct Secure;
+
+impl Secure {
+    pub(crate) fn connect(
+        &self,
+        _: &Reactor,
+        _: &Origin,
+        _: impl Factory,
+    ) -> Result<Connector, Reason> {
+        let error = "https needs the feature `tls` of the crate `reactor`";
+        let error = io::Error::new(io::ErrorKind::Unsupported, error);
+        Err(Reason::Error(Rc::new(error)))
+    }
+}

@@ -1,0 +1,192 @@
+//! Whom a client trusts, and who a server is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+
+use super::error::{PemPart, TlsError};
+use super::layer::TlsLayer;
+
+/// What all clients of a program share: whose certificates they trust. Clones are cheap, and resume
+/// each other's sessions.
+#[derive(Clone)]
+pub struct TlsClientConfig {
+    roots: Arc<RootCertStore>,
+    tls: Arc<ClientConfig>,
+}
+
+impl TlsClientConfig {
+    /// A client that trusts whom the operating system trusts, which the environment variables
+    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` may change.
+    ///
+    /// This reads files, and takes some milliseconds: do it once.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::NoRoots`] when the operating system has no certificate to trust.
+    pub fn with_system_roots() -> Result<Self, TlsError> {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        // A system may have certificates that are too old for anybody to make sense of.
+        let (trusted, ignored) = roots.add_parsable_certificates(found.certs);
+        log::debug!(
+            "{trusted} certificates of the system are trusted, {ignored} are not understood"
+        );
+        if trusted == 0 {
+            let source = found.errors.into_iter().next();
+            return Err(TlsError::NoRoots(source.map(Into::into)));
+        }
+        Ok(Self::trusting(Arc::new(roots)))
+    }
+
+    /// A client that trusts only who has a certificate that was signed by one of these, in the PEM
+    /// format.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::BadPem`] when there is no certificate in the text, or one that is broken.
+    pub fn with_root_pem(pem: impl AsRef<[u8]>) -> Result<Self, TlsError> {
+        Self::trusting(Arc::new(RootCertStore::empty())).and_root_pem(pem)
+    }
+
+    /// Trusts these as well: those of a company, besides those of the system.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_root_pem`](Self::with_root_pem).
+    pub fn and_root_pem(mut self, pem: impl AsRef<[u8]>) -> Result<Self, TlsError> {
+        let roots = Arc::make_mut(&mut self.roots);
+        for certificate in certificates(pem.as_ref(), PemPart::Roots)? {
+            roots
+                .add(certificate)
+                .map_err(|error| TlsError::BadPem(PemPart::Roots, Some(error.into())))?;
+        }
+        let protocols = self.tls.alpn_protocols.clone();
+        Ok(Self::trusting(self.roots).alpn(protocols))
+    }
+
+    /// Offers these protocols, the best one first, to servers that serve several at one port:
+    /// `http/1.1`. A server that speaks none of them fails the handshake.
+    #[must_use]
+    pub fn with_alpn(self, protocols: &[&str]) -> Self {
+        self.alpn(as_bytes(protocols))
+    }
+
+    /// The layer of one connection with `host`, a name or an IP address, for which the server has to
+    /// have a certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::BadHost`] when it is neither, and [`TlsError::Failed`] when the operating system
+    /// has no random numbers.
+    pub fn layer(&self, host: &str) -> Result<TlsLayer, TlsError> {
+        let Ok(name) = ServerName::try_from(host.to_owned()) else {
+            return Err(TlsError::BadHost(host.to_owned()));
+        };
+        match ClientConnection::new(Arc::clone(&self.tls), name) {
+            Ok(connection) => Ok(TlsLayer::new(connection.into(), host)),
+            Err(error) => Err(TlsError::failed(host, error)),
+        }
+    }
+
+    fn trusting(roots: Arc<RootCertStore>) -> Self {
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has what these versions need")
+            .with_root_certificates(Arc::clone(&roots))
+            .with_no_client_auth();
+        Self {
+            roots,
+            tls: Arc::new(tls),
+        }
+    }
+
+    fn alpn(mut self, protocols: Vec<Vec<u8>>) -> Self {
+        Arc::make_mut(&mut self.tls).alpn_protocols = protocols;
+        self
+    }
+}
+
+/// Who a server is: its certificate and the key that belongs to it. Clones are cheap.
+#[derive(Clone)]
+pub struct TlsServerConfig(Arc<ServerConfig>);
+
+impl TlsServerConfig {
+    /// A server with a chain of certificates, its own first and then those of who has signed the one
+    /// before, and with the private key of its own. Both are in the PEM format.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::BadPem`] when there is no certificate or no key, or one that is broken, and
+    /// [`TlsError::BadIdentity`] when they do not belong together or are of no use.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "what could not be built is never given to it"
+    )]
+    pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, TlsError> {
+        let chain = certificates(chain.as_ref(), PemPart::Chain)?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_ref())
+            .map_err(|error| TlsError::bad_pem(PemPart::Key, error))?;
+        let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has what these versions need")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| TlsError::BadIdentity(error.into()))?;
+        Ok(Self(Arc::new(tls)))
+    }
+
+    /// Speaks these protocols, the best one first, with clients that ask which. A client that asks,
+    /// and speaks none of them, fails the handshake.
+    #[must_use]
+    pub fn with_alpn(mut self, protocols: &[&str]) -> Self {
+        Arc::make_mut(&mut self.0).alpn_protocols = as_bytes(protocols);
+        self
+    }
+
+    /// The layer of one connection.
+    #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "what could not be built is never given to it"
+    )]
+    pub fn layer(&self) -> TlsLayer {
+        let connection = ServerConnection::new(Arc::clone(&self.0))
+            .expect("it fails for sizes of records only, which nobody sets");
+        TlsLayer::new(connection.into(), "the client")
+    }
+}
+
+fn certificates(pem: &[u8], part: PemPart) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err(TlsError::BadPem(part, None)),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(TlsError::bad_pem(part, error)),
+    }
+}
+
+fn as_bytes(protocols: &[&str]) -> Vec<Vec<u8>> {
+    protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect()
+}
+
+impl fmt::Debug for TlsClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsClientConfig")
+            .field("roots", &self.roots.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TlsServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsServerConfig").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! TLS on one connection: `rustls` between two buffers.
+//!
+//! `rustls` does no I/O either. It is handed what came, says what it is in the clear and what the
+//! peer shall get for it. All that is added here is that the protocol's bytes wait for the end of
+//! the handshake.
+
+use std::fmt;
+use std::io::{self, BufRead, Write};
+
+use rustls::Connection;
+
+use super::error::TlsError;
+use crate::layer::Layer;
+use crate::reason::Reason;
+
+/// So much is encrypted at a time, which bounds what is there in the clear, encrypted and as a copy
+/// at the same time.
+const CHUNK: usize = 64 << 10;
+
+/// TLS on one connection, made by [`TlsClientConfig::layer`](super::TlsClientConfig::layer) or
+/// [`TlsServerConfig::layer`](super::TlsServerConfig::layer).
+///
+/// What it does at the ends of a connection is in the [module's description](super).
+pub struct TlsLayer {
+    tls: Connection,
+    /// Who the peer is to be, for errors.
+    peer: Box<str>,
+    /// What the protocol has written before the handshake was done.
+    held: Vec<u8>,
+    /// The peer has said that it will say no more.
+    has_ended: bool,
+}
+
+impl TlsLayer {
+    pub(super) fn new(mut tls: Connection, peer: &str) -> Self {
+        // The limits are those of the connection, which counts what it is handed.
+        tls.set_buffer_limit(None);
+        Self {
+            tls,
+            peer: peer.into(),
+            held: Vec::new(),
+            has_ended: false,
+        }
+    }
+
+    /// Makes something of what was read, and of all errors in it the reason.
+    fn process(&mut self, up: &mut Vec<u8>, down: &mut Vec<u8>) -> Result<(), Reason> {
+        let result = self.tls.process_new_packets();
+        // What was in order before an error is in order.
+        self.pass_up(up)?;
+        match result {
+            Ok(state) => self.has_ended = state.peer_has_closed(),
+            Err(error) => {
+                self.pass_down(down)?; // an alert
+                let has_said_hello = self.tls.protocol_version().is_some();
+                let failed = if has_said_hello {
+                    TlsError::failed
+                } else {
+                    TlsError::failed_at_first
+                };
+                return Err(failed(&self.peer, error).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_up(&mut self, up: &mut Vec<u8>) -> Result<(), Reason> {
+        let mut reader = self.tls.reader();
+        loop {
+            let read = match reader.fill_buf() {
+                Ok(chunk) => {
+                    up.extend_from_slice(chunk);
+                    chunk.len()
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(error.into()),
+            };
+            if read == 0 {
+                return Ok(());
+            }
+            reader.consume(read);
+        }
+    }
+
+    fn pass_down(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(down)?;
+        }
+        Ok(())
+    }
+
+    fn encrypt(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+        for chunk in data.chunks(CHUNK) {
+            self.tls.writer().write_all(chunk)?;
+            self.pass_down(down)?;
+        }
+        Ok(())
+    }
+
+    fn closed_in_handshake(&self) -> Reason {
+        let peer = self.peer.to_string();
+        TlsError::ClosedInHandshake { peer }.into()
+    }
+}
+
+impl Layer for TlsLayer {
+    fn started(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+        self.pass_down(down)
+    }
+
+    fn receive(
+        &mut self,
+        mut data: &[u8],
+        up: &mut Vec<u8>,
+        down: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
+        while !data.is_empty() && !self.has_ended {
+            self.tls.read_tls(&mut data)?;
+            self.process(up, down)?;
+        }
+        self.pass_down(down)?;
+        if !self.tls.is_handshaking() {
+            let held = std::mem::take(&mut self.held);
+            return self.encrypt(&held, down);
+        }
+        if self.has_ended {
+            return Err(self.closed_in_handshake());
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+        if self.tls.is_handshaking() {
+            self.held.extend_from_slice(data);
+            return Ok(());
+        }
+        self.encrypt(data, down)
+    }
+
+    fn holds(&self) -> usize {
+        self.held.len()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn read_closed(&mut self) -> Result<(), Reason> {
+        if self.has_ended {
+            return Ok(());
+        }
+        if self.tls.is_handshaking() {
+            return Err(self.closed_in_handshake());
+        }
+        let peer = self.peer.to_string();
+        Err(TlsError::Truncated { peer }.into())
+    }
+
+    fn finish(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
+        self.tls.send_close_notify();
+        self.pass_down(down)
+    }
+}
+
+impl fmt::Debug for TlsLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsLayer")
+            .field("peer", &self.peer)
+            .field("is_handshaking", &self.tls.is_handshaking())
+            .field("held", &self.held.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,141 @@
+//! TLS: a [layer](crate::Layer) that nobody between the two ends can read or change.
+//!
+//! ```text
+//!   protocol
+//!      │ write, lose_connection    ▲ data_received, read_closed
+//!      ▼                           │
+//!   TlsLayer:  hold until the handshake is done, encrypt, decrypt, close_notify
+//!      │                           ▲
+//!      ▼                           │
+//!   socket
+//! ```
+//!
+//! It needs the feature `tls`. What TLS is made of is `rustls`, with the cryptography of `ring`.
+//!
+//! [`Reactor::connect_tls`] and [`Reactor::listen_tls`] put the layer in place before the protocol
+//! hears `connection_made`; a protocol that begins in the clear, as STARTTLS does, pushes it with
+//! [`Transport::push_layer`](crate::Transport::push_layer). The protocol does not wait for the
+//! handshake: what it writes meanwhile is held, counts as unsent, and is sent afterwards, also when
+//! it has asked to lose the connection in between. Nothing is delivered before the peer is known to
+//! be who it has to be. A handshake that never ends is for the protocol to give up, with
+//! [`set_timeout`](crate::Transport::set_timeout).
+//!
+//! ```
+//! use reactor::testing::Simulation;
+//! use reactor::tls::{TlsClientConfig, TlsServerConfig};
+//! use reactor::{Address, Protocol, Transport};
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! # let (chain, key, root) = (
+//! #     include_bytes!("../../tests/support/tls/server.pem"),
+//! #     include_bytes!("../../tests/support/tls/server.key"),
+//! #     include_bytes!("../../tests/support/tls/ca.pem"),
+//! # );
+//! let simulation = Simulation::new();
+//! let reactor = simulation.reactor();
+//! let server = TlsServerConfig::from_pem(chain, key)?;
+//! reactor.listen_tls("10.0.0.1:7", &server, |_: &Address| Echo)?;
+//!
+//! let client = TlsClientConfig::with_root_pem(root)?; // or with_system_roots()
+//! let connector = reactor.connect_tls("10.0.0.1", 7, &client, |_: &Address| Echo);
+//! # let connected = connector.connected();
+//! # simulation.run_until_idle();
+//! # assert!(connected.into_result().is_ok_and(|outcome| outcome.is_ok_and(|t| t.is_open())));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! How a stream ends:
+//!
+//! | the peer | the protocol hears |
+//! | --- | --- |
+//! | says `close_notify` | `read_closed`, and the reason is a clean one |
+//! | closes without it | `connection_lost` at once, with an [`io::Error`] of the kind `UnexpectedEof` |
+//! | closes before the handshake is done | the same, with [`TlsError::ClosedInHandshake`] inside |
+//! | has no certificate that is accepted | `connection_lost` with [`TlsError::Certificate`] inside |
+//!
+//! Whoever sits between the two ends can close a connection, but cannot say `close_notify`. So a
+//! stream that ends without it may have been cut off. Many peers do not say it all the same. All that
+//! came before has been delivered by then, so a protocol that knows by itself where a message ends
+//! need not mind; for one whose message ends with the stream, the reason says that it is not whole.
+
+mod config;
+mod error;
+mod layer;
+mod wrapping;
+
+use std::fmt;
+use std::io;
+use std::net::ToSocketAddrs;
+
+use crate::connecting::Connector;
+use crate::listening::{CannotListen, ListeningPort};
+use crate::protocol::Factory;
+use crate::reactor::Reactor;
+
+use self::wrapping::TlsFactory;
+
+pub use self::config::{TlsClientConfig, TlsServerConfig};
+pub use self::error::{PemPart, TlsError};
+pub use self::layer::TlsLayer;
+
+impl Reactor {
+    /// Connects to a TCP port, and speaks TLS with who has a certificate for `host`.
+    ///
+    /// Otherwise it is as [`connect_tcp`](Self::connect_tcp): `connection_made` comes, and
+    /// [`connected`](Connector::connected) fires, when the TCP connection is established. That the
+    /// handshake failed is a reason of `connection_lost`, with a [`TlsError`] inside. A host that is
+    /// neither a name nor an address is one of `connection_failed`.
+    ///
+    /// ```no_run
+    /// use reactor::tls::TlsClientConfig;
+    /// # use reactor::{Address, Protocol, Reactor, Transport};
+    /// # struct Silent;
+    /// # impl Protocol for Silent { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let tls = TlsClientConfig::with_system_roots()?;
+    /// let _ = reactor.connect_tls("example.com", 443, &tls, |_: &Address| Silent);
+    /// reactor.run()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
+    pub fn connect_tls(
+        &self,
+        host: &str,
+        port: u16,
+        tls: &TlsClientConfig,
+        factory: impl Factory,
+    ) -> Connector {
+        match tls.layer(host) {
+            Ok(layer) => {
+                let mut layer = Some(layer);
+                let factory = TlsFactory::new(factory, move || layer.take());
+                self.connect_tcp(host, port, factory)
+            }
+            Err(error) => self.connect_in_vain(host, port, factory, io::Error::from(error)),
+        }
+    }
+
+    /// Listens at a TCP address, and speaks TLS with who connects. Otherwise it is as
+    /// [`listen_tcp`](Self::listen_tcp).
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_tcp`](Self::listen_tcp).
+    pub fn listen_tls(
+        &self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        tls: &TlsServerConfig,
+        factory: impl Factory,
+    ) -> Result<ListeningPort, CannotListen> {
+        let tls = tls.clone();
+        self.listen_tcp(address, TlsFactory::new(factory, move || Some(tls.layer())))
+    }
+}
