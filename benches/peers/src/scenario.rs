@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::servers::Mode;
+use crate::Peers;
+use comparison::Comparison;
 
 /// One kind of load. The names on the command line are those of [`fmt::Display`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +21,41 @@ pub(crate) enum Scenario {
     Idle(usize),
 }
 
-impl Scenario {
-    /// Which of the two programs a server runs for this scenario.
-    pub(crate) fn mode(self) -> Mode {
+impl comparison::Scenario for Scenario {
+    fn program(self) -> &'static [&'static str] {
         match self {
-            Self::Echo(_) | Self::Bulk | Self::Churn | Self::Idle(_) => Mode::Echo,
-            Self::FanOut(_) => Mode::Chat,
+            Self::Echo(_) | Self::Bulk | Self::Churn | Self::Idle(_) => &["echo"],
+            Self::FanOut(_) => &["chat"],
         }
     }
 
-    /// What one operation is called in a table.
-    pub(crate) fn operation(self) -> &'static str {
+    fn counted(self) -> &'static str {
         match self {
             Self::Echo(_) => "message",
-            Self::Bulk => "MB",
+            Self::Bulk => "byte",
             Self::FanOut(_) => "delivery",
             Self::Churn | Self::Idle(_) => "connection",
         }
+    }
+
+    fn operations(self) -> &'static str {
+        match self {
+            Self::Echo(_) => "messages",
+            Self::Bulk => "MB",
+            Self::FanOut(_) => "deliveries",
+            Self::Churn | Self::Idle(_) => "connections",
+        }
+    }
+
+    fn counted_an_operation(self) -> f64 {
+        match self {
+            Self::Bulk => 1_000_000.0,
+            Self::Echo(_) | Self::FanOut(_) | Self::Churn | Self::Idle(_) => 1.0,
+        }
+    }
+
+    fn is_timed(self) -> bool {
+        !matches!(self, Self::Idle(_))
     }
 }
 
@@ -65,7 +84,10 @@ impl FromStr for Scenario {
                 .or_else(|| counted("fan-out-").map(Self::FanOut))
                 .or_else(|| counted("idle-").map(Self::Idle))
                 .ok_or_else(|| {
-                    format!("no scenario is called `{name}`; there are echo-N, bulk, fan-out-N, churn and idle-N")
+                    format!(
+                        "no scenario is called `{name}`; there are {}",
+                        Peers::SCENARIOS
+                    )
                 }),
         }
     }

@@ -5,9 +5,11 @@ use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{Load, open_echoing, receive, watch};
-use crate::Result;
-use crate::system::Epoll;
+use comparison::Result;
+use comparison::load::{Load, open_served, receive, watch};
+use comparison::system::Epoll;
+
+use super::OneEcho;
 
 const CONNECTIONS: usize = 4;
 const BLOCK: usize = 64 * 1024;
@@ -33,7 +35,7 @@ struct Position {
 
 impl Bulk {
     pub(super) fn connect(port: u16) -> Result<Self> {
-        let streams = open_echoing(port, 0, CONNECTIONS)?;
+        let streams = open_served(port, 0, CONNECTIONS, &OneEcho)?;
         let epoll = Epoll::new()?;
         watch(&epoll, &streams)?;
         Ok(Self {

@@ -10,9 +10,11 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::{Load, expect_echo, message, open_echoing};
-use crate::Result;
-use crate::system::connect_from;
+use comparison::Result;
+use comparison::load::{Load, open_served};
+use comparison::system::connect_from;
+
+use super::{OneEcho, expect_echo, message};
 
 const AT_A_TIME: usize = 50;
 
@@ -32,7 +34,7 @@ impl Churn {
         Ok(Self {
             port,
             opened: 0,
-            _lasting: open_echoing(port, 0, 1)?,
+            _lasting: open_served(port, 0, 1, &OneEcho)?,
         })
     }
 

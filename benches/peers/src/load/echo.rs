@@ -4,9 +4,11 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{Load, MESSAGE, message, open_echoing, receive, watch};
-use crate::Result;
-use crate::system::Epoll;
+use comparison::Result;
+use comparison::load::{Load, open_served, receive, watch};
+use comparison::system::Epoll;
+
+use super::{MESSAGE, OneEcho, message};
 
 pub(super) struct Echo {
     epoll: Epoll,
@@ -24,7 +26,7 @@ struct Conversation {
 
 impl Echo {
     pub(super) fn connect(port: u16, connections: usize) -> Result<Self> {
-        let streams = open_echoing(port, 0, connections)?;
+        let streams = open_served(port, 0, connections, &OneEcho)?;
         let epoll = Epoll::new()?;
         watch(&epoll, &streams)?;
         let conversation = Conversation {

@@ -10,9 +10,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{BATCH, Load, MESSAGE, connect, receive, watch};
-use crate::Result;
-use crate::system::Epoll;
+use comparison::Result;
+use comparison::load::{BATCH, Load, connect, receive, watch};
+use comparison::system::Epoll;
+
+use super::MESSAGE;
 
 const SENDERS: usize = 4;
 

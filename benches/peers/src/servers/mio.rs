@@ -7,13 +7,13 @@
 
 use std::io::{self, Read, Write};
 
+use comparison::system::{self, would_block};
+use comparison::{READ_BUFFER, Result, announce};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::{Mode, READ_BUFFER, announce};
-use crate::Result;
-use crate::system::{self, would_block};
+use super::Mode;
 
 const LISTENER: Token = Token(usize::MAX);
 

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
+use comparison::{Result, announce};
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
 use reactor::{Address, Factory, Group, Protocol, Reactor, Reason, Transport};
 
-use super::{Mode, announce};
-use crate::Result;
+use super::Mode;
 
 pub(super) fn run(mode: Mode) -> Result<()> {
     let reactor = Reactor::new()?;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use comparison::{Result, announce, system};
 use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,8 +14,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{Framed, LinesCodec};
 
-use super::{Mode, announce};
-use crate::{Result, system};
+use super::Mode;
 
 /// The buffer of each echo task; `tokio::io::copy` has the same.
 const BUFFER: usize = 8 * 1024;

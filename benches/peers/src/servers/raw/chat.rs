@@ -8,8 +8,8 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::RawFd;
 
-use super::{Readable, Service, Unsent};
-use crate::system::{self, Event};
+use comparison::raw::{Readable, Service, Unsent};
+use comparison::system::{self, Event};
 
 /// Whoever has more than this waiting is dropped, so that memory stays bounded.
 const UNSENT_LIMIT: usize = 16 * 1024 * 1024;

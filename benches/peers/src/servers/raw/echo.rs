@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use super::{Readable, Service, Unsent};
-use crate::system::{self, Event};
+use comparison::raw::{Readable, Service, Unsent};
+use comparison::system::{self, Event};
 
 /// The connections, by descriptor.
 #[derive(Default)]

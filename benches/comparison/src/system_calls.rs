@@ -18,15 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Result;
-use crate::options::{Options, is_timed};
+use crate::options::{Options, Part};
 use crate::process::{Guarded, Load, Scratch, Server, TOOL_PLACE};
 use crate::report::Table;
-use crate::scenario::Scenario;
-use crate::servers::Kind;
 use crate::system;
-
-const SCENARIOS: [Scenario; 3] = [Scenario::Echo(50), Scenario::Churn, Scenario::FanOut(100)];
+use crate::{Comparison, Result, Scenario};
 
 /// What perf counts: every call, without its name. To tell them apart it would need seconds to
 /// begin and to end.
@@ -35,7 +31,7 @@ const ALL: &str = "raw_syscalls:sys_enter";
 /// How many times each call was made, for each operation.
 type Counts = BTreeMap<String, f64>;
 
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run<C: Comparison>(options: &Options<C>) -> Result<()> {
     let scratch = Scratch::new()?;
     let perf = works("perf", &["stat", "-e", ALL, "true"]).then_some(start_perf as Start);
     let strace = works("strace", &["-c", "true"]).then_some(start_strace as Start);
@@ -43,12 +39,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Err("neither perf nor strace is here and may watch a process".into());
     }
     let mut table = Table::new(&["scenario", "server", "as it runs", "saturated", "by name"]);
-    for scenario in options.scenarios(&SCENARIOS, is_timed) {
-        for &kind in &options.servers {
-            eprintln!("system calls: {scenario}, {kind}");
+    for scenario in options.scenarios(Part::SystemCalls) {
+        for &server in &options.servers {
+            eprintln!("system calls: {scenario}, {server}");
             let median = |start: Start, rounds: usize| {
                 median_of(rounds, || {
-                    measure(start, scratch.path(), scenario, kind, options.seconds)
+                    measure(start, scratch.path(), scenario, server, options.seconds)
                 })
             };
             let running = perf
@@ -57,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let saturated = strace.map(|start| median(start, 1)).transpose()?;
             table.push(vec![
                 scenario.to_string(),
-                kind.to_string(),
+                server.to_owned(),
                 running.as_ref().map_or_else(missing, text),
                 saturated.as_ref().map_or_else(missing, text),
                 saturated.as_ref().map_or_else(missing, by_name),
@@ -119,22 +115,22 @@ type Start = fn(&Path, &Server) -> Result<Counter>;
 fn measure(
     start: Start,
     scratch: &Path,
-    scenario: Scenario,
-    kind: Kind,
+    scenario: impl Scenario,
+    server: &str,
     seconds: f64,
 ) -> Result<Counts> {
-    let server = Server::start(kind, scenario)?;
-    let mut load = Load::connect(scenario, kind, &server)?;
+    let server = Server::start(server, scenario)?;
+    let mut load = Load::connect(Part::SystemCalls, scenario, &server)?;
     let files = server.open_files()?;
-    load.run(seconds / 5.0)?;
+    load.warm_up(seconds / 5.0)?;
     server.wait_for_closing(files)?;
     let counter = start(scratch, &server)?;
-    let outcome = load.run(seconds)?;
+    let outcome = load.measure(seconds)?;
     server.wait_for_closing(files)?;
     let counts = counter.finish()?;
     Ok(counts
         .into_iter()
-        .map(|(name, count)| (name, count / outcome.operations))
+        .map(|(name, count)| (name, count / outcome.counted))
         .collect())
 }
 

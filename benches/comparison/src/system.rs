@@ -13,6 +13,7 @@ use std::time::Duration;
 const BACKLOG: libc::c_int = 1024;
 
 /// Turns the C convention, a negative result and `errno`, into a `Result`.
+#[inline]
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {
         Err(io::Error::last_os_error())
@@ -21,18 +22,20 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
+#[inline]
 fn check_length(result: libc::ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
-pub(crate) fn would_block(error: &io::Error) -> bool {
+#[inline]
+pub fn would_block(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// A listener on a free port of 127.0.0.1. The raw, mio and tokio servers all start from this one.
 ///
 /// `TCP_NODELAY` is set here because accepted sockets inherit it, so nobody pays a call for it.
-pub(crate) fn listen() -> io::Result<TcpListener> {
+pub fn listen() -> io::Result<TcpListener> {
     let socket = tcp_socket(libc::SOCK_NONBLOCK)?;
     set_option(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
     bind(&socket, Ipv4Addr::LOCALHOST)?;
@@ -43,7 +46,7 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
 
 /// Connects, blocking, from a source address other than 127.0.0.1, for loads that would run out of
 /// ports.
-pub(crate) fn connect_from(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
+pub fn connect_from(source: Ipv4Addr, port: u16) -> io::Result<TcpStream> {
     let socket = tcp_socket(0)?;
     // Otherwise `bind` takes a port that no other connection from this address may use.
     set_option(&socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT)?;
@@ -106,19 +109,22 @@ fn socket_address(address: Ipv4Addr, port: u16) -> (libc::sockaddr_in, libc::soc
 }
 
 /// Takes one waiting connection from the listener, non-blocking.
-pub(crate) fn accept(listener: RawFd) -> io::Result<RawFd> {
+#[inline]
+pub fn accept(listener: RawFd) -> io::Result<RawFd> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: null pointers say that the peer's address is not wanted.
     check(unsafe { libc::accept4(listener, ptr::null_mut(), ptr::null_mut(), flags) })
 }
 
-pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+#[inline]
+pub fn receive(socket: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     // SAFETY: the pointer and the length are those of a live, exclusive slice.
     check_length(unsafe { libc::recv(socket, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
 }
 
 /// Sends what the socket takes, which may be less than all.
-pub(crate) fn send(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
+#[inline]
+pub fn send(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: the pointer and the length are those of a live slice.
     check_length(unsafe {
         libc::send(
@@ -130,7 +136,8 @@ pub(crate) fn send(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
     })
 }
 
-pub(crate) fn close(descriptor: RawFd) {
+#[inline]
+pub fn close(descriptor: RawFd) {
     // SAFETY: callers close a descriptor once and forget it. There is nothing to do about an error.
     unsafe { libc::close(descriptor) };
 }
@@ -143,33 +150,35 @@ const BOTH_DIRECTIONS: libc::c_int =
 const EVENTS: usize = 1024;
 
 /// An epoll instance with room for the events of one wait.
-pub(crate) struct Epoll {
+pub struct Epoll {
     descriptor: OwnedFd,
     events: Vec<libc::epoll_event>,
 }
 
 /// One event: whose it is, and what the flags say.
 #[derive(Clone, Copy)]
-pub(crate) struct Event {
-    pub(crate) token: usize,
+pub struct Event {
+    pub token: usize,
     flags: u32,
 }
 
 impl Event {
     /// There is something to read: bytes, the end of file or an error.
-    pub(crate) fn is_readable(self) -> bool {
+    #[inline]
+    pub fn is_readable(self) -> bool {
         self.flags & (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32
             != 0
     }
 
     /// The end of file or an error is waiting behind whatever can be read.
-    pub(crate) fn is_read_closed(self) -> bool {
+    #[inline]
+    pub fn is_read_closed(self) -> bool {
         self.flags & (libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR) as u32 != 0
     }
 }
 
 impl Epoll {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         // SAFETY: no memory is passed.
         let descriptor = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
         Ok(Self {
@@ -180,7 +189,7 @@ impl Epoll {
     }
 
     /// Registers both directions, edge-triggered. Closing the descriptor takes it out again.
-    pub(crate) fn add(&self, descriptor: RawFd, token: usize) -> io::Result<()> {
+    pub fn add(&self, descriptor: RawFd, token: usize) -> io::Result<()> {
         let mut event = libc::epoll_event {
             events: BOTH_DIRECTIONS as u32,
             u64: token as u64,
@@ -198,7 +207,8 @@ impl Epoll {
     }
 
     /// Sleeps until there are events, and says how many.
-    pub(crate) fn wait(&mut self) -> io::Result<usize> {
+    #[inline]
+    pub fn wait(&mut self) -> io::Result<usize> {
         loop {
             let events = self.events.as_mut_ptr();
             // SAFETY: the vector has room for EVENTS events.
@@ -217,7 +227,8 @@ impl Epoll {
     }
 
     /// One of the events of the last wait.
-    pub(crate) fn event(&self, index: usize) -> Event {
+    #[inline]
+    pub fn event(&self, index: usize) -> Event {
         let event = self.events[index];
         Event {
             token: event.u64 as usize,
@@ -227,7 +238,7 @@ impl Epoll {
 }
 
 /// The processor time that a process has used, user and system together, to the nanosecond.
-pub(crate) fn processor_time(process: u32) -> io::Result<Duration> {
+pub fn processor_time(process: u32) -> io::Result<Duration> {
     let mut clock = 0;
     // SAFETY: the pointer is to a live clock id.
     let error = unsafe { libc::clock_getcpuclockid(process as libc::pid_t, &mut clock) };
@@ -244,7 +255,7 @@ pub(crate) fn processor_time(process: u32) -> io::Result<Duration> {
 }
 
 /// The processor time of this process and of all its children that have ended.
-pub(crate) fn own_processor_time() -> io::Result<Duration> {
+pub fn own_processor_time() -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for who in [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN] {
         // SAFETY: the structure is plain numbers, for which zero is a value.
@@ -259,7 +270,7 @@ pub(crate) fn own_processor_time() -> io::Result<Duration> {
 }
 
 /// The processors that this process may run on.
-pub(crate) fn allowed_processors() -> io::Result<Vec<usize>> {
+pub fn allowed_processors() -> io::Result<Vec<usize>> {
     // SAFETY: a set of processors is plain bits, for which zero is the empty set.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
     // SAFETY: the pointer is to a live set of the size given.
@@ -271,7 +282,7 @@ pub(crate) fn allowed_processors() -> io::Result<Vec<usize>> {
 }
 
 /// Keeps the calling process on one processor.
-pub(crate) fn run_on(processor: usize) -> io::Result<()> {
+pub fn run_on(processor: usize) -> io::Result<()> {
     // SAFETY: a set of processors is plain bits, for which zero is the empty set.
     let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
     // SAFETY: the number comes from `allowed_processors` and is below the size of the set.
@@ -284,7 +295,7 @@ pub(crate) fn run_on(processor: usize) -> io::Result<()> {
 /// Has the calling process killed when its parent dies, and after `limit` whatever happens.
 ///
 /// Both survive `exec`, so they hold for any program that is started afterwards.
-pub(crate) fn bound_lifetime(limit: Duration) -> io::Result<()> {
+pub fn bound_lifetime(limit: Duration) -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
     // SAFETY: as above. The default action of the alarm ends the process.
@@ -294,20 +305,20 @@ pub(crate) fn bound_lifetime(limit: Duration) -> io::Result<()> {
 
 /// Has the calling process and what it becomes use small pages only, so that resident memory is
 /// what was touched.
-pub(crate) fn disable_huge_pages() -> io::Result<()> {
+pub fn disable_huge_pages() -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) })?;
     Ok(())
 }
 
 /// Asks a process to end by a signal.
-pub(crate) fn signal(process: u32, signal: libc::c_int) -> io::Result<()> {
+pub fn signal(process: u32, signal: libc::c_int) -> io::Result<()> {
     // SAFETY: no memory is passed.
     check(unsafe { libc::kill(process as libc::pid_t, signal) })?;
     Ok(())
 }
 
-pub(crate) fn make_fifo(path: &std::path::Path) -> io::Result<()> {
+pub fn make_fifo(path: &std::path::Path) -> io::Result<()> {
     let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())?;
     // SAFETY: the path is a live C string.
     check(unsafe { libc::mkfifo(path.as_ptr(), 0o600) })?;

@@ -11,8 +11,9 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::scenario::Scenario;
-use crate::servers::Kind;
+use crate::Scenario;
+use crate::load::Outcome;
+use crate::options::Part;
 use crate::system;
 
 /// Longer than any single measurement takes, under valgrind too.
@@ -24,10 +25,10 @@ const SERVER_PLACE: usize = 0;
 const LOAD_PLACE: usize = 1;
 
 /// Tools sleep while a measurement is running, so they may be where the load is.
-pub(crate) const TOOL_PLACE: usize = LOAD_PLACE;
+pub const TOOL_PLACE: usize = LOAD_PLACE;
 
 /// A child that does not outlive its guard.
-pub(crate) struct Guarded {
+pub struct Guarded {
     child: Child,
     name: String,
 }
@@ -35,7 +36,7 @@ pub(crate) struct Guarded {
 impl Guarded {
     /// Starts a program that dies with this one. `place` is which of the allowed processors it
     /// gets, if there are that many.
-    pub(crate) fn start(name: String, mut command: Command, place: usize) -> Result<Self> {
+    pub fn start(name: String, mut command: Command, place: usize) -> Result<Self> {
         let processor = system::allowed_processors()?.get(place).copied();
         let prepare = move || {
             system::bound_lifetime(TIME_LIMIT)?;
@@ -51,12 +52,12 @@ impl Guarded {
         Ok(Self { child, name })
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits for the child to end by itself.
-    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+    pub fn wait(&mut self) -> Result<ExitStatus> {
         Ok(self.child.wait()?)
     }
 
@@ -69,7 +70,7 @@ impl Guarded {
         )
     }
 
-    pub(crate) fn take_errors(&mut self) -> ChildStderr {
+    pub fn take_errors(&mut self) -> ChildStderr {
         self.child
             .stderr
             .take()
@@ -100,21 +101,20 @@ impl Drop for Guarded {
 /// Each measurement has a fresh one: no measurement then inherits the heap or the tables of
 /// another, and where the kernel happens to place a program in memory varies between rounds instead
 /// of favouring one server in all.
-pub(crate) struct Server {
+pub struct Server {
     process: Guarded,
     port: String,
 }
 
 impl Server {
-    pub(crate) fn start(kind: Kind, scenario: Scenario) -> Result<Self> {
-        Self::start_under(&[], kind, scenario)
+    pub fn start(server: &str, scenario: impl Scenario) -> Result<Self> {
+        Self::start_under(&[], server, scenario)
     }
 
     /// Starts a server through a tool, given by its name and arguments, that becomes the server's
     /// process.
-    pub(crate) fn start_under(tool: &[&str], kind: Kind, scenario: Scenario) -> Result<Self> {
+    pub fn start_under(tool: &[&str], server: &str, scenario: impl Scenario) -> Result<Self> {
         let this_program = std::env::current_exe()?;
-        let mode = scenario.mode().to_string();
         let mut command = match tool {
             [] => Command::new(this_program),
             [tool, arguments @ ..] => {
@@ -123,31 +123,31 @@ impl Server {
                 command
             }
         };
-        command.args(["server", &kind.to_string(), &mode]);
+        command.args(["server", server]).args(scenario.program());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut process =
-            Guarded::start(format!("the {kind} {mode} server"), command, SERVER_PLACE)?;
+        let name = format!("the server {server} for {scenario}");
+        let mut process = Guarded::start(name, command, SERVER_PLACE)?;
         let mut output = process.take_output();
         let port = process.read_line(&mut output)?;
         Ok(Self { process, port })
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.process.id()
     }
 
-    pub(crate) fn processor_time(&self) -> Result<Duration> {
+    pub fn processor_time(&self) -> Result<Duration> {
         Ok(system::processor_time(self.id())?)
     }
 
     /// How many files the server has open.
-    pub(crate) fn open_files(&self) -> Result<usize> {
+    pub fn open_files(&self) -> Result<usize> {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.id()))?.count())
     }
 
     /// Waits until the server has noticed that its connections are gone and has no more than
     /// `files` open.
-    pub(crate) fn wait_for_closing(&self, files: usize) -> Result<()> {
+    pub fn wait_for_closing(&self, files: usize) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(2);
         while self.open_files()? > files {
             if Instant::now() > deadline {
@@ -164,7 +164,7 @@ impl Server {
     }
 
     /// The memory that only this process has and that it has written to, in bytes.
-    pub(crate) fn written_memory(&self) -> Result<u64> {
+    pub fn written_memory(&self) -> Result<u64> {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()))?;
         let line = text
             .lines()
@@ -179,7 +179,7 @@ impl Server {
 
     /// Ends the server as an operator would, and waits until what watches it has written its
     /// results.
-    pub(crate) fn terminate(mut self) -> Result<()> {
+    pub fn terminate(mut self) -> Result<()> {
         system::signal(self.id(), libc::SIGTERM)?;
         self.process.wait()?;
         Ok(())
@@ -187,30 +187,21 @@ impl Server {
 }
 
 /// A load generator that is connected to a server.
-pub(crate) struct Load {
+pub struct Load {
     process: Guarded,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     connections: usize,
 }
 
-/// What a run of a load came to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) operations: f64,
-    pub(crate) seconds: f64,
-}
-
 impl Load {
-    pub(crate) fn connect(scenario: Scenario, kind: Kind, server: &Server) -> Result<Self> {
+    pub fn connect(part: Part, scenario: impl Scenario, server: &Server) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["load", &scenario.to_string(), &server.port]);
+        let (part, name) = (part.to_string(), scenario.to_string());
+        command.args(["load", &part, &name, &server.port]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Guarded::start(
-            format!("the load {scenario} on {kind}"),
-            command,
-            LOAD_PLACE,
-        )?;
+        let name = format!("the load on {}", server.process.name);
+        let mut process = Guarded::start(name, command, LOAD_PLACE)?;
         let input = process
             .child
             .stdin
@@ -232,35 +223,41 @@ impl Load {
     }
 
     /// How many connections the load holds between runs.
-    pub(crate) fn connections(&self) -> usize {
+    pub fn connections(&self) -> usize {
         self.connections
     }
 
-    pub(crate) fn run(&mut self, seconds: f64) -> Result<Outcome> {
-        writeln!(self.input, "run {seconds}")?;
+    /// Fills caches and lets every buffer reach its size.
+    pub fn warm_up(&mut self, seconds: f64) -> Result<()> {
+        writeln!(self.input, "warm-up {seconds}")?;
+        self.answer().map(drop)
+    }
+
+    pub fn measure(&mut self, seconds: f64) -> Result<Outcome> {
+        writeln!(self.input, "measure {seconds}")?;
+        Ok(self.answer()?.parse()?)
+    }
+
+    fn answer(&mut self) -> Result<String> {
         let line = self.process.read_line(&mut self.output)?;
-        let words: Vec<&str> = line.split(' ').collect();
-        let ["done", operations, seconds] = words[..] else {
-            return Err(format!("the load said `{line}` instead of how much it did").into());
-        };
-        Ok(Outcome {
-            operations: operations.parse()?,
-            seconds: seconds.parse()?,
-        })
+        match line.strip_prefix("done ") {
+            Some(outcome) => Ok(outcome.to_owned()),
+            None => Err(format!("the load said `{line}` instead of how much it did").into()),
+        }
     }
 }
 
 /// A directory for the files of tools, removed when dropped.
-pub(crate) struct Scratch(std::path::PathBuf);
+pub struct Scratch(std::path::PathBuf);
 
 impl Scratch {
-    pub(crate) fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("peers-{}", std::process::id()));
+    pub fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("comparison-{}", std::process::id()));
         fs::create_dir_all(&path)?;
         Ok(Self(path))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -7,40 +7,30 @@
 use std::fs;
 use std::path::Path;
 
-use crate::Result;
-use crate::options::{Options, is_timed};
+use crate::options::{Options, Part};
 use crate::process::{Load, Scratch, Server};
 use crate::report::{Table, thousands};
-use crate::scenario::Scenario;
-use crate::servers::Kind;
+use crate::{Comparison, Result, Scenario};
 
-const SCENARIOS: [Scenario; 1] = [Scenario::Echo(50)];
-
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run<C: Comparison>(options: &Options<C>) -> Result<()> {
     let scratch = Scratch::new()?;
     let mut table = Table::new(&["scenario", "server", "instructions", "for each"]);
-    for scenario in options.scenarios(&SCENARIOS, is_timed) {
-        for &kind in &options.servers {
-            eprintln!("instructions: {scenario}, {kind}");
-            let short = live(scratch.path(), scenario, kind, options.seconds * 0.3)?;
-            let long = live(scratch.path(), scenario, kind, options.seconds * 2.0)?;
-            let each =
-                (long.instructions - short.instructions) / (long.operations - short.operations);
+    for scenario in options.scenarios(Part::Instructions) {
+        for &server in &options.servers {
+            eprintln!("instructions: {scenario}, {server}");
+            let short = live(scratch.path(), scenario, server, options.seconds * 0.3)?;
+            let long = live(scratch.path(), scenario, server, options.seconds * 2.0)?;
+            let each = (long.instructions - short.instructions) / (long.counted - short.counted);
             let text = if each < 10.0 {
                 format!("{each:.2}")
             } else {
                 thousands(each)
             };
-            let operation = if scenario == Scenario::Bulk {
-                "byte"
-            } else {
-                scenario.operation()
-            };
             table.push(vec![
                 scenario.to_string(),
-                kind.to_string(),
+                server.to_owned(),
                 text,
-                operation.to_owned(),
+                scenario.counted().to_owned(),
             ]);
         }
     }
@@ -50,10 +40,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 struct Life {
     instructions: f64,
-    operations: f64,
+    counted: f64,
 }
 
-fn live(scratch: &Path, scenario: Scenario, kind: Kind, seconds: f64) -> Result<Life> {
+fn live(scratch: &Path, scenario: impl Scenario, server: &str, seconds: f64) -> Result<Life> {
     let path = scratch.join("callgrind.out");
     let to_path = format!("--callgrind-out-file={}", path.display());
     let tool = [
@@ -63,16 +53,16 @@ fn live(scratch: &Path, scenario: Scenario, kind: Kind, seconds: f64) -> Result<
         "--tool=callgrind",
         &to_path,
     ];
-    let server = Server::start_under(&tool, kind, scenario)?;
-    let mut load = Load::connect(scenario, kind, &server)?;
-    let operations = load.run(seconds)?.operations;
+    let server = Server::start_under(&tool, server, scenario)?;
+    let mut load = Load::connect(Part::Instructions, scenario, &server)?;
+    let counted = load.measure(seconds)?.counted;
     drop(load);
     server.terminate()?;
     let instructions = total(&fs::read_to_string(&path)?).ok_or("callgrind wrote no total")?;
     fs::remove_file(&path)?;
     Ok(Life {
         instructions,
-        operations,
+        counted,
     })
 }
 

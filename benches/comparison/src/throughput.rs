@@ -3,26 +3,11 @@
 //! The machine is never quite the same for two minutes, so servers are compared within a round,
 //! where they run within seconds of each other, and the order changes from round to round.
 
-use crate::Result;
 use crate::noise::Noise;
-use crate::options::{Options, is_timed};
+use crate::options::{Options, Part};
 use crate::process::{Load, Server};
 use crate::report::{Samples, Table, thousands};
-use crate::scenario::Scenario;
-use crate::servers::Kind;
-
-const SCENARIOS: [Scenario; 7] = [
-    Scenario::Echo(1),
-    Scenario::Echo(50),
-    Scenario::Echo(1000),
-    Scenario::Bulk,
-    Scenario::FanOut(100),
-    Scenario::FanOut(1000),
-    Scenario::Churn,
-];
-
-/// Bytes in what the table calls an MB.
-const MEGABYTE: f64 = 1_000_000.0;
+use crate::{Comparison, Result, Scenario};
 
 /// One server in one scenario, over all rounds.
 #[derive(Clone, Default)]
@@ -32,10 +17,13 @@ struct Figures {
     processor_time: Samples,
     /// The share of the time in which the server's processor was at work.
     busy: Samples,
+    /// Microseconds, where the load measures them: the median, and what 99 % stayed below.
+    latency: Samples,
+    most_latency: Samples,
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let scenarios = options.scenarios(&SCENARIOS, is_timed);
+pub(crate) fn run<C: Comparison>(options: &Options<C>) -> Result<()> {
+    let scenarios = options.scenarios(Part::Throughput);
     let servers = &options.servers;
     let mut figures = vec![vec![Figures::default(); servers.len()]; scenarios.len()];
     let noise = Noise::begin()?;
@@ -59,23 +47,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn measure(scenario: Scenario, kind: Kind, seconds: f64, figures: &mut Figures) -> Result<()> {
-    let server = Server::start(kind, scenario)?;
-    let mut load = Load::connect(scenario, kind, &server)?;
+fn measure(
+    scenario: impl Scenario,
+    server: &str,
+    seconds: f64,
+    figures: &mut Figures,
+) -> Result<()> {
+    let server = Server::start(server, scenario)?;
+    let mut load = Load::connect(Part::Throughput, scenario, &server)?;
     let own_files = server.open_files()?.saturating_sub(load.connections());
-    // Fills caches and lets every buffer reach its size.
-    load.run(seconds / 5.0)?;
+    load.warm_up(seconds / 5.0)?;
+    server.wait_for_closing(own_files + load.connections())?;
     let before = server.processor_time()?;
-    let outcome = load.run(seconds)?;
+    let outcome = load.measure(seconds)?;
     let processor_time = (server.processor_time()? - before).as_secs_f64();
     drop(load);
     server.wait_for_closing(own_files)?;
-    let operations = outcome.operations
-        / if scenario == Scenario::Bulk {
-            MEGABYTE
-        } else {
-            1.0
-        };
+    let operations = outcome.counted / scenario.counted_an_operation();
     figures
         .operations_a_second
         .push(operations / outcome.seconds);
@@ -83,13 +71,17 @@ fn measure(scenario: Scenario, kind: Kind, seconds: f64, figures: &mut Figures) 
         .processor_time
         .push(processor_time * 1e9 / operations);
     figures.busy.push(processor_time / outcome.seconds);
+    if let Some(latency) = outcome.latency {
+        figures.latency.push(latency.median);
+        figures.most_latency.push(latency.most);
+    }
     Ok(())
 }
 
-fn print(options: &Options, scenarios: &[Scenario], figures: &[Vec<Figures>]) {
-    let reference = options.servers[0];
-    let to_reference = format!("to {reference}");
-    let mut table = Table::new(&[
+fn print<C: Comparison>(options: &Options<C>, scenarios: &[C::Scenario], figures: &[Vec<Figures>]) {
+    let to_reference = format!("to {}", options.servers[0]);
+    let has_latency = figures.iter().flatten().any(|own| !own.latency.is_empty());
+    let mut heading = vec![
         "scenario",
         "server",
         "operations/s",
@@ -97,26 +89,19 @@ fn print(options: &Options, scenarios: &[Scenario], figures: &[Vec<Figures>]) {
         "CPU ns/operation",
         &to_reference,
         "busy",
-    ]);
+    ];
+    if has_latency {
+        heading.extend(["latency µs", "99 % below"]);
+    }
+    let mut table = Table::new(&heading);
     for (scenario, figures) in scenarios.iter().zip(figures) {
-        for (kind, own) in options.servers.iter().zip(figures) {
-            table.push(vec![
-                scenario.to_string(),
-                kind.to_string(),
-                format!(
-                    "{} {}",
-                    thousands(own.operations_a_second.median()),
-                    plural(*scenario)
-                ),
-                own.operations_a_second
-                    .ratios(&figures[0].operations_a_second)
-                    .with_quartiles(2),
-                thousands(own.processor_time.median()),
-                own.processor_time
-                    .ratios(&figures[0].processor_time)
-                    .with_quartiles(2),
-                format!("{:.0} %", own.busy.median() * 100.0),
-            ]);
+        for (server, own) in options.servers.iter().zip(figures) {
+            let mut row = vec![scenario.to_string(), (*server).to_owned()];
+            row.extend(own.row(scenario.operations(), &figures[0]));
+            if has_latency {
+                row.extend([&own.latency, &own.most_latency].map(|own| thousands(own.median())));
+            }
+            table.push(row);
         }
     }
     table.print(&format!(
@@ -125,10 +110,17 @@ fn print(options: &Options, scenarios: &[Scenario], figures: &[Vec<Figures>]) {
     ));
 }
 
-fn plural(scenario: Scenario) -> String {
-    match scenario.operation() {
-        "delivery" => "deliveries".to_owned(),
-        "MB" => "MB".to_owned(),
-        word => format!("{word}s"),
+impl Figures {
+    /// The cells that every load can fill.
+    fn row(&self, operations: &str, reference: &Self) -> [String; 5] {
+        let ratio = |own: &Samples, other| own.ratios(other).with_quartiles(2);
+        let rate = thousands(self.operations_a_second.median());
+        [
+            format!("{rate} {operations}"),
+            ratio(&self.operations_a_second, &reference.operations_a_second),
+            thousands(self.processor_time.median()),
+            ratio(&self.processor_time, &reference.processor_time),
+            format!("{:.0} %", self.busy.median() * 100.0),
+        ]
     }
 }

@@ -1,32 +1,36 @@
-//! Connections that echo one message and then say nothing. What they cost the server is for the
-//! driver to see.
+//! Connections that the server answers on once and that then say nothing. What they cost the server
+//! is for the driver to see.
 
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::{Load, open_echoing};
 use crate::Result;
+use crate::load::{Exchange, Load, open_served};
 
 /// Opened before the measurement begins, so that what a server allocates once is there already.
 const FIRST: usize = 100;
 
-pub(super) struct Idle {
+/// Connections that stay open and idle.
+pub struct Idle<E> {
     port: u16,
     connections: usize,
+    exchange: E,
     streams: Vec<TcpStream>,
 }
 
-impl Idle {
-    pub(super) fn connect(port: u16, connections: usize) -> Result<Self> {
+impl<E: Exchange> Idle<E> {
+    /// Opens the first few of them.
+    pub fn connect(port: u16, connections: usize, exchange: E) -> Result<Self> {
         Ok(Self {
             port,
             connections,
-            streams: open_echoing(port, 0, FIRST)?,
+            streams: open_served(port, 0, FIRST, &exchange)?,
+            exchange,
         })
     }
 }
 
-impl Load for Idle {
+impl<E: Exchange> Load for Idle<E> {
     fn connections(&self) -> usize {
         self.streams.len()
     }
@@ -34,7 +38,8 @@ impl Load for Idle {
     /// Opens the connections. They stay open, so a second run adds as many again; the duration
     /// means nothing.
     fn run(&mut self, _duration: Duration) -> Result<u64> {
-        let more = open_echoing(self.port, self.streams.len(), self.connections)?;
+        let first = self.streams.len();
+        let more = open_served(self.port, first, self.connections, &self.exchange)?;
         self.streams.extend(more);
         Ok(self.connections as u64)
     }
