@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::load::{Exchange, Load, open_served};
+use crate::system;
 
 /// Opened before the measurement begins, so that what a server allocates once is there already.
 const FIRST: usize = 100;
+
+/// What else a server may have open.
+const OTHER_FILES: usize = 50;
 
 /// Connections that stay open and idle.
 pub struct Idle<E> {
@@ -21,6 +25,15 @@ pub struct Idle<E> {
 impl<E: Exchange> Idle<E> {
     /// Opens the first few of them.
     pub fn connect(port: u16, connections: usize, exchange: E) -> Result<Self> {
+        let files = (FIRST + connections + OTHER_FILES) as u64;
+        let limit = system::open_file_limit()?;
+        if limit < files {
+            return Err(format!(
+                "{connections} idle connections want `ulimit -n {files}`, not {limit}; \
+                 fewer can be asked for by `--scenarios`"
+            )
+            .into());
+        }
         Ok(Self {
             port,
             connections,

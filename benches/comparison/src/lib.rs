@@ -22,6 +22,8 @@ use std::str::FromStr;
 use load::Load;
 use options::Options;
 
+pub mod churn;
+pub mod dialogue;
 pub mod idle;
 mod instructions;
 pub mod load;

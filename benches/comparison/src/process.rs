@@ -61,7 +61,7 @@ impl Guarded {
         Ok(self.child.wait()?)
     }
 
-    fn take_output(&mut self) -> BufReader<ChildStdout> {
+    pub fn take_output(&mut self) -> BufReader<ChildStdout> {
         BufReader::new(
             self.child
                 .stdout

@@ -18,6 +18,9 @@ use crate::{READ_BUFFER, Result, announce};
 /// What a server does with its connections. A connection is known by its descriptor, as in the
 /// kernel.
 pub trait Service {
+    /// A wait has brought events.
+    fn turn_began(&mut self) {}
+
     fn connected(&mut self, socket: RawFd);
 
     /// Something happened to the socket. It may be a successor of the one that is meant, if that
@@ -35,7 +38,9 @@ pub fn serve(mut service: impl Service) -> Result<()> {
     announce(listener.local_addr()?)?;
     let mut buffer = vec![0; READ_BUFFER];
     loop {
-        for index in 0..epoll.wait()? {
+        let count = epoll.wait()?;
+        service.turn_began();
+        for index in 0..count {
             let event = epoll.event(index);
             let socket = event.token as RawFd;
             if socket == listening {

@@ -58,6 +58,9 @@ impl Samples {
     }
 }
 
+/// What stands in a table where there is no figure.
+pub(crate) const MISSING: &str = "–";
+
 /// A whole number with its thousands apart.
 pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{:.0}", number.abs());

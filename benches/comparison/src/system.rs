@@ -269,6 +269,17 @@ pub fn own_processor_time() -> io::Result<Duration> {
     Ok(sum)
 }
 
+/// How many files this process may have open.
+pub fn open_file_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live structure.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) })?;
+    Ok(limit.rlim_cur)
+}
+
 /// The processors that this process may run on.
 pub fn allowed_processors() -> io::Result<Vec<usize>> {
     // SAFETY: a set of processors is plain bits, for which zero is the empty set.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::options::{Options, Part};
 use crate::process::{Guarded, Load, Scratch, Server, TOOL_PLACE};
-use crate::report::Table;
+use crate::report::{MISSING, Table};
 use crate::system;
 use crate::{Comparison, Result, Scenario};
 
@@ -54,9 +54,11 @@ pub(crate) fn run<C: Comparison>(options: &Options<C>) -> Result<()> {
             table.push(vec![
                 scenario.to_string(),
                 server.to_owned(),
-                running.as_ref().map_or_else(missing, text),
-                saturated.as_ref().map_or_else(missing, text),
-                saturated.as_ref().map_or_else(missing, by_name),
+                running.as_ref().map_or_else(|| MISSING.to_owned(), text),
+                saturated.as_ref().map_or_else(|| MISSING.to_owned(), text),
+                saturated
+                    .as_ref()
+                    .map_or_else(|| MISSING.to_owned(), by_name),
             ]);
         }
     }
@@ -81,11 +83,6 @@ fn median_of(rounds: usize, mut measure: impl FnMut() -> Result<Counts>) -> Resu
         .collect::<Result<Vec<Counts>>>()?;
     counts.sort_by(|one, other| total(one).total_cmp(&total(other)));
     Ok(counts.swap_remove(rounds / 2))
-}
-
-/// What stands in the table where a tool is missing.
-fn missing() -> String {
-    "–".to_owned()
 }
 
 fn text(counts: &Counts) -> String {

@@ -6,7 +6,7 @@
 use crate::noise::Noise;
 use crate::options::{Options, Part};
 use crate::process::{Load, Server};
-use crate::report::{Samples, Table, thousands};
+use crate::report::{MISSING, Samples, Table, thousands};
 use crate::{Comparison, Result, Scenario};
 
 /// One server in one scenario, over all rounds.
@@ -99,7 +99,7 @@ fn print<C: Comparison>(options: &Options<C>, scenarios: &[C::Scenario], figures
             let mut row = vec![scenario.to_string(), (*server).to_owned()];
             row.extend(own.row(scenario.operations(), &figures[0]));
             if has_latency {
-                row.extend([&own.latency, &own.most_latency].map(|own| thousands(own.median())));
+                row.extend([&own.latency, &own.most_latency].map(microseconds));
             }
             table.push(row);
         }
@@ -108,6 +108,15 @@ fn print<C: Comparison>(options: &Options<C>, scenarios: &[C::Scenario], figures
         "Throughput and CPU: median (quartiles) of {} rounds",
         options.rounds
     ));
+}
+
+/// A load may measure the latency in some scenarios only.
+fn microseconds(samples: &Samples) -> String {
+    if samples.is_empty() {
+        MISSING.to_owned()
+    } else {
+        thousands(samples.median())
+    }
 }
 
 impl Figures {

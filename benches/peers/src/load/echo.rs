@@ -2,19 +2,15 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use comparison::Result;
-use comparison::load::{Load, open_served, receive, watch};
-use comparison::system::Epoll;
+use comparison::dialogue::Dialogue;
+use comparison::load::receive;
 
-use super::{MESSAGE, OneEcho, message};
+use super::{MESSAGE, message};
 
-pub(super) struct Echo {
-    epoll: Epoll,
-    streams: Vec<TcpStream>,
-    conversations: Vec<Conversation>,
-}
+/// The conversations by the index of their connection.
+pub(super) struct Echo(Vec<Conversation>);
 
 /// What was sent last on a connection, and how much of it has come back.
 #[derive(Clone)]
@@ -25,39 +21,32 @@ struct Conversation {
 }
 
 impl Echo {
-    pub(super) fn connect(port: u16, connections: usize) -> Result<Self> {
-        let streams = open_served(port, 0, connections, &OneEcho)?;
-        let epoll = Epoll::new()?;
-        watch(&epoll, &streams)?;
+    pub(super) fn new(connections: usize) -> Self {
         let conversation = Conversation {
             sequence: 0,
             sent: [0; MESSAGE],
             received: 0,
         };
-        Ok(Self {
-            epoll,
-            streams,
-            conversations: vec![conversation; connections],
-        })
+        Self(vec![conversation; connections])
     }
+}
 
-    fn send_next(&mut self, index: usize) -> Result<()> {
-        let conversation = &mut self.conversations[index];
+impl Dialogue for Echo {
+    fn ask(&mut self, index: usize, mut stream: &TcpStream) -> Result<()> {
+        let conversation = &mut self.0[index];
         conversation.sequence += 1;
         conversation.received = 0;
         conversation.sent = message(index as u64, conversation.sequence);
-        // The socket is empty, so it takes a message as a whole; anything else is an error here.
-        Ok((&self.streams[index]).write_all(&conversation.sent)?)
+        Ok(stream.write_all(&conversation.sent)?)
     }
 
-    /// Reads what there is. Says whether the echo is complete.
-    fn receive(&mut self, index: usize) -> Result<bool> {
+    fn hear(&mut self, index: usize, stream: &TcpStream) -> Result<bool> {
         // Room for more than a message, so that a read that empties the socket is a short one.
         let mut buffer = [0; 2 * MESSAGE];
-        let Some(length) = receive(&self.streams[index], &mut buffer)? else {
+        let Some(length) = receive(stream, &mut buffer)? else {
             return Ok(false);
         };
-        let conversation = &mut self.conversations[index];
+        let conversation = &mut self.0[index];
         let end = conversation.received + length;
         if conversation.sent.get(conversation.received..end) != Some(&buffer[..length]) {
             return Err(
@@ -66,41 +55,5 @@ impl Echo {
         }
         conversation.received = end;
         Ok(end == MESSAGE)
-    }
-}
-
-impl Load for Echo {
-    fn connections(&self) -> usize {
-        self.streams.len()
-    }
-
-    fn run(&mut self, duration: Duration) -> Result<u64> {
-        let deadline = Instant::now() + duration;
-        for index in 0..self.streams.len() {
-            self.send_next(index)?;
-        }
-        let mut under_way = self.streams.len();
-        let mut completed = 0;
-        let mut answered = Vec::new();
-        while under_way > 0 {
-            let count = self.epoll.wait()?;
-            let is_over = Instant::now() >= deadline;
-            answered.clear();
-            for event in 0..count {
-                let index = self.epoll.event(event).token;
-                if self.receive(index)? {
-                    answered.push(index);
-                }
-            }
-            completed += answered.len() as u64;
-            if is_over {
-                under_way -= answered.len();
-                continue;
-            }
-            for &index in &answered {
-                self.send_next(index)?;
-            }
-        }
-        Ok(completed)
     }
 }

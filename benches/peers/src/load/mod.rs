@@ -4,25 +4,36 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use comparison::Result;
+use comparison::churn::Churn;
+use comparison::dialogue::Dialogues;
 use comparison::idle::Idle;
-use comparison::load::{Exchange, Load};
+use comparison::load::{Exchange, Load, open_served};
 
 use crate::scenario::Scenario;
 
 mod bulk;
-mod churn;
 mod echo;
 mod fan_out;
 
 /// The length of every echoed message and of every line of the chat, with its line feed.
 const MESSAGE: usize = 64;
 
+/// How many connections come and go at any time.
+const CHURN: usize = 50;
+
 pub(crate) fn connect(scenario: Scenario, port: u16) -> Result<Box<dyn Load>> {
     Ok(match scenario {
-        Scenario::Echo(connections) => Box::new(echo::Echo::connect(port, connections)?),
+        Scenario::Echo(connections) => Box::new(Dialogues::new(
+            open_served(port, 0, connections, &OneEcho)?,
+            echo::Echo::new(connections),
+        )?),
         Scenario::Bulk => Box::new(bulk::Bulk::connect(port)?),
         Scenario::FanOut(receivers) => Box::new(fan_out::FanOut::connect(port, receivers)?),
-        Scenario::Churn => Box::new(churn::Churn::connect(port)?),
+        Scenario::Churn => {
+            // The connection that stays shows that the server has begun its work.
+            let lasting = open_served(port, 0, 1, &OneEcho)?;
+            Box::new(Churn::new(port, CHURN, OneEcho, lasting))
+        }
         Scenario::Idle(connections) => Box::new(Idle::connect(port, connections, OneEcho)?),
     })
 }
@@ -38,23 +49,25 @@ fn message(connection: u64, sequence: u64) -> [u8; MESSAGE] {
 /// A message and its echo.
 struct OneEcho;
 
-impl Exchange for OneEcho {
-    fn ask(&self, stream: &mut TcpStream, number: usize) -> Result<()> {
-        Ok(stream.write_all(&message(number as u64, u64::MAX))?)
-    }
-
-    fn expect_answer(&self, stream: &mut TcpStream, number: usize) -> Result<()> {
-        expect_echo(stream, &message(number as u64, u64::MAX))
+impl OneEcho {
+    /// No [`echo::Echo`] comes to so high a sequence.
+    fn message(number: usize) -> [u8; MESSAGE] {
+        message(number as u64, u64::MAX)
     }
 }
 
-/// Reads one message, blocking, and insists on its content.
-fn expect_echo(stream: &mut TcpStream, expected: &[u8; MESSAGE]) -> Result<()> {
-    let mut received = [0; MESSAGE];
-    stream.read_exact(&mut received)?;
-    if received == *expected {
-        Ok(())
-    } else {
-        Err("an echo differs from what was sent".into())
+impl Exchange for OneEcho {
+    fn ask(&self, stream: &mut TcpStream, number: usize) -> Result<()> {
+        Ok(stream.write_all(&Self::message(number))?)
+    }
+
+    fn expect_answer(&self, stream: &mut TcpStream, number: usize) -> Result<()> {
+        let mut received = [0; MESSAGE];
+        stream.read_exact(&mut received)?;
+        if received == Self::message(number) {
+            Ok(())
+        } else {
+            Err("an echo differs from what was sent".into())
+        }
     }
 }
