@@ -11,7 +11,7 @@ use crate::reason::Reason;
 
 /// Nothing that could be spoken.
 #[derive(Default)]
-pub(crate) struct Secure;
+pub(crate) struct Secure(());
 
 impl Secure {
     pub(crate) fn connect(
