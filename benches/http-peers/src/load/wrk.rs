@@ -71,7 +71,14 @@ impl Load for Wrk {
         let mut output = String::new();
         wrk.take_output().read_to_string(&mut output)?;
         wrk.wait()?;
-        outcome(&output).ok_or_else(|| format!("wrk did not do its work:\n{output}").into())
+        let mut outcome =
+            outcome(&output).ok_or_else(|| format!("wrk did not do its work:\n{output}"))?;
+        if self.scenario.depth() > 1 {
+            // wrk reckons with the requests that it did not send in time, and then takes a batch
+            // for as many requests after each other.
+            outcome.latency = None;
+        }
+        Ok(outcome)
     }
 }
 
