@@ -81,11 +81,19 @@ impl Guard {
         }
     }
 
-    /// This guard, which lets everybody in but for requests with these methods.
+    /// This guard, which lets everybody in but for requests with these methods. With `GET` goes
+    /// `HEAD`, which tells the same but for the body.
     #[must_use]
     pub fn for_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
         self
+    }
+
+    fn is_guarded(&self, method: Method) -> bool {
+        let guarded = |method| self.methods.contains(&method);
+        self.methods.is_empty()
+            || guarded(method)
+            || (method == Method::Head && guarded(Method::Get))
     }
 
     /// Whether two secrets are the same, in a time that does not say where they differ.
@@ -122,8 +130,7 @@ fn quotable(realm: &str) -> &str {
 
 impl Resource for Guard {
     fn admit(&self, request: &Request) -> Result<(), Response> {
-        let is_guarded = self.methods.is_empty() || self.methods.contains(&request.method());
-        if !is_guarded || (self.knows)(request) {
+        if !self.is_guarded(request.method()) || (self.knows)(request) {
             return self.inner.admit(request);
         }
         let answer = Response::error(Status::UNAUTHORIZED);

@@ -116,3 +116,18 @@ fn secrets_are_the_same_or_not() {
     assert!(Guard::equal("", "") && Guard::equal("abc", "abc"));
     assert!(!Guard::equal("abc", "abd") && !Guard::equal("abc", "ab") && !Guard::equal("", "a"));
 }
+
+#[test]
+fn what_get_would_say_is_not_told_by_head_either() {
+    let simulation = Simulation::new();
+    let secret = |_: Request| Response::text("secret");
+    let guard = Guard::bearer("the secret", secret, |token| Guard::equal(token, "token"));
+    let site = Site::new(&simulation.reactor(), guard.for_methods([Method::Get]));
+    let visitor = Visitor::visit(simulation, site);
+    for method in ["GET", "HEAD"] {
+        visitor.say(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        visitor.wait(1.0);
+        let heard = visitor.hear();
+        assert!(heard.starts_with("HTTP/1.1 401 "), "{method}: {heard}");
+    }
+}
