@@ -2,11 +2,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use reactor::Reactor;
 use reactor::deferred::{Deferred, DeferredList, Failure};
-use reactor::http::{Agent, ClientRequest, ClientResponse, Method, Url};
+use reactor::http::{Agent, AgentLimits, ClientRequest, ClientResponse, Method, Url};
 use serde_json::{Value, json};
+
+/// Somebody looks at the page that waits for the answer, so a chat that hangs is soon taken for gone.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where the API is.
 pub(crate) struct Chat {
@@ -23,8 +27,14 @@ pub(crate) struct Now {
 
 impl Chat {
     pub(crate) fn new(reactor: &Reactor, api: &str, token: Option<String>) -> Self {
+        let limits = AgentLimits {
+            connect: PATIENCE,
+            head_time: PATIENCE,
+            body_time: PATIENCE,
+            ..AgentLimits::default()
+        };
         Self {
-            agent: Agent::new(reactor),
+            agent: Agent::with_limits(reactor, limits),
             api: api.trim_end_matches('/').to_owned(),
             token,
         }

@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -161,6 +162,10 @@ def main():
         use(browser, url, nc)
 
         browser.open(url)
+        chat.process.send_signal(signal.SIGSTOP)
+        until("a page that is open says that the chat hangs", lambda: "does not answer" in browser.text("#state"))
+        chat.process.send_signal(signal.SIGCONT)
+        until("and that it goes on", lambda: browser.text("#state") == "live")
         chat.end()
         until("a page that is open says that the chat is gone", lambda: "does not answer" in browser.text("#state"))
         browser.open(url)

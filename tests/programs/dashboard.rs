@@ -1,6 +1,7 @@
 //! The dashboard, without a browser: a service that is made of another one.
 
 use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
 use crate::chat_api::{self, NOBODY};
@@ -19,6 +20,15 @@ const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
 fn post(dashboard: &str, headers: &str, body: &str) -> Heard {
     ask(dashboard, "POST /", &format!("{FORM}{headers}"), body)
+}
+
+/// What an open page does.
+fn listen(dashboard: &str) -> TcpStream {
+    let mut stream = connect(dashboard);
+    stream
+        .write_all(format!("GET /events HTTP/1.1\r\nHost: {dashboard}\r\n\r\n").as_bytes())
+        .expect("the request is taken");
+    stream
 }
 
 #[test]
@@ -148,14 +158,22 @@ fn without_the_chat_the_page_says_so() {
 }
 
 #[test]
+fn a_chat_that_hangs_is_as_good_as_none() {
+    let hangs = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let api = hangs.local_addr().expect("it has an address").to_string();
+    let (_dashboard, page) = start(&api, &[]);
+    let mut events = BufReader::new(listen(&page)).lines();
+    assert!(events.any(|line| line.expect("the page is told in time") == "event: down"));
+    let heard = get(&page, "/");
+    assert_eq!(heard.status, 502);
+    assert!(heard.body.contains("The chat does not answer"));
+}
+
+#[test]
 fn an_open_page_is_told_when_the_count_changes() {
     let (chat, nc, api) = chat_api::start(&[]);
     let (_dashboard, page) = start(&api, &[]);
-    let mut stream = connect(&page);
-    stream
-        .write_all(format!("GET /events HTTP/1.1\r\nHost: {page}\r\n\r\n").as_bytes())
-        .expect("the request is taken");
-    let mut lines = BufReader::new(stream).lines();
+    let mut lines = BufReader::new(listen(&page)).lines();
     let mut next = |beginning: &str| {
         let began = Instant::now();
         loop {
