@@ -153,9 +153,11 @@ impl Agent {
             }
             let location = response.header("location");
             match redirected(&url, method, headers, again, status, location) {
-                Ok(next) => response
-                    .drain()
-                    .add_callback(move |()| agent.follow(next, redirects + 1)),
+                Ok(next) => {
+                    // A body that is whole has left its connection free; another one ends it.
+                    drop(response);
+                    agent.follow(next, redirects + 1)
+                }
                 Err(error) => Deferred::fail(error),
             }
         })

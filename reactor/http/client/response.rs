@@ -106,9 +106,4 @@ impl ClientResponse {
             Deferred::fail(UnexpectedStatus { status, body })
         })
     }
-
-    /// Reads what is left of a short body, so that the connection can be used again.
-    pub(crate) fn drain(self) -> Deferred<()> {
-        self.stream.collect(64 << 10).add_both(|_| Ok(()))
-    }
 }
