@@ -994,15 +994,15 @@ fn https_is_http_that_nobody_else_can_read() {
         Response::text(Body::from_chunks((0..500).map(|_| Ok(vec![b'x'; 10_000]))))
     });
     let server = TlsServerConfig::from_pem(
-        include_bytes!("support/tls/server.pem"),
-        include_bytes!("support/tls/server.key"),
+        include_bytes!("../support/tls/server.pem"),
+        include_bytes!("../support/tls/server.key"),
     );
     let server = server.expect("a certificate and its key");
     let site = Site::new(&reactor, root);
     reactor
         .listen_tls("10.0.0.1:443", &server, site)
         .expect("it listens");
-    let trusts = TlsClientConfig::with_root_pem(include_bytes!("support/tls/ca.pem"));
+    let trusts = TlsClientConfig::with_root_pem(include_bytes!("../support/tls/ca.pem"));
     let agent = Agent::new(&reactor).with_tls(trusts.expect("a root"));
     let page = |url: &str| agent.get(url).add_callback(ClientResponse::read_body);
     let pages = [
