@@ -62,7 +62,8 @@ impl<T: 'static> Resolver<T> {
     /// `canceller` runs at most once. It may return
     ///
     /// - nothing: the Deferred is fired with [`Cancelled`];
-    /// - `Ok(value)` or `Err(failure)`: the Deferred is fired with that.
+    /// - `Ok(value)` or `Err(failure)`: the Deferred is fired with that;
+    /// - an `Option` of these, where it is the one or the other.
     ///
     /// If it panics the Deferred is fired with [`Panicked`]; if it fires this resolver, which it
     /// may find wherever that is kept, what it returns is ignored. A second `canceller` replaces
@@ -128,6 +129,12 @@ impl<T> CancelOutcome<T> for () {
 impl<T> CancelOutcome<T> for Result<T, Failure> {
     fn into_result(self) -> Option<Self> {
         Some(self)
+    }
+}
+
+impl<T> CancelOutcome<T> for Option<Result<T, Failure>> {
+    fn into_result(self) -> Self {
+        self
     }
 }
 

@@ -61,36 +61,50 @@ pub(crate) fn incoming(transport: &Transport, unwanted: Unwanted) -> (BodyFeed, 
 }
 
 impl BodyFeed {
-    /// Bytes have come.
+    /// Bytes have come. Nobody hears of it before [`deliver`](Self::deliver).
     pub(crate) fn push(&self, data: &[u8]) {
         let mut state = self.0.state.borrow_mut();
-        if state.unwanted || state.end.is_some() {
+        if !state.unwanted && state.end.is_none() {
+            state.bytes.extend_from_slice(data);
+        }
+    }
+
+    /// Hands what has come to who waits for it. Where nobody does and much has come, no more is
+    /// read from the peer.
+    pub(crate) fn deliver(&self) {
+        let mut state = self.0.state.borrow_mut();
+        if state.bytes.is_empty() && state.end.is_none() {
             return;
         }
         if let Some(waiting) = state.waiting.take().filter(|w| !w.is_cancelled()) {
+            let piece = state.take();
             drop(state);
-            return waiting.callback(Some(data.to_vec()));
+            return waiting.fire(piece);
         }
-        state.bytes.extend_from_slice(data);
-        if state.bytes.len() > ROOM {
+        if state.bytes.len() > ROOM && state.end.is_none() {
             state.paused = true;
             self.0.transport.pause_reading();
         }
     }
 
-    /// The body has ended.
+    /// The body has ended, as is delivered at once.
     pub(crate) fn end(&self, result: Result<Vec<u8>, Failure>) {
         let mut state = self.0.state.borrow_mut();
         if state.end.is_some() {
             return;
         }
         state.end = Some(result);
-        self.0.go_on_reading(&mut state);
-        if let Some(waiting) = state.waiting.take().filter(|w| !w.is_cancelled()) {
-            let piece = state.take();
-            drop(state);
-            waiting.fire(piece);
+        if std::mem::take(&mut state.paused) {
+            self.0.transport.resume_reading();
         }
+        drop(state);
+        self.deliver();
+    }
+
+    /// Whether the consumer waits for bytes.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let state = self.0.state.borrow();
+        state.waiting.as_ref().is_some_and(|w| !w.is_cancelled())
     }
 
     /// Whether the consumer has dropped its end.
@@ -117,6 +131,8 @@ impl BodyStream {
         }
         let (resolver, deferred) = Deferred::pending();
         state.waiting = Some(resolver);
+        // The peer's time begins when somebody waits for it.
+        self.0.transport.reset_timeout();
         deferred
     }
 
@@ -137,6 +153,25 @@ impl BodyStream {
                 body.extend_from_slice(&chunk);
                 self.collect_into(body, limit)
             }
+        })
+    }
+
+    /// What comes until there are `enough` bytes, the body ends, or it breaks off. The rest is left.
+    pub(crate) fn beginning(self, enough: usize) -> Deferred<Vec<u8>> {
+        self.beginning_into(Vec::new(), enough)
+    }
+
+    fn beginning_into(mut self, mut body: Vec<u8>, enough: usize) -> Deferred<Vec<u8>> {
+        self.next_chunk().add_both(move |chunk| match chunk {
+            Ok(Some(chunk)) => {
+                body.extend_from_slice(&chunk);
+                if body.len() < enough {
+                    return self.beginning_into(body, enough);
+                }
+                body.truncate(enough);
+                Deferred::succeed(body)
+            }
+            Ok(None) | Err(_) => Deferred::succeed(body),
         })
     }
 

@@ -1,5 +1,8 @@
 //! The client: what it sends, what it makes of answers, and which connections it uses.
 
+mod pool;
+mod waiting;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -669,12 +672,13 @@ fn a_redirect_keeps_or_changes_the_method_as_its_status_says() {
         (302, Method::Delete, "DELETE", "body"),
         (303, Method::Post, "GET", ""),
         (303, Method::Put, "GET", ""),
-        (303, Method::Head, "HEAD", "body"),
+        (303, Method::Get, "GET", ""),
+        (303, Method::Head, "HEAD", ""),
         (307, Method::Post, "POST", "body"),
         (308, Method::Post, "POST", "body"),
     ] {
         let mut request = ClientRequest::new(method, url("http://server/a"));
-        if method != Method::Get {
+        if (status, method) != (301, Method::Get) {
             request = request
                 .with_header("Content-Type", "text/plain")
                 .with_body("body");
@@ -819,7 +823,7 @@ fn a_body_of_another_length_than_was_said_fails_and_ends_the_connection() {
         game.wait(1.0);
         let server = game.accept();
         assert!(
-            matches!(error(answer), RequestError::BadRequest(_)),
+            matches!(error(answer), RequestError::BadBody(_)),
             "{written}"
         );
         assert!(server.error().is_some(), "{written}");
@@ -928,6 +932,27 @@ fn get_page_is_the_body_or_says_which_status_there_was_instead() {
         "the answer is 404 Not Found: 404 Not Found"
     );
     assert_eq!(simulation.descriptors(), 1, "no connection is left");
+}
+
+#[test]
+fn an_unexpected_status_says_how_its_body_begins_however_long_that_is() {
+    let game = Game::new();
+    let page = game.agent.get("http://server/");
+    let page = page.add_callback(ClientResponse::expect_success);
+    game.wait(0.1);
+    let server = game.accept();
+    game.say(
+        &server,
+        "HTTP/1.1 500 Oh\r\nContent-Length: 1000000\r\n\r\nbecause ",
+    );
+    game.say(&server, &"x".repeat(100_000));
+    let Err(failure) = result(page) else {
+        panic!("it is no success");
+    };
+    let status = failure.check::<UnexpectedStatus>().expect("a status");
+    assert_eq!(status.body, format!("because {}", "x".repeat(1024 - 8)));
+    game.wait(0.1);
+    assert!(!server.is_connected(), "nobody wants the rest");
 }
 
 #[test]

@@ -244,6 +244,7 @@ impl HttpChannel {
         };
         if let Some(feed) = &exchange.feed {
             feed.push(bytes);
+            feed.deliver();
             if matches!(exchange.stage, Stage::Sent) && feed.is_unwanted() {
                 self.exchange = None;
             }

@@ -14,8 +14,12 @@ use crate::http::client::response::ClientResponse;
 use crate::http::client::url::Url;
 use crate::http::method::Method;
 use crate::reactor::Reactor;
+use crate::reason::Reason;
 
 /// How long an agent waits, and how much it takes.
+///
+/// Each of the times is that of one wait. How long all of it may take, redirects and body included,
+/// is said with [`Deferred::add_timeout`] behind `read_body`, which ends the request where it is.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,9 +32,10 @@ pub struct AgentLimits {
     /// How long connecting may take.
     pub connect: Duration,
     /// How long it may take until the head of the answer has come, connecting and waiting for a
-    /// connection included, for each redirect anew.
+    /// connection included, for each redirect anew. It begins anew as long as the server goes on
+    /// taking the body of the request, and does not end while that is waited for here.
     pub head_time: Duration,
-    /// How long a body may go without a byte while somebody waits for it.
+    /// How long the body of an answer may go without a byte while somebody waits for it.
     pub body_time: Duration,
     /// Bytes of a body that [`ClientResponse::read_body`] takes.
     pub body: usize,
@@ -172,16 +177,12 @@ impl Agent {
                     .expect("what an agent says of itself can be sent");
             }
         }
-        let (job, deferred) = Job::new(request);
-        self.0.submit(job);
         let Some(reactor) = self.0.reactor.upgrade() else {
-            return deferred;
+            return Deferred::fail(RequestError::NotConnected(Reason::Shutdown));
         };
-        let time = self.0.limits.head_time;
-        deferred.add_timeout_with(time, &reactor, move |result| {
-            // An answer that came in spite of it is as good as one in time.
-            result.map_err(|_| RequestError::TimedOut(time).into())
-        })
+        let (job, deferred) = Job::new(request, &self.0, &reactor, self.0.limits.head_time);
+        self.0.submit(job);
+        deferred
     }
 }
 

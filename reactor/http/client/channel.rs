@@ -9,7 +9,7 @@ use crate::deferred::{Failure, Resolver};
 use crate::handle::Handle;
 use crate::http::body::{Chunks, Kind, Stream};
 use crate::http::client::error::RequestError;
-use crate::http::client::job::{Job, Progress};
+use crate::http::client::job::{Job, Progress, Way};
 use crate::http::client::pool::Pool;
 use crate::http::client::reader::{Piece, ResponseReader};
 use crate::http::client::request::ClientRequest;
@@ -39,7 +39,7 @@ struct Exchange {
     /// The request once more, if it may be sent twice.
     again: Option<ClientRequest>,
     url: Url,
-    progress: Rc<RefCell<Progress>>,
+    way: Rc<Way>,
     reader: ResponseReader,
     answer: Answer,
     /// Whether the connection may be used for another request.
@@ -96,13 +96,13 @@ impl ClientChannel {
         let Job {
             request,
             resolver,
-            progress,
+            way,
             ..
         } = job;
         self.exchange = Some(Exchange {
             again,
             url: request.url,
-            progress,
+            way,
             reader: ResponseReader::new(request.method),
             answer: Answer {
                 resolver: Some(resolver),
@@ -130,6 +130,7 @@ impl ClientChannel {
         let (Some(exchange), Some(pool)) = (&mut self.exchange, self.pool.upgrade()) else {
             return transport.abort_connection();
         };
+        exchange.way.is_at(Progress::Sending(transport.clone()));
         let sender = Rc::new(Connection(transport.handle()));
         let outgoing = Outgoing::new(transport, &pool.reactor, sender, framing);
         match body {
@@ -152,6 +153,7 @@ impl ClientChannel {
         let Some(reactor) = pool.reactor.upgrade() else {
             return;
         };
+        exchange.way.is_moving();
         match &mut exchange.sending {
             Sending::Chunks(chunks, outgoing) => {
                 let Some(result) = outgoing.take_chunks(&reactor, chunks) else {
@@ -172,14 +174,18 @@ impl ClientChannel {
             return;
         };
         exchange.sending = Sending::Done;
-        if let Err(failure) = result {
-            exchange.error = Some(RequestError::BadRequest(failure.to_string()));
-            transport.abort_connection();
+        match result {
+            Ok(_) => {
+                exchange.way.is_at(Progress::Sent(transport.clone()));
+                exchange.way.is_moving();
+            }
+            Err(failure) => self.fail(transport, RequestError::BadBody(failure.to_string())),
         }
     }
 
-    /// Reads what the server has sent. Returns whether the answer is whole.
-    fn read(&mut self, transport: &Transport, mut data: &[u8]) -> Result<bool, Mistake> {
+    /// Reads what the server has sent. Returns the trailer lines when the answer is whole. Nobody
+    /// hears of any of it before the connection is in order.
+    fn read(&mut self, transport: &Transport, mut data: &[u8]) -> Result<Option<Vec<u8>>, Mistake> {
         let Some(exchange) = &mut self.exchange else {
             return Err(Mistake::bad("nothing was asked for"));
         };
@@ -191,17 +197,16 @@ impl ClientChannel {
                 Piece::End(trailers) => {
                     // What comes behind an answer belongs to none.
                     exchange.persistent &= data.is_empty();
-                    exchange.feed(|feed| feed.end(Ok(trailers)));
-                    return Ok(true);
+                    return Ok(Some(trailers));
                 }
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// The answer is whole. The connection is free before anybody hears of it, so that what they
     /// ask next may go out on it.
-    fn is_whole(&mut self, transport: &Transport) {
+    fn is_whole(&mut self, transport: &Transport, trailers: Vec<u8>) {
         let Some(exchange) = self.exchange.take() else {
             return;
         };
@@ -211,11 +216,12 @@ impl ClientChannel {
             exchange.stop_sending();
             transport.abort_connection();
         } else if exchange.persistent {
-            exchange.progress.replace(Progress::Waiting);
+            exchange.way.is_at(Progress::Nowhere);
             self.is_free(transport);
         } else {
             transport.lose_connection();
         }
+        exchange.feed(|feed| feed.end(Ok(trailers)));
         let Exchange { mut answer, .. } = exchange;
         answer.hand_over();
     }
@@ -224,6 +230,13 @@ impl ClientChannel {
         match self.pool.upgrade() {
             Some(pool) => pool.connection_is_idle(&self.origin, transport),
             None => transport.lose_connection(),
+        }
+    }
+
+    /// Leaves the pool, whether the connection was lost or the reactor was dropped with it.
+    fn leave(&mut self) {
+        if let Some(pool) = std::mem::take(&mut self.pool).upgrade() {
+            pool.connection_lost(&self.origin);
         }
     }
 
@@ -238,10 +251,11 @@ impl ClientChannel {
 impl Protocol for ClientChannel {
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         match self.read(transport, data) {
-            Ok(true) => self.is_whole(transport),
-            Ok(false) => {
+            Ok(Some(trailers)) => self.is_whole(transport, trailers),
+            Ok(None) => {
                 // The connection is not touched behind this: whoever hears it may do anything.
                 if let Some(exchange) = &mut self.exchange {
+                    exchange.feed(BodyFeed::deliver);
                     exchange.answer.hand_over();
                 }
             }
@@ -254,10 +268,13 @@ impl Protocol for ClientChannel {
             && exchange.reader.ends_here()
         {
             exchange.persistent = false;
-            exchange.feed(|feed| feed.end(Ok(Vec::new())));
-            return self.is_whole(transport);
+            return self.is_whole(transport, Vec::new());
         }
-        transport.lose_connection();
+        match self.exchange {
+            // Nobody will answer, so that the rest of the request is not worth the sending.
+            Some(_) => transport.fail_connection(Reason::PeerClosed),
+            None => transport.lose_connection(),
+        }
     }
 
     fn writing_paused(&mut self, _: &Transport) {
@@ -272,7 +289,7 @@ impl Protocol for ClientChannel {
         let time = self.pool.upgrade().map(|pool| pool.limits.body_time);
         match (&self.exchange, time) {
             (None, _) | (_, None) => transport.lose_connection(),
-            (Some(_), Some(time)) if transport.is_reading() => {
+            (Some(exchange), Some(time)) if exchange.is_waited_for() => {
                 self.fail(transport, RequestError::TimedOut(time));
             }
             // Whoever takes the body takes its time.
@@ -282,12 +299,21 @@ impl Protocol for ClientChannel {
         }
     }
 
-    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
-        let exchange = self.exchange.take();
-        let pool = self.pool.upgrade();
-        if let Some(pool) = &pool {
-            pool.connection_lost(&self.origin, Some(transport));
+    /// The request that is being answered still gets its answer, and is the last.
+    fn shutdown_requested(&mut self, transport: &Transport) {
+        match &mut self.exchange {
+            Some(exchange) => exchange.persistent = false,
+            None => transport.lose_connection(),
         }
+        if let Some(pool) = self.pool.upgrade() {
+            pool.reactor_stops();
+        }
+    }
+
+    fn connection_lost(&mut self, _: &Transport, reason: &Reason) {
+        let pool = self.pool.upgrade();
+        let exchange = self.exchange.take();
+        self.leave();
         if let Some(exchange) = exchange {
             exchange.connection_lost(self.is_used, pool, reason);
         }
@@ -302,6 +328,13 @@ impl Exchange {
         transport.set_timeout(Some(self.body_time));
         self.answer.response = Some(response);
         self.answer.feed = Some(feed);
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.answer
+            .feed
+            .as_ref()
+            .is_some_and(BodyFeed::is_waited_for)
     }
 
     fn feed(&self, f: impl FnOnce(&BodyFeed)) {
@@ -335,11 +368,10 @@ impl Exchange {
         match (self.again, pool) {
             // The server had closed the connection before it saw the request.
             (Some(request), Some(pool)) if was_used && !has_begun && !resolver.is_cancelled() => {
-                self.progress.replace(Progress::Waiting);
                 pool.submit(Job {
                     request,
                     resolver,
-                    progress: self.progress,
+                    way: self.way,
                     wants_new_connection: true,
                 });
             }
@@ -356,6 +388,12 @@ impl Answer {
         {
             resolver.callback(response);
         }
+    }
+}
+
+impl Drop for ClientChannel {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

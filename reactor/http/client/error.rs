@@ -16,6 +16,9 @@ pub enum RequestError {
     BadRequest(String),
     /// No connection could be made. Nothing was sent.
     NotConnected(Reason),
+    /// The request's body failed, or is of another length than was said. What was sent of it is
+    /// cut off: the connection was aborted.
+    BadBody(String),
     /// The connection was lost before anything came back. The server may have seen the request.
     NoAnswer(Reason),
     /// The connection was lost in the middle of the answer.
@@ -36,6 +39,7 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadRequest(what) => write!(f, "the request was not sent: {what}"),
+            Self::BadBody(what) => write!(f, "the request was broken off: {what}"),
             Self::NotConnected(reason) => write!(f, "no connection: {reason}"),
             Self::NoAnswer(reason) => write!(f, "no answer: {reason}"),
             Self::Broken(reason) => write!(f, "the answer broke off: {reason}"),
@@ -58,6 +62,7 @@ impl Error for RequestError {
             }
             Self::Malformed(mistake) => Some(mistake),
             Self::BadRequest(_)
+            | Self::BadBody(_)
             | Self::TimedOut(_)
             | Self::TooManyRedirects(_)
             | Self::BadRedirect(_)

@@ -1,7 +1,7 @@
 //! The connections of an agent: which are idle, and who waits for one.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
@@ -28,16 +28,25 @@ pub(crate) struct Pool {
     /// How `https` is spoken.
     pub(crate) secure: Secure,
     hosts: RefCell<HashMap<Origin, Host>>,
+    /// The number of the last ticket.
+    tickets: Cell<u64>,
 }
 
 /// The connections to one origin.
 #[derive(Default)]
 struct Host {
     /// Those that wait for a request, the one that was used last at the end.
-    idle: Vec<Transport>,
+    idle: VecDeque<Transport>,
     /// How many there are, or are about to be.
     open: usize,
-    waiting: VecDeque<Job>,
+    /// Who waits for one, by ticket.
+    line: BTreeMap<u64, Job>,
+}
+
+/// A place in the line for a connection.
+pub(crate) struct Ticket {
+    origin: Origin,
+    number: u64,
 }
 
 impl Pool {
@@ -47,6 +56,7 @@ impl Pool {
             limits,
             secure: Secure::default(),
             hosts: RefCell::default(),
+            tickets: Cell::new(0),
         })
     }
 
@@ -61,24 +71,14 @@ impl Pool {
         {
             return self.send(job, &transport);
         }
-        let mut hosts = self.hosts.borrow_mut();
-        let host = hosts.entry(origin.clone()).or_default();
-        if host.open >= self.limits.connections_per_host.max(1) {
-            // One that is idle would keep this one out: it is not good enough for it.
-            if let Some(stale) = host.idle.pop() {
-                stale.lose_connection();
-            }
-            return host.waiting.push_back(job);
-        }
-        host.open += 1;
-        drop(hosts);
-        self.connect(job, origin);
+        self.stand_in_line(job, &origin);
+        self.serve_line(&origin);
     }
 
     fn idle_connection(&self, origin: &Origin) -> Option<Transport> {
         let mut hosts = self.hosts.borrow_mut();
         let host = hosts.get_mut(origin)?;
-        while let Some(transport) = host.idle.pop() {
+        while let Some(transport) = host.idle.pop_back() {
             if transport.is_open() {
                 return Some(transport);
             }
@@ -86,8 +86,61 @@ impl Pool {
         None
     }
 
+    fn stand_in_line(&self, job: Job, origin: &Origin) {
+        let number = self.tickets.get() + 1;
+        self.tickets.set(number);
+        job.way.is_at(Progress::InLine(Ticket {
+            origin: origin.clone(),
+            number,
+        }));
+        let mut hosts = self.hosts.borrow_mut();
+        let host = hosts.entry(origin.clone()).or_default();
+        // One that is idle would keep this one out, for which it is not good enough.
+        if host.open >= self.most_connections()
+            && let Some(stale) = host.idle.pop_front()
+        {
+            stale.lose_connection();
+        }
+        host.line.insert(number, job);
+    }
+
+    /// Takes a job that was cancelled out of its line.
+    pub(crate) fn leave_line(&self, ticket: &Ticket) {
+        let mut hosts = self.hosts.borrow_mut();
+        let host = hosts.get_mut(&ticket.origin);
+        let job = host.and_then(|host| host.line.remove(&ticket.number));
+        drop(hosts);
+        drop(job);
+    }
+
+    /// Makes connections for those in line, as many as there may be.
+    fn serve_line(self: &Rc<Self>, origin: &Origin) {
+        while let Some(job) = self.next_to_connect(origin) {
+            self.connect(job, origin);
+        }
+    }
+
+    fn next_to_connect(&self, origin: &Origin) -> Option<Job> {
+        let mut hosts = self.hosts.borrow_mut();
+        let host = hosts.get_mut(origin)?;
+        if host.open >= self.most_connections() {
+            return None;
+        }
+        let next = host.line.pop_first();
+        if next.is_some() {
+            host.open += 1;
+        } else if host.open == 0 {
+            hosts.remove(origin);
+        }
+        next.map(|(_, job)| job)
+    }
+
+    fn most_connections(&self) -> usize {
+        self.limits.connections_per_host.max(1)
+    }
+
     fn send(self: &Rc<Self>, job: Job, transport: &Transport) {
-        job.progress.replace(Progress::Sent(transport.clone()));
+        job.way.is_at(Progress::Sent(transport.clone()));
         let handover = Handover::new(job, Rc::downgrade(self));
         let handle: Handle<ClientChannel> = transport.handle();
         handle.call(move |channel, transport| {
@@ -97,17 +150,16 @@ impl Pool {
         });
     }
 
-    fn connect(self: &Rc<Self>, job: Job, origin: Origin) {
-        let connector = match self.connector(&origin) {
+    fn connect(self: &Rc<Self>, job: Job, origin: &Origin) {
+        let connector = match self.connector(origin) {
             Ok(connector) => connector,
             Err(reason) => {
-                self.connection_lost(&origin, None);
+                self.one_less(origin);
                 return job.fail(RequestError::NotConnected(reason));
             }
         };
-        job.progress
-            .replace(Progress::Connecting(connector.clone()));
-        let pool = Rc::downgrade(self);
+        job.way.is_at(Progress::Connecting(connector.clone()));
+        let (pool, origin) = (Rc::downgrade(self), origin.clone());
         let connected = connector.connected();
         let _ = connected.add_both(move |result| {
             let Some(pool) = pool.upgrade() else {
@@ -117,7 +169,7 @@ impl Pool {
             match result {
                 Ok(transport) => pool.send(job, &transport),
                 Err(failure) => {
-                    pool.connection_lost(&origin, None);
+                    pool.connection_lost(&origin);
                     job.fail(RequestError::NotConnected(reason_of(&failure)));
                 }
             }
@@ -140,38 +192,50 @@ impl Pool {
         Ok(reactor.connect_tcp(origin.name(), origin.port, factory))
     }
 
-    /// A connection has finished an answer. Returns whether it is used again.
+    /// A connection has finished an answer. Who is first in line gets it.
     pub(crate) fn connection_is_idle(self: &Rc<Self>, origin: &Origin, transport: &Transport) {
         let mut hosts = self.hosts.borrow_mut();
         let host = hosts.entry(origin.clone()).or_default();
-        host.waiting.retain(|job| !job.resolver.is_cancelled());
-        if let Some(job) = host.waiting.pop_front() {
+        if let Some((_, job)) = host.line.pop_first() {
             drop(hosts);
             return self.send(job, transport);
         }
-        if host.idle.len() >= self.limits.idle_per_host {
+        let stops = self.reactor.upgrade().is_none_or(|r| r.is_stopping());
+        if stops || self.limits.idle_per_host == 0 {
             return transport.lose_connection();
         }
-        host.idle.push(transport.clone());
+        // The one that was used last is the least likely to be closed by the server.
+        host.idle.retain(Transport::is_open);
+        if host.idle.len() >= self.limits.idle_per_host
+            && let Some(oldest) = host.idle.pop_front()
+        {
+            oldest.lose_connection();
+        }
+        host.idle.push_back(transport.clone());
         transport.set_timeout(Some(self.limits.idle));
     }
 
     /// A connection is over, or did not come about. Whoever waits may have another one.
-    pub(crate) fn connection_lost(self: &Rc<Self>, origin: &Origin, transport: Option<&Transport>) {
-        let mut hosts = self.hosts.borrow_mut();
-        let Some(host) = hosts.get_mut(origin) else {
-            return;
-        };
-        host.open = host.open.saturating_sub(1);
-        host.idle.retain(|idle| Some(idle) != transport);
-        host.waiting.retain(|job| !job.resolver.is_cancelled());
-        let next = host.waiting.pop_front();
-        if next.is_none() && host.open == 0 {
-            hosts.remove(origin);
+    pub(crate) fn connection_lost(self: &Rc<Self>, origin: &Origin) {
+        self.one_less(origin);
+        self.serve_line(origin);
+    }
+
+    fn one_less(&self, origin: &Origin) {
+        if let Some(host) = self.hosts.borrow_mut().get_mut(origin) {
+            host.open = host.open.saturating_sub(1);
+            host.idle.retain(Transport::is_open);
         }
-        drop(hosts);
-        if let Some(next) = next {
-            self.submit(next);
+    }
+
+    /// The loop ends: who still waits for a connection gets none.
+    pub(crate) fn reactor_stops(&self) {
+        let mut lines = Vec::new();
+        for host in self.hosts.borrow_mut().values_mut() {
+            lines.push(std::mem::take(&mut host.line));
+        }
+        for job in lines.into_iter().flat_map(BTreeMap::into_values) {
+            job.fail(RequestError::NotConnected(Reason::Shutdown));
         }
     }
 

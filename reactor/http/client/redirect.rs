@@ -49,15 +49,19 @@ pub(crate) fn redirected(
     let target = url
         .join(location)
         .map_err(|error| RequestError::BadRedirect(error.to_string()))?;
-    let becomes_get = match status {
-        Status::SEE_OTHER => method != Method::Head && method != Method::Get,
+    let retrieves = match status {
+        Status::SEE_OTHER => true,
         // As every client does, though it was not meant: RFC 9110, section 15.4.2, note.
         Status::MOVED_PERMANENTLY | Status::FOUND => method == Method::Post,
         _ => false,
     };
     let crosses = target.origin() != url.origin();
-    let mut next = if becomes_get {
-        let mut next = ClientRequest::new(Method::Get, target);
+    let mut next = if retrieves {
+        let method = match method {
+            Method::Head => Method::Head,
+            _ => Method::Get,
+        };
+        let mut next = ClientRequest::new(method, target);
         next.headers = headers;
         for name in ABOUT_THE_BODY {
             next.headers.remove(name);

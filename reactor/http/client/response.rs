@@ -9,6 +9,9 @@ use crate::http::headers::Headers;
 use crate::http::incoming::BodyStream;
 use crate::http::status::Status;
 
+/// So much of the body of an answer that was not hoped for is kept.
+const MOST_OF_AN_ERROR: usize = 1 << 10;
+
 /// An answer whose head has come. Its body may still be on its way.
 ///
 /// One that is dropped before its body has come aborts the connection.
@@ -99,11 +102,11 @@ impl ClientResponse {
             return Deferred::succeed(self);
         }
         let status = self.status();
-        self.stream.collect(64 << 10).add_both(move |body| {
-            let body = body.unwrap_or_default();
-            let beginning = &body[..body.len().min(1 << 10)];
-            let body = String::from_utf8_lossy(beginning).into_owned();
-            Deferred::fail(UnexpectedStatus { status, body })
-        })
+        self.stream
+            .beginning(MOST_OF_AN_ERROR)
+            .add_callback(move |body| {
+                let body = String::from_utf8_lossy(&body).into_owned();
+                Deferred::fail(UnexpectedStatus { status, body })
+            })
     }
 }

@@ -1,0 +1,175 @@
+//! How long a request waits, for what, and who notices that it waits in vain.
+
+use super::*;
+use reactor::Reason;
+use reactor::http::BodySink;
+
+fn hasty() -> AgentLimits {
+    AgentLimits {
+        head_time: Duration::from_secs(5),
+        body_time: Duration::from_secs(7),
+        ..AgentLimits::default()
+    }
+}
+
+/// An upload whose body is being written.
+fn upload(game: &Game) -> (Deferred<ClientResponse>, BodySink) {
+    let (sink, body) = Body::stream();
+    let request = ClientRequest::new(Method::Post, url("http://server/"));
+    (game.request(request.with_body(body)), sink)
+}
+
+#[test]
+fn the_time_for_the_head_begins_when_a_slow_writer_has_written_the_body() {
+    let game = Game::with_limits(hasty());
+    let (answer, sink) = upload(&game);
+    let server = game.accept();
+    for _ in 0..4 {
+        game.wait(8.0);
+        assert!(sink.write(b"a little"));
+    }
+    sink.finish();
+    game.wait(4.9);
+    assert!(!answer.is_fired() && server.is_connected());
+    game.wait(0.2);
+    assert!(matches!(error(answer), RequestError::TimedOut(_)));
+}
+
+#[test]
+fn an_upload_takes_as_long_as_the_server_goes_on_taking_it() {
+    for is_streamed in [true, false] {
+        let game = Game::with_limits(hasty());
+        let megabyte = vec![b'x'; 1 << 20];
+        let body = if is_streamed {
+            Body::from_chunks(
+                megabyte
+                    .chunks(1 << 14)
+                    .map(|c| Ok(c.to_vec()))
+                    .collect::<Vec<_>>(),
+            )
+        } else {
+            Body::from(megabyte)
+        };
+        let request = ClientRequest::new(Method::Post, url("http://server/")).with_body(body);
+        let answer = game.request(request);
+        let server = game.accept();
+        server.pause_reading();
+        server.set_window(1 << 14);
+        let mut taken = 0;
+        while taken < 1 << 20 {
+            game.wait(1.0);
+            let now = server.read_at_most(1 << 14).len();
+            assert!(
+                now > 0 && !answer.is_fired(),
+                "streamed {is_streamed}: {taken}"
+            );
+            taken += now;
+        }
+        server.resume_reading();
+        game.say(&server, HELLO);
+        assert!(result(answer).is_ok());
+    }
+}
+
+#[test]
+fn an_upload_that_the_server_does_not_take_is_given_up() {
+    let game = Game::with_limits(hasty());
+    let chunks = (0..1_000).map(|_| Ok(vec![b'x'; 10_000]));
+    let request = ClientRequest::new(Method::Post, url("http://server/"));
+    let answer = game.request(request.with_body(Body::from_chunks(chunks)));
+    let server = game.accept();
+    server.pause_reading();
+    game.wait(11.0);
+    assert!(matches!(error(answer), RequestError::TimedOut(_)));
+    game.wait(1.0);
+    assert_eq!(game.agent.connections(), 0);
+}
+
+#[test]
+fn a_server_that_closes_during_an_upload_is_noticed_at_once() {
+    let game = Game::new();
+    let chunks = (0..1_000).map(|_| Ok(vec![b'x'; 10_000]));
+    let request = ClientRequest::new(Method::Post, url("http://server/"));
+    let answer = game.request(request.with_body(Body::from_chunks(chunks)));
+    let server = game.accept();
+    server.pause_reading();
+    server.shut_write();
+    game.wait(0.2);
+    let error = error(answer);
+    assert!(
+        matches!(error, RequestError::NoAnswer(Reason::PeerClosed)),
+        "{error}"
+    );
+    assert_eq!(game.agent.connections(), 0);
+}
+
+#[test]
+fn the_time_for_a_body_runs_while_somebody_waits_for_it() {
+    let game = Game::with_limits(hasty());
+    let answer = game.get("/");
+    let server = game.accept();
+    game.say(&server, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+    let mut stream = result(answer).expect("a head").into_stream();
+    game.wait(100.0);
+    let chunk = stream.next_chunk();
+    assert_eq!(result(chunk).expect("bytes").as_deref(), Some(&b"he"[..]));
+    game.wait(100.0);
+    let chunk = stream.next_chunk();
+    game.wait(6.9);
+    assert!(!chunk.is_fired());
+    game.wait(0.2);
+    assert!(matches!(error(chunk), RequestError::TimedOut(_)));
+    game.wait(0.1);
+    assert!(!server.is_connected());
+}
+
+#[test]
+fn a_redirect_is_followed_while_its_body_still_drips() {
+    for is_cancelled in [false, true] {
+        let game = Game::new();
+        let answer = game.get("/a");
+        let first = game.accept();
+        game.say(
+            &first,
+            "HTTP/1.1 302 There\r\nLocation: /b\r\nContent-Length: 1000\r\n\r\nno",
+        );
+        let second = game.accept();
+        assert!(heard(&second).starts_with("GET /b "));
+        assert!(
+            !first.is_connected(),
+            "the rest of it is not worth the waiting"
+        );
+        if is_cancelled {
+            answer.cancel();
+            game.wait(0.1);
+            assert!(result(answer).is_err() && !second.is_connected());
+        } else {
+            game.say(&second, HELLO);
+            assert_eq!(
+                result(answer).expect("a head").url(),
+                &url("http://server/b")
+            );
+        }
+    }
+}
+
+#[test]
+fn how_long_everything_may_take_is_a_timeout_behind_the_body() {
+    let game = Game::new();
+    let page = game
+        .page("/")
+        .add_timeout(Duration::from_secs(10), &game.simulation.reactor());
+    let server = game.accept();
+    game.say(&server, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n");
+    for _ in 0..4 {
+        game.wait(3.0);
+        server.write(b"x");
+    }
+    let Err(failure) = result(page) else {
+        panic!("it takes too long");
+    };
+    assert!(failure.check::<reactor::deferred::TimedOut>().is_some());
+    game.wait(0.1);
+    assert!(!server.is_connected());
+    assert_eq!(game.agent.connections(), 0);
+}
