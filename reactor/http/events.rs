@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::http::body::{Body, BodySink};
 use crate::http::response::Response;
 use crate::reactor::{Reactor, WeakReactor};
+use crate::shutdown::{Phase, SystemEvent};
 
 /// One event.
 ///
@@ -95,7 +96,7 @@ impl fmt::Display for ServerEvent {
 ///
 /// Who does not take its events is disconnected, so that one slow browser costs nobody memory; it
 /// connects again by itself. Something is said at least every so often, so that one which is gone
-/// without a word is noticed.
+/// without a word is noticed. When the loop is stopped all answers end, so that it need not wait.
 ///
 /// ```
 /// use std::time::Duration;
@@ -124,6 +125,8 @@ struct State {
     sinks: Vec<BodySink>,
     /// Whether the next heartbeat is due at some time.
     is_beating: bool,
+    /// Whether a stop of the loop will be heard of.
+    hears_of_stop: bool,
 }
 
 impl Audience {
@@ -146,6 +149,7 @@ impl Audience {
         }
         self.0.state.borrow_mut().sinks.push(sink);
         self.0.beat_later();
+        self.0.hear_of_stop();
         Response::ok()
             .with_body("text/event-stream", body)
             .with_header("Cache-Control", "no-store")
@@ -204,6 +208,28 @@ impl Inner {
             // A comment, which pages do not see.
             this.write(b":\n\n");
             this.beat_later();
+        });
+    }
+}
+
+impl Inner {
+    fn hear_of_stop(self: &Rc<Self>) {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return;
+        };
+        if std::mem::replace(&mut self.state.borrow_mut().hears_of_stop, true) {
+            return;
+        }
+        let this: Weak<Self> = Rc::downgrade(self);
+        reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, move || {
+            let Some(this) = this.upgrade() else {
+                return;
+            };
+            let mut state = this.state.borrow_mut();
+            state.hears_of_stop = false;
+            let sinks = std::mem::take(&mut state.sinks);
+            drop(state);
+            sinks.into_iter().for_each(BodySink::finish);
         });
     }
 }

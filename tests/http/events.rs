@@ -1,7 +1,10 @@
 //! Server-sent events.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
+use reactor::Reactor;
 use reactor::http::{Audience, Request, ServerEvent, Site};
 use reactor::testing::Simulation;
 
@@ -11,13 +14,16 @@ fn listening() -> (Visitor, Audience) {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     let audience = Audience::new(&reactor, Duration::from_secs(15));
-    let events = audience.clone();
-    let site = Site::new(&reactor, move |_: Request| {
-        events.subscribe(&[ServerEvent::new("first")])
-    });
-    let visitor = Visitor::visit(simulation, site);
+    let visitor = Visitor::visit(simulation, site(&reactor, &audience));
     visitor.say(request("GET /"));
     (visitor, audience)
+}
+
+fn site(reactor: &Reactor, audience: &Audience) -> Site {
+    let events = audience.clone();
+    Site::new(reactor, move |_: Request| {
+        events.subscribe(&[ServerEvent::new("first")])
+    })
 }
 
 /// The bytes of the chunks that were heard.
@@ -115,4 +121,33 @@ fn who_does_not_take_its_events_is_disconnected_and_the_others_hear_them_all() {
     assert!(heard > 1_000_000);
     assert_eq!(audience.len(), 1);
     assert!(!slow.is_connected());
+}
+
+#[test]
+fn a_stop_of_the_loop_ends_all_answers_and_waits_for_none() {
+    let (visitor, audience) = listening();
+    for stop in 1..=2 {
+        let reactor = visitor.simulation.reactor();
+        let port = reactor.listen_tcp("127.0.0.1:8080", site(&reactor, &audience));
+        assert_eq!(port.is_ok(), stop == 2, "a stop has closed the port");
+        let listener = visitor.another();
+        listener.write(request("GET /").as_bytes());
+        visitor.wait(0.1);
+        assert!(!audience.is_empty());
+        let (weak, closing) = (reactor.downgrade(), listener.clone());
+        reactor.call_soon(move || weak.upgrade().expect("it runs this").stop());
+        let (peer, before) = (visitor.peer.clone(), visitor.simulation.elapsed());
+        let heard = Rc::new(RefCell::new(String::new()));
+        let hears = Rc::clone(&heard);
+        reactor.call_later(Duration::from_millis(200), move || {
+            hears.replace(String::from_utf8_lossy(&closing.read()).into_owned());
+            closing.close();
+            peer.close();
+        });
+        reactor.run().expect("it runs");
+        let heard = heard.take();
+        assert!(heard.ends_with("\r\n0\r\n\r\n"), "{heard}");
+        assert!(visitor.simulation.elapsed() - before < Duration::from_secs(1));
+        assert!(audience.is_empty());
+    }
 }
