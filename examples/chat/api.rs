@@ -51,7 +51,7 @@ pub(crate) fn site(reactor: &Reactor, room: &Rc<Room>, token: Option<String>) ->
             root.put_child("banner", guard.for_methods([Method::Post]));
         }
     }
-    Site::new(reactor, root)
+    Site::new(reactor, root).with_error_pages(|_, what| error(what))
 }
 
 /// What people are welcomed with.
@@ -100,8 +100,7 @@ fn refuse<T>(status: Status, reason: impl Into<String>) -> Result<T, Refusal> {
 
 impl Refusal {
     fn answer(self) -> Response {
-        let fields = [("status", "ERROR".into()), ("reason", self.reason.into())];
-        page(&fields).with_status(self.status)
+        error(&self.reason).with_status(self.status)
     }
 }
 
@@ -116,11 +115,11 @@ fn check_sender(request: &Request) -> Result<(), Refusal> {
             format!("{host} is neither an address nor localhost"),
         );
     }
-    match request.header("origin") {
-        Some(origin) if origin != format!("http://{host}") => {
-            return refuse(Status::FORBIDDEN, "pages of other sites may not do this");
-        }
-        _ => {}
+    let origin = request.header("origin");
+    let is_foreign = origin.is_some_and(|origin| origin != format!("http://{host}"));
+    let site = request.header("sec-fetch-site").unwrap_or("same-origin");
+    if is_foreign || !["same-origin", "none"].contains(&site) {
+        return refuse(Status::FORBIDDEN, "pages of other sites may not do this");
     }
     match request.content_type() {
         "application/json" => Ok(()),
@@ -156,6 +155,10 @@ fn read_banner(body: &[u8]) -> Result<String, Refusal> {
         Some(Value::String(banner)) => Ok(banner.clone()),
         Some(_) => refuse(bad, "the banner has to be a string"),
     }
+}
+
+fn error(reason: &str) -> Response {
+    page(&[("status", "ERROR".into()), ("reason", reason.into())])
 }
 
 /// An object as Python's `json.dumps(…, indent=4)` writes it, and a line feed.

@@ -24,6 +24,10 @@ impl Mistake {
         Self { status, what }
     }
 
+    pub(crate) fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// The status that answers it.
     #[must_use]
     pub fn status(&self) -> Status {

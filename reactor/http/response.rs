@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::http::body::Body;
 use crate::http::headers::{BadHeader, Headers};
+use crate::http::mistake::Mistake;
 use crate::http::status::Status;
 
 /// What a [`Resource`](crate::http::Resource) answers.
@@ -28,6 +29,8 @@ pub struct Response {
     /// What was wrong with a header that could not be added.
     pub(crate) bad_header: Option<Box<BadHeader>>,
     pub(crate) body: Body,
+    /// What went wrong, where the body says just that, so that a site may say it in its own way.
+    pub(crate) problem: Option<&'static str>,
 }
 
 /// A status which is 200 by default.
@@ -80,6 +83,7 @@ impl Response {
             headers: Headers::new(),
             bad_header: None,
             body,
+            problem: None,
         }
     }
 
@@ -90,10 +94,22 @@ impl Response {
         Self::empty(status).with_header("Location", location)
     }
 
-    /// The status in words, as plain text: what one answers when there is nothing else to say.
+    /// The status in words, as plain text or as the site has it
+    /// ([`Site::with_error_pages`](crate::http::Site::with_error_pages)): what one answers when there
+    /// is nothing else to say.
     #[must_use]
     pub fn error(status: Status) -> Self {
-        Self::text(format!("{status}\n")).with_status(status)
+        let mut response = Self::text(format!("{status}\n")).with_status(status);
+        response.problem = Some(status.reason());
+        response
+    }
+
+    /// A status and what was expected, as [`error`](Self::error) says it.
+    pub(crate) fn mistake(mistake: &Mistake) -> Self {
+        let status = mistake.status();
+        let mut response = Self::text(format!("{status}: {mistake}\n")).with_status(status);
+        response.problem = Some(mistake.what());
+        response
     }
 
     /// This answer, with another status.
@@ -111,6 +127,7 @@ impl Response {
         body: impl Into<Body>,
     ) -> Self {
         self.body = body.into();
+        self.problem = None;
         self.with_header("Content-Type", content_type)
     }
 

@@ -48,7 +48,11 @@ pub(crate) struct Shared {
     /// Where the answers of one read are gathered.
     pub(crate) scratch: Rc<Cell<Vec<u8>>>,
     pub(crate) logs_access: bool,
+    /// What is said instead of plain text where something goes wrong.
+    pub(crate) error_pages: Option<Rc<ErrorPages>>,
 }
+
+pub(crate) type ErrorPages = dyn Fn(Status, &str) -> Response;
 
 impl Site {
     /// A site whose paths begin at `root`.
@@ -63,6 +67,7 @@ impl Site {
             date: Rc::default(),
             scratch: Rc::default(),
             logs_access: access_log::is_read(),
+            error_pages: None,
         }))
     }
 
@@ -71,6 +76,28 @@ impl Site {
     #[must_use]
     pub fn with_http_limits(mut self, limits: HttpLimits) -> Self {
         Rc::make_mut(&mut self.0).limits = limits;
+        self
+    }
+
+    /// This site, which says in another way than in plain text what goes wrong: that there is nothing
+    /// behind a path, that a guard lets nobody in, that a request is malformed or too long, that a
+    /// resource has failed; each answer that is [`Response::error`].
+    ///
+    /// `page` gets the status, and what there is to say of it in a few words. Its body and the type
+    /// of that are used; the status and headers such as `Allow` stay what they are.
+    ///
+    /// ```
+    /// # use reactor::Reactor;
+    /// # use reactor::http::{Response, Site, Tree};
+    /// # let reactor = Reactor::new()?;
+    /// let site = Site::new(&reactor, Tree::new())
+    ///     .with_error_pages(|_, what| Response::json(format!("{{\"error\": \"{what}\"}}\n")));
+    /// # drop(site);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_error_pages(mut self, page: impl Fn(Status, &str) -> Response + 'static) -> Self {
+        Rc::make_mut(&mut self.0).error_pages = Some(Rc::new(page));
         self
     }
 

@@ -1,5 +1,8 @@
 //! What comes back for a request.
 
+use reactor::http::{Guard, Request, Response, Site, Status, Tree, get};
+use reactor::testing::Simulation;
+
 use crate::visitor::{Visitor, request};
 
 fn answer(said: &str) -> crate::visitor::Heard {
@@ -188,6 +191,88 @@ fn a_resource_that_panics_or_fails_is_500_without_details_and_the_connection_goe
     assert_eq!(
         visitor.exchange(request("GET /")),
         [(200, "root".to_owned())]
+    );
+}
+
+#[test]
+fn a_site_says_in_its_own_words_what_goes_wrong() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let root = Tree::new();
+    let secret = get(|_: Request| Response::text("secret"));
+    root.put_child("guarded", Guard::bearer("realm", secret, |_| false));
+    root.put_child("panics", get(|_: Request| -> Response { panic!("oh") }));
+    root.put_child(
+        "own",
+        get(|_: Request| Response::text("own").with_status(Status::CONFLICT)),
+    );
+    let site = Site::new(&reactor, root).with_error_pages(|status, what| match status {
+        Status::NOT_IMPLEMENTED => panic!("no words for it"),
+        _ => Response::html(format!("<p>{what}")).with_header("X-Extra", "is not sent"),
+    });
+    let visitor = Visitor::visit(simulation, site);
+    for (said, status, body, header) in [
+        ("GET /nowhere", 404, "<p>Not Found", ("X-Extra", None)),
+        (
+            "GET /guarded",
+            401,
+            "<p>Unauthorized",
+            ("WWW-Authenticate", Some("Bearer realm=\"realm\"")),
+        ),
+        (
+            "POST /own",
+            405,
+            "<p>Method Not Allowed",
+            ("Allow", Some("GET, HEAD, OPTIONS")),
+        ),
+        (
+            "GET /panics",
+            500,
+            "<p>Internal Server Error",
+            ("Content-Type", Some("text/html; charset=utf-8")),
+        ),
+        (
+            "GET /own",
+            409,
+            "own",
+            ("Content-Type", Some("text/plain; charset=utf-8")),
+        ),
+        ("HEAD /nowhere", 404, "", ("Content-Length", Some("12"))),
+        (
+            "FLY /own",
+            501,
+            "501 Not Implemented: no such method\n",
+            ("Connection", Some("close")),
+        ),
+    ] {
+        visitor.say(request(said));
+        let heard = visitor.hear();
+        let (head, heard_body) = heard.split_once("\r\n\r\n").expect("an answer");
+        assert!(
+            head.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{said}: {head}"
+        );
+        assert_eq!(heard_body, body, "{said}");
+        let (name, value) = header;
+        let found = head
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        assert_eq!(found, value, "{said}: {head}");
+    }
+}
+
+#[test]
+fn a_malformed_request_is_answered_in_the_words_of_the_site() {
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), Tree::new())
+        .with_error_pages(|status, what| Response::json(format!("{} {what}", status.code())));
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say("GET / HTTP/1.1\r\n\r\n");
+    let heard = visitor.hear();
+    assert!(heard.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{heard}");
+    assert!(
+        heard.ends_with("\r\n\r\n400 a request of HTTP/1.1 has a Host header"),
+        "{heard}"
     );
 }
 

@@ -111,6 +111,10 @@ fn what_is_no_banner_changes_nothing_and_is_told_why() {
     assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
 }
 
+fn error(reason: &str) -> String {
+    format!("{{\n    \"status\": \"ERROR\",\n    \"reason\": \"{reason}\"\n}}\n")
+}
+
 #[test]
 fn pages_of_other_sites_change_nothing() {
     let (_chat, nc, api) = start(&[]);
@@ -124,6 +128,8 @@ fn pages_of_other_sites_change_nothing() {
         (String::new(), 415),
         (format!("{JSON}Origin: http://evil.example\r\n"), 403),
         (format!("{JSON}Origin: null\r\n"), 403),
+        (format!("{JSON}Sec-Fetch-Site: cross-site\r\n"), 403),
+        (format!("{JSON}Sec-Fetch-Site: same-site\r\n"), 403),
         (format!("{JSON}Origin: https://{api}\r\n"), 403),
     ] {
         let heard = post(&api, &headers, body);
@@ -139,24 +145,21 @@ fn pages_of_other_sites_change_nothing() {
     let heard = ask_for(&api, "evil.example", "POST /banner/", &origin, body);
     assert_eq!(heard.status, 403);
     assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
-    let own = format!("{JSON}Origin: http://{api}\r\n");
+    let own = format!("{JSON}Origin: http://{api}\r\nSec-Fetch-Site: same-origin\r\n");
     assert_eq!(post(&api, &own, body).status, 200);
+    let typed = format!("{JSON}Sec-Fetch-Site: none\r\n");
+    assert_eq!(post(&api, &typed, body).status, 200);
 }
 
 #[test]
 fn with_a_token_only_who_knows_it_writes() {
     let (_chat, _, api) = start(&[("CHAT_TOKEN", "sesame")]);
     let body = r#"{"banner": "hello"}"#;
-    assert_eq!(post(&api, JSON, body).status, 401);
-    assert_eq!(
-        post(
-            &api,
-            &format!("{JSON}Authorization: Bearer wrong\r\n"),
-            body
-        )
-        .status,
-        401
-    );
+    for given in ["", "Authorization: Bearer wrong\r\n"] {
+        let heard = post(&api, &format!("{JSON}{given}"), body);
+        assert_eq!(heard.status, 401, "{given}");
+        assert_eq!(heard.body, error("Unauthorized"), "{given}");
+    }
     assert_eq!(get(&api, "/banner/").status, 200);
     assert_eq!(
         post(
@@ -177,7 +180,13 @@ fn the_root_lists_what_there_is_and_the_rest_is_404_or_405() {
         root.contains("/users/") && root.contains("POST /banner/"),
         "{root}"
     );
-    assert_eq!(get(&api, "/nowhere").status, 404);
+    let heard = get(&api, "/nowhere");
+    assert_eq!((heard.status, heard.body), (404, error("Not Found")));
+    let heard = post(&api, JSON, &"x".repeat((1 << 20) + 1));
+    assert_eq!(
+        (heard.status, heard.body),
+        (413, error("the body is too long"))
+    );
     let heard = ask(&api, "DELETE /banner/", "", "");
     assert_eq!(heard.status, 405);
     assert!(

@@ -100,6 +100,9 @@ impl HttpChannel {
         if response.bad_header.is_some() {
             response = without_bad_header(work.transport, response);
         }
+        if let Some(problem) = response.problem {
+            response = self.in_the_words_of_the_site(work, response, problem);
+        }
         let framing = meta.framing(&response);
         meta.persistent &= !self.closing
             && !self.reader.is_within()
@@ -133,6 +136,25 @@ impl HttpChannel {
             feed,
         };
         self.send_stream(work, exchange, response.body.0, framing);
+    }
+
+    #[cold]
+    fn in_the_words_of_the_site(
+        &self,
+        work: &Work<'_>,
+        mut response: Response,
+        problem: &str,
+    ) -> Response {
+        let Some(pages) = &self.site.error_pages else {
+            return response;
+        };
+        let name = "the error pages of a site";
+        let (page, _) = self.guarded::<Response>(work, name, |_| pages(response.status(), problem));
+        // After a panic it is the plain text that has to do.
+        if page.problem.is_none() {
+            (response.content_type, response.body) = (page.content_type, page.body);
+        }
+        response
     }
 
     /// Begins with a body that is not there yet.

@@ -189,7 +189,7 @@ impl HttpChannel {
                 };
                 if length.is_some_and(|length| length > limit) {
                     meta.persistent = false;
-                    return self.respond(work, meta, entry, too_large());
+                    return self.respond(work, meta, entry, Response::mistake(&TOO_LARGE));
                 }
                 Stage::Collecting {
                     resource,
@@ -254,8 +254,7 @@ impl HttpChannel {
             let body = request.body_mut();
             body.extend_from_slice(bytes);
             if body.len() as u64 > *limit {
-                let mistake = Mistake::new(Status::CONTENT_TOO_LARGE, "the body is too long");
-                self.refuse(work, mistake);
+                self.refuse(work, TOO_LARGE);
             }
         }
     }
@@ -310,13 +309,11 @@ impl HttpChannel {
             entry = Some(Box::new(Entry::of_nothing(work.transport.peer_addr())));
         }
         meta.persistent = false;
-        let status = mistake.status();
-        let response = Response::text(format!("{status}: {mistake}\n")).with_status(status);
-        self.respond(work, meta, entry, response);
+        self.respond(work, meta, entry, Response::mistake(&mistake));
     }
 
     /// Calls a resource. A panic becomes an answer.
-    fn guarded<R: From<Response>>(
+    pub(super) fn guarded<R: From<Response>>(
         &self,
         work: &Work<'_>,
         name: &'static str,
@@ -339,7 +336,4 @@ impl HttpChannel {
 /// RFC 9110, section 10.1.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-fn too_large() -> Response {
-    let status = Status::CONTENT_TOO_LARGE;
-    Response::text(format!("{status}: the body is too long\n")).with_status(status)
-}
+const TOO_LARGE: Mistake = Mistake::new(Status::CONTENT_TOO_LARGE, "the body is too long");
