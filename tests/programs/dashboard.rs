@@ -123,7 +123,7 @@ fn the_token_of_the_chat_is_passed_on() {
     let heard = post(&page, "", "banner=b");
     assert_eq!(heard.status, 422);
     assert!(
-        heard.body.contains("Not saved: 401 Unauthorized"),
+        heard.body.contains("Not saved: Unauthorized"),
         "{}",
         heard.body
     );
