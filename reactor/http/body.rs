@@ -25,7 +25,27 @@ pub(crate) enum Kind {
     Owned(Vec<u8>),
     Shared(Rc<[u8]>),
     Chunks(Box<Chunks>),
-    Stream(Rc<RefCell<Stream>>),
+    Stream(Unsent),
+}
+
+/// A streamed body that was not sent yet. Where it never is, its sink hears of it.
+pub(crate) struct Unsent(Rc<RefCell<Stream>>);
+
+impl std::ops::Deref for Unsent {
+    type Target = Rc<RefCell<Stream>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        let is_detached = matches!(self.0.borrow().state, StreamState::Detached { .. });
+        if is_detached {
+            Stream::abandon(&self.0);
+        }
+    }
 }
 
 /// Chunks that are asked for one by one.
@@ -81,7 +101,10 @@ impl Body {
             },
             waiting: Vec::new(),
         }));
-        (BodySink(Rc::clone(&stream)), Self(Kind::Stream(stream)))
+        (
+            BodySink(Rc::clone(&stream)),
+            Self(Kind::Stream(Unsent(stream))),
+        )
     }
 
     /// Says how long a body of chunks or a stream is. It is then sent with a `Content-Length`, and
@@ -231,7 +254,8 @@ impl BodySink {
     /// once and never calls back. Returns whether anybody may get the bytes: they are dropped, and
     /// the answer is `false`, when the peer is gone, and for an answer to `HEAD`.
     pub fn write(&self, data: &[u8]) -> bool {
-        match &mut self.0.borrow_mut().state {
+        let mut stream = self.0.borrow_mut();
+        match &mut stream.state {
             StreamState::Detached {
                 pending,
                 ended: None,
@@ -239,7 +263,13 @@ impl BodySink {
                 pending.extend_from_slice(data);
                 true
             }
-            StreamState::Attached(outgoing) => outgoing.write(data),
+            StreamState::Attached(outgoing) => {
+                let is_taken = outgoing.write(data);
+                if !is_taken {
+                    stream.state = StreamState::Over;
+                }
+                is_taken
+            }
             StreamState::Detached { .. } | StreamState::Over => false,
         }
     }
@@ -254,19 +284,28 @@ impl BodySink {
         }
     }
 
+    /// Whether the peer was offered what was written, and has left so much of it that there is no
+    /// room.
+    pub(crate) fn is_stuck(&self) -> bool {
+        match &self.0.borrow().state {
+            StreamState::Attached(outgoing) => outgoing.is_stuck(),
+            StreamState::Detached { .. } | StreamState::Over => false,
+        }
+    }
+
     /// Fires when there is room: at once, or when the peer has taken most of what was written.
     /// Whoever writes much waits for it in between, or the connection is dropped with
     /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). Fails with [`BodyIsOver`] when the
     /// peer is gone.
     #[must_use = "a Deferred that is dropped tells nobody"]
     pub fn ready(&self) -> Deferred<()> {
+        if self.is_over() {
+            return Deferred::fail(BodyIsOver);
+        }
         if self.has_room() {
             return Deferred::succeed(());
         }
         let mut stream = self.0.borrow_mut();
-        if matches!(stream.state, StreamState::Over) {
-            return Deferred::fail(BodyIsOver);
-        }
         let (resolver, deferred) = Deferred::pending();
         stream.waiting.push(resolver);
         if let StreamState::Attached(outgoing) = &stream.state {

@@ -134,7 +134,7 @@ impl ChunkDecoder {
         while let Some((byte, rest)) = data.split_first() {
             *data = rest;
             self.trailers.push(*byte);
-            if self.trailers.len() > self.longest_trailers + 2 {
+            if self.trailers.len() > self.longest_trailers.saturating_add(2) {
                 return Err(too_long_headers());
             }
             if *byte != b'\n' {

@@ -180,7 +180,7 @@ impl Inner {
         let mut gone = Vec::new();
         let mut state = self.state.borrow_mut();
         for sink in std::mem::take(&mut state.sinks) {
-            if sink.has_room() && sink.write(data) {
+            if !sink.is_stuck() && sink.write(data) {
                 state.sinks.push(sink);
             } else {
                 gone.push(sink);
@@ -217,6 +217,10 @@ impl Inner {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
+        if reactor.is_stopping() {
+            let sinks = std::mem::take(&mut self.state.borrow_mut().sinks);
+            return sinks.into_iter().for_each(BodySink::finish);
+        }
         if std::mem::replace(&mut self.state.borrow_mut().hears_of_stop, true) {
             return;
         }

@@ -107,6 +107,11 @@ impl BodyFeed {
         state.waiting.as_ref().is_some_and(|w| !w.is_cancelled())
     }
 
+    /// Whether so much waits for the consumer that no more is read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.state.borrow().paused
+    }
+
     /// Whether the consumer has dropped its end.
     pub(crate) fn is_unwanted(&self) -> bool {
         self.0.state.borrow().unwanted

@@ -32,11 +32,12 @@ pub struct HttpLimits {
     pub body_time: Duration,
     /// How long a connection may be open without a request. Then it is closed.
     pub idle: Duration,
-    /// How long a resource may take for its answer, from the end of the request. Then comes 503, and the Deferred that was to
-    /// bring the answer is cancelled. `None` waits for as long as the client does.
+    /// How long a resource may take for its answer, from the end of the request, or from when it
+    /// dropped its body. Then comes 503, and the Deferred that was to bring the answer is cancelled.
+    /// `None` waits for as long as the client does.
     pub handler_time: Option<Duration>,
-    /// How long a client may take for the bytes of an answer that wait for it, which are those
-    /// between the two marks of [`Limits`](crate::Limits). Then the connection is aborted.
+    /// How long a client may take for as many bytes of an answer as lie between the two marks of
+    /// [`Limits`](crate::Limits), while more than that waits for it. Then the connection is aborted.
     pub send_time: Duration,
 }
 

@@ -56,9 +56,9 @@ impl Outgoing {
             Framing::UntilClose => self.transport.write(data),
             Framing::Chunked if data.is_empty() => true,
             Framing::Chunked => {
-                self.transport.write(chunk_line(data.len()).as_bytes());
-                self.transport.write(data);
-                self.transport.write(b"\r\n")
+                self.transport.write(chunk_line(data.len()).as_bytes())
+                    && self.transport.write_rest(data)
+                    && self.transport.write_rest(b"\r\n")
             }
             Framing::Length(left) => match left.checked_sub(data.len() as u64) {
                 Some(rest) => {
@@ -121,7 +121,7 @@ impl Outgoing {
                 Err(Failure::message("a body is shorter than it was said to be"))
             }
             Framing::Chunked => {
-                self.transport.write(LAST_CHUNK);
+                self.transport.write_rest(LAST_CHUNK);
                 Ok(written)
             }
             Framing::None | Framing::Length(0) | Framing::UntilClose => Ok(written),
@@ -132,6 +132,11 @@ impl Outgoing {
     /// Whether so little is unsent that more may be written.
     pub(crate) fn has_room(&self) -> bool {
         self.transport.unsent() <= self.transport.limits().high_water
+    }
+
+    /// Whether the protocol was told to pause writing.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.transport.is_above_high_water()
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -145,11 +150,22 @@ impl Outgoing {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
-        let (transport, sender) = (self.transport.clone(), Rc::clone(&self.sender));
-        reactor.call_soon(move || {
-            if transport.unsent() <= transport.limits().high_water {
-                sender.has_room();
-            }
-        });
+        tell_when_there_is_room(&reactor, self.transport.clone(), Rc::clone(&self.sender));
     }
+}
+
+fn tell_when_there_is_room(reactor: &Reactor, transport: Transport, sender: Rc<dyn Sender>) {
+    let weak = reactor.downgrade();
+    reactor.call_soon(move || {
+        if transport.unsent() <= transport.limits().high_water {
+            sender.has_room();
+        } else if !transport.is_above_high_water()
+            && transport.is_open()
+            && let Some(reactor) = weak.upgrade()
+        {
+            // What was written was not handed to the socket yet. When it was, either there is room
+            // or the protocol has heard `writing_paused`.
+            tell_when_there_is_room(&reactor, transport, sender);
+        }
+    });
 }

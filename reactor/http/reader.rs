@@ -186,7 +186,11 @@ impl RequestReader {
     ) -> Result<Option<Piece<'d>>, Mistake> {
         let mut partial = std::mem::take(&mut self.partial);
         let known = partial.len();
-        let room = (limits.request_line + limits.headers + 8).saturating_sub(known);
+        let room = limits
+            .request_line
+            .saturating_add(limits.headers)
+            .saturating_add(8)
+            .saturating_sub(known);
         let (new, rest) = data.split_at(data.len().min(room.max(1)));
         partial.extend_from_slice(new);
         if partial.starts_with(b"\r\n") && !self.skipped {
@@ -239,10 +243,15 @@ impl RequestReader {
 
 /// Whether a head may go on: what has come of it is within the limits.
 fn check_partial(partial: &[u8], limits: &HttpLimits) -> Result<(), Mistake> {
+    let longest_line = limits.request_line.saturating_add(1);
+    let longest_headers = limits.headers.saturating_add(4);
+    if partial.len() <= longest_line.min(longest_headers) {
+        return Ok(()); // without looking for where the line ends, at each byte anew
+    }
     match partial.iter().position(|byte| *byte == b'\n') {
-        None if partial.len() > limits.request_line + 1 => Err(too_long_line()),
-        Some(end) if end > limits.request_line + 1 => Err(too_long_line()),
-        Some(end) if partial.len() - end > limits.headers + 4 => Err(too_long_headers()),
+        None if partial.len() > longest_line => Err(too_long_line()),
+        Some(end) if end > longest_line => Err(too_long_line()),
+        Some(end) if partial.len() - end > longest_headers => Err(too_long_headers()),
         _ => Ok(()),
     }
 }

@@ -70,7 +70,7 @@ pub(crate) fn write_head(
         write_line(b"Content-Type: ", response.content_type.as_bytes(), out);
     }
     for (name, value) in response.headers.iter() {
-        if is_ours(name) {
+        if is_ours(name) || is_said(name, response) {
             continue;
         }
         out.extend_from_slice(name.as_bytes());
@@ -91,6 +91,11 @@ pub(crate) fn write_head(
         out.extend_from_slice(b"Connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The type of the body was said already.
+fn is_said(name: &str, response: &Response) -> bool {
+    !response.content_type.is_empty() && name.eq_ignore_ascii_case("content-type")
 }
 
 /// Header lines that say what only the connection knows.

@@ -193,6 +193,11 @@ impl Transport {
         }
     }
 
+    /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
+    pub(crate) fn is_above_high_water(&self) -> bool {
+        self.0.above_high_water.get()
+    }
+
     /// The connection ends: nothing is held for it any more, and who waits for it is let go.
     /// Returns the reason.
     pub(crate) fn lost(&self) -> Reason {

@@ -303,16 +303,27 @@ impl Transport {
     /// only made then. A write that finds too much unsent drops the connection.
     #[inline]
     pub(crate) fn write_part(&self, part: impl FnOnce() -> Part) -> bool {
-        if self.0.closing.get() != Closing::No || self.0.sending.get() != Sending::Open {
+        let limit = self.0.limits.unsent;
+        if self.takes_bytes() && self.unsent() > limit {
+            self.fail_connection(Reason::UnsentOverflow { limit });
+        }
+        self.push_part(part)
+    }
+
+    /// Appends bytes that belong to the write before, so that its size does not count.
+    pub(crate) fn write_rest(&self, data: &[u8]) -> bool {
+        self.push_part(|| self.0.requests.blocks.append(data))
+    }
+
+    fn takes_bytes(&self) -> bool {
+        self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open
+    }
+
+    fn push_part(&self, part: impl FnOnce() -> Part) -> bool {
+        if !self.takes_bytes() {
             return false;
         }
         let mut unsent = self.0.unsent.borrow_mut();
-        let limit = self.0.limits.unsent;
-        if unsent.len() + self.0.below.get() > limit {
-            drop(unsent);
-            self.fail_connection(Reason::UnsentOverflow { limit });
-            return false;
-        }
         let part = part();
         if part.len() > 0 {
             unsent.push(part, &self.0.requests.blocks);

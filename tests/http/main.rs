@@ -7,6 +7,7 @@ mod events;
 mod files;
 mod guard;
 mod hostile;
+mod meeting;
 mod requests;
 mod streams;
 mod visitor;

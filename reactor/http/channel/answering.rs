@@ -100,6 +100,14 @@ impl HttpChannel {
         if response.bad_header.is_some() {
             response = without_bad_header(work.transport, response);
         }
+        if response.status.0.is_informational() {
+            log::error!(
+                "an answer on {} is not sent: it has the status {}",
+                work.transport.id(),
+                response.status.0
+            );
+            response = Response::error(Status::INTERNAL_SERVER_ERROR);
+        }
         if let Some(problem) = response.problem {
             response = self.in_the_words_of_the_site(work, response, problem);
         }
@@ -185,6 +193,7 @@ impl HttpChannel {
                 self.send_chunks(work);
             }
             Kind::Stream(stream) => {
+                let stream = Rc::clone(&stream);
                 exchange.stage = Stage::Stream(Rc::clone(&stream));
                 self.exchange = Some(Box::new(exchange));
                 Stream::attach(&stream, outgoing);
@@ -225,12 +234,12 @@ impl HttpChannel {
                 channel.go_on(work);
             }),
             Err(failure) => {
-                if let Some(entry) = exchange.entry {
-                    entry.write(0);
-                }
                 let id = transport.id();
                 log::error!("the answer on {id} was broken off: {failure}");
                 transport.abort_connection();
+                if let (_, Some(entry)) = exchange.abandon(failure) {
+                    entry.write(0);
+                }
             }
         }
     }

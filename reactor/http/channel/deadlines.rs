@@ -4,6 +4,7 @@
 //! transport's timeout, which costs nothing a byte.
 
 use super::{HttpChannel, Stage};
+use crate::http::incoming::BodyFeed;
 use crate::http::mistake::Mistake;
 use crate::http::response::Response;
 use crate::http::status::Status;
@@ -45,7 +46,11 @@ impl HttpChannel {
         match exchange.stage {
             Stage::Collecting { .. } | Stage::Discarding { .. } => Some(Phase::Body),
             // A resource that takes its body as it comes has time as long as that comes.
-            Stage::Answering { .. } => exchange.feed.is_none().then_some(Phase::Handler),
+            Stage::Answering { .. } => {
+                let feed = exchange.feed.as_ref();
+                feed.is_none_or(BodyFeed::is_unwanted)
+                    .then_some(Phase::Handler)
+            }
             Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending | Stage::Sent => None,
         }
     }
@@ -78,7 +83,7 @@ impl HttpChannel {
     }
 
     fn time_is_over(&mut self, transport: &Transport, phase: Phase, serial: u32) {
-        if self.phase() != Some(phase) || self.serial != serial || self.closing {
+        if self.phase() != Some(phase) || self.serial != serial {
             return;
         }
         self.deadline = None;
@@ -120,11 +125,23 @@ impl HttpChannel {
         if self.send_deadline.is_some() {
             return;
         }
-        let handle = transport.handle::<Self>();
+        let (handle, unsent) = (transport.handle::<Self>(), transport.unsent());
         let call = reactor.call_later(self.site.limits.send_time, move || {
-            handle.call(|_, transport| transport.abort_connection());
+            handle.call(move |channel, transport| channel.sending_took_long(transport, unsent));
         });
         self.send_deadline = Some(call);
+    }
+
+    /// A peer that has taken much meanwhile gets as much time again.
+    fn sending_took_long(&mut self, transport: &Transport, before: usize) {
+        self.send_deadline = None;
+        let limits = transport.limits();
+        let enough = limits.high_water.saturating_sub(limits.low_water);
+        if before.saturating_sub(transport.unsent()) >= enough.max(1) {
+            self.limit_sending(transport);
+        } else {
+            transport.abort_connection();
+        }
     }
 
     pub(super) fn stop_limiting_sending(&mut self) {

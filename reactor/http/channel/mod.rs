@@ -156,6 +156,15 @@ impl HttpChannel {
         }
     }
 
+    /// Ends a pause, unless there is another reason for one.
+    fn resume_reading(&self, transport: &Transport) {
+        let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
+        let is_wanted = feed.is_none_or(|feed| !feed.is_full());
+        if !self.stuck && is_wanted && self.held.len() <= self.site.limits.pipelined {
+            transport.resume_reading();
+        }
+    }
+
     /// Keeps the memory of what was gathered, unless it has grown large.
     fn give_back(&self, mut out: Vec<u8>) {
         out.shrink_to(256 << 10);
@@ -190,7 +199,7 @@ impl Protocol for HttpChannel {
     /// What was asked is still answered.
     fn read_closed(&mut self, transport: &Transport) {
         self.input_ended = true;
-        self.work(transport, Self::input_has_ended);
+        self.work(transport, Self::check_for_the_end);
     }
 
     fn writing_paused(&mut self, transport: &Transport) {
@@ -202,7 +211,7 @@ impl Protocol for HttpChannel {
     fn writing_resumed(&mut self, transport: &Transport) {
         self.stuck = false;
         self.stop_limiting_sending();
-        transport.resume_reading();
+        self.resume_reading(transport);
         self.work(transport, Self::there_is_room);
     }
 
@@ -223,7 +232,10 @@ impl Protocol for HttpChannel {
         self.stop_waiting();
         self.stop_limiting_sending();
         if let Some(exchange) = self.exchange.take() {
-            exchange.abandon(Failure::from(reason.clone()));
+            let (_, entry) = exchange.abandon(Failure::from(reason.clone()));
+            if let Some(entry) = entry {
+                entry.write(0);
+            }
         }
     }
 }

@@ -62,15 +62,13 @@ impl HttpChannel {
         }
         let held = std::mem::take(&mut self.held);
         self.read(work, &held);
-        if self.held.len() <= self.site.limits.pipelined && !self.stuck {
-            work.transport.resume_reading();
-        }
+        self.resume_reading(work.transport);
         self.check_for_the_end(work);
     }
 
     /// Keeps what comes behind the request that is being answered.
     pub(super) fn hold(&mut self, transport: &Transport, data: &[u8]) {
-        if self.closing {
+        if self.closing && !self.takes_input() {
             return;
         }
         self.held.extend_from_slice(data);
@@ -79,23 +77,15 @@ impl HttpChannel {
         }
     }
 
-    /// The peer has sent its last byte.
-    pub(super) fn input_has_ended(&mut self, work: &mut Work<'_>) {
+    /// After the last request of a peer that will send no more, the connection ends.
+    pub(super) fn check_for_the_end(&mut self, work: &mut Work<'_>) {
+        if !self.input_ended || !self.held.is_empty() {
+            return;
+        }
         if self.takes_input() && self.reader.is_within() {
             return self.refuse(work, Mistake::bad("the request is not complete"));
         }
-        self.check_for_the_end(work);
-    }
-
-    /// After the last request of a peer that will send no more, the connection ends.
-    pub(super) fn check_for_the_end(&mut self, work: &mut Work<'_>) {
-        if !self.input_ended || self.exchange.is_some() || !self.held.is_empty() || self.closing {
-            return;
-        }
-        if self.reader.is_within() {
-            return self.refuse(work, Mistake::bad("the request is not complete"));
-        }
-        self.closing = true;
+        self.closing |= self.exchange.is_none();
     }
 
     /// Whether bytes that come now belong to a request that is being read.
@@ -135,6 +125,11 @@ impl HttpChannel {
                 self.guarded(work, "a resource", |name| match site.locate(&mut request) {
                     Ok(resource) => {
                         name.set(resource.name());
+                        if resource.intake(&request) == Intake::Stream {
+                            let (feed, stream) = incoming(work.transport, Unwanted::Discard);
+                            feed.end(Ok(Vec::new()));
+                            request.set_stream(stream);
+                        }
                         resource.render(request)
                     }
                     Err(response) => Answer::Now(response),
@@ -219,9 +214,6 @@ impl HttpChannel {
         entry: Option<Box<Entry>>,
         waits: bool,
     ) {
-        if waits {
-            work.out.extend_from_slice(CONTINUE);
-        }
         work.transport.set_timeout(Some(self.site.limits.body_time));
         let (feed, stream) = incoming(work.transport, Unwanted::Discard);
         request.set_stream(stream);
@@ -235,6 +227,11 @@ impl HttpChannel {
             feed: Some(feed),
         }));
         let (answer, name) = self.guarded(work, resource.name(), |_| resource.render(request));
+        // Who has refused the body already does not ask for it.
+        let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
+        if waits && feed.is_some_and(|feed| !feed.is_unwanted()) {
+            work.out.extend_from_slice(CONTINUE);
+        }
         self.answer(work, meta, entry, answer, name);
     }
 
@@ -297,9 +294,16 @@ impl HttpChannel {
         let is_sending = exchange
             .as_ref()
             .is_some_and(|exchange| exchange.is_sending());
+        let is_answered = exchange
+            .as_ref()
+            .is_some_and(|exchange| matches!(exchange.stage, Stage::Sent));
         let (mut meta, mut entry) = (Meta::of_nothing(), None);
         if let Some(exchange) = exchange {
             (meta, entry) = exchange.abandon(Failure::new(mistake));
+        }
+        if is_answered {
+            self.closing = true;
+            return;
         }
         if is_sending {
             // Half of another answer is out already.

@@ -88,6 +88,7 @@ impl Resource for Files {
                 Found::FolderWithoutSlash => redirect(&request),
                 Found::Nothing => Response::error(Status::NOT_FOUND),
                 Found::Forbidden => Response::error(Status::FORBIDDEN),
+                Found::Broken => Response::error(Status::INTERNAL_SERVER_ERROR),
             })
         })
     }

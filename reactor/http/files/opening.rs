@@ -15,6 +15,8 @@ pub(super) enum Found {
     FolderWithoutSlash,
     Nothing,
     Forbidden,
+    /// It may be there, but the operating system cannot tell.
+    Broken,
 }
 
 /// A file that is about to be sent.
@@ -72,11 +74,21 @@ pub(super) fn open(root: &Path, below: &Below) -> Found {
     match try_open(root, below) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Forbidden,
+        Err(error) if says_nothing(&error) => {
+            log::error!("{} cannot be opened: {error}", below.path.display());
+            Found::Broken
+        }
         Err(error) => {
             log::debug!("{} is not there: {error}", below.path.display());
             Found::Nothing
         }
     }
+}
+
+/// Whether it says nothing of the file: EIO, ENOMEM, ENFILE and EMFILE, which have these numbers on
+/// every Unix, and no stable name in `std`.
+fn says_nothing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(5 | 12 | 23 | 24))
 }
 
 fn try_open(root: &Path, below: &Below) -> io::Result<Found> {

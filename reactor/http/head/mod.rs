@@ -349,7 +349,7 @@ fn check_lengths(request_line: usize, head: usize, limits: &HttpLimits) -> Resul
     if request_line > limits.request_line {
         return Err(too_long_line());
     }
-    if head - request_line > limits.headers + "\r\n\r\n".len() {
+    if head - request_line > limits.headers.saturating_add("\r\n\r\n".len()) {
         return Err(too_long_headers());
     }
     Ok(())
