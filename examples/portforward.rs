@@ -9,7 +9,7 @@
 //! Where to listen and where to connect to can be said in words:
 //!
 //! ```text
-//! $ cargo run --example portforward -- tcp:8080 tcp:example.com:80
+//! $ cargo run --example portforward -- tcp:8081 tcp:example.com:80
 //! ```
 //!
 //! The one idea: a transport may be kept, and used from the callbacks of another connection. Whoever

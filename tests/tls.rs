@@ -1,5 +1,5 @@
-//! TLS between our client and our server on a simulated network, against a peer whose every byte the
-//! test decides, and against `openssl`.
+//! TLS between our client and our server on a simulated network, and against a peer whose every byte
+//! the test decides.
 
 #![cfg(feature = "tls")]
 
