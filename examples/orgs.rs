@@ -9,7 +9,9 @@
 //! `get_page` returns at once, with a Deferred. What shall be done with the page, and what if there
 //! is none, is added to it; then the loop runs until the last callback stops it.
 
+use std::cell::Cell;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use reactor::Reactor;
 use reactor::deferred::Failure;
@@ -26,8 +28,12 @@ fn main() -> ExitCode {
         _ => None,
     };
     let (user, api) = match words.as_slice() {
-        [user] => (user.as_str(), "https://api.github.com"),
-        [user, api] => (user.as_str(), api.trim_end_matches('/')),
+        [word, ..] if word == "--help" || word == "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [user] if is_name(user) => (user.as_str(), "https://api.github.com"),
+        [user, api] if is_name(user) => (user.as_str(), api.trim_end_matches('/')),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::FAILURE;
@@ -38,21 +44,37 @@ fn main() -> ExitCode {
     let page = get_page(&reactor, &format!("{api}/users/{user}/orgs"));
     let (page, chart) = page.charted();
 
-    let at_the_end = reactor.clone();
+    let failed = Rc::new(Cell::new(false));
+    let (at_the_end, fails) = (reactor.clone(), Rc::clone(&failed));
     page.add_callback(names)
         .add_callback(print_sorted)
-        .add_errback(|failure| log::error!("{failure}"))
+        .add_errback(move |failure| {
+            log::error!("{failure}");
+            fails.set(true);
+        })
         .add_both(move |_| at_the_end.stop());
 
     if let Err(error) = reactor.run() {
         log::error!("{error}");
     }
+    let mut has_failed = failed.get();
     if let Some(file) = chart_file
         && let Err(error) = std::fs::write(&file, chart.to_svg())
     {
         log::error!("{file}: {error}");
+        has_failed = true;
     }
-    ExitCode::SUCCESS
+    if has_failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Whether this may be the name of somebody, and no option and nothing else of a URL.
+fn is_name(word: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !word.starts_with('-') && word.bytes().all(is_plain)
 }
 
 /// The names in a list of organisations. What is no such list is a failure, by `?`.

@@ -10,12 +10,14 @@
 //! requests are on their way at once, and one that fails does not keep the others from being
 //! printed. `orgs_and_repos_blocking` does the same one after the other.
 
+use std::cell::Cell;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Instant;
 
 use reactor::Reactor;
 use reactor::deferred::{Deferred, DeferredList, Failure};
-use reactor::http::{Agent, ClientResponse};
+use reactor::http::{Agent, AgentLimits, ClientResponse};
 use serde_json::Value;
 
 const USAGE: &str = "usage: orgs_and_repos USER [API] [--chart FILE]";
@@ -31,8 +33,12 @@ fn main() -> ExitCode {
         _ => None,
     };
     let (user, api) = match words.as_slice() {
-        [user] => (user.as_str(), "https://api.github.com"),
-        [user, api] => (user.as_str(), api.trim_end_matches('/')),
+        [word, ..] if word == "--help" || word == "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [user] if is_name(user) => (user.as_str(), "https://api.github.com"),
+        [user, api] if is_name(user) => (user.as_str(), api.trim_end_matches('/')),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::FAILURE;
@@ -41,28 +47,52 @@ fn main() -> ExitCode {
 
     let reactor = Reactor::new().expect("the operating system has a loop to offer");
     let github = GitHub {
-        agent: Agent::new(&reactor),
+        agent: Agent::with_limits(&reactor, at_once()),
         api: api.to_owned(),
     };
     let began = Instant::now();
     let (orgs, chart) = github.orgs(user).charted();
 
-    let at_the_end = reactor.clone();
+    let failed = Rc::new(Cell::new(false));
+    let (at_the_end, fails) = (reactor.clone(), Rc::clone(&failed));
     orgs.add_callback(move |orgs| github.repos_of_all(orgs))
         .add_callback(print)
-        .add_errback(|failure| log::error!("{failure}"))
+        .add_errback(move |failure| {
+            log::error!("{failure}");
+            fails.set(true);
+        })
         .add_both(move |_| at_the_end.stop());
 
     if let Err(error) = reactor.run() {
         log::error!("{error}");
     }
     println!("all at once: {:.2} s", began.elapsed().as_secs_f64());
+    let mut has_failed = failed.get();
     if let Some(file) = chart_file
         && let Err(error) = std::fs::write(&file, chart.to_svg())
     {
         log::error!("{file}: {error}");
+        has_failed = true;
     }
-    ExitCode::SUCCESS
+    if has_failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Whether this may be the name of somebody, and no option and nothing else of a URL.
+fn is_name(word: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !word.starts_with('-') && word.bytes().all(is_plain)
+}
+
+/// As many connections as there are organisations, up to a hundred, where an agent usually has eight.
+fn at_once() -> AgentLimits {
+    AgentLimits {
+        connections_per_host: 100,
+        ..AgentLimits::default()
+    }
 }
 
 /// What is asked of the API.
@@ -78,7 +108,10 @@ impl GitHub {
 
     fn repos(&self, org: String) -> Deferred<Repos> {
         let repos = self.list(&format!("/orgs/{org}/repos"), "name");
-        repos.map(move |repos| (org, repos))
+        repos.add_both(move |repos| match repos {
+            Ok(repos) => Ok((org, repos)),
+            Err(failure) => Err(Failure::message(format!("{org}: {failure}"))),
+        })
     }
 
     /// All of them at once. Each result is a `Result`: no value is taken for granted.
@@ -103,7 +136,8 @@ fn fields(page: &[u8], field: &str) -> Result<Vec<String>, Failure> {
     values.ok_or_else(|| Failure::message(format!("a member of the list has no {field}")))
 }
 
-fn print(results: Vec<Result<Repos, Failure>>) {
+/// Prints what was found. Fails where something was not.
+fn print(results: Vec<Result<Repos, Failure>>) -> Result<(), Failure> {
     let (found, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     let mut found: Vec<Repos> = found.into_iter().flatten().collect();
     found.sort();
@@ -111,7 +145,12 @@ fn print(results: Vec<Result<Repos, Failure>>) {
         repos.sort();
         println!("{org}: {}", repos.join(", "));
     }
+    let missing = failed.len();
     for failure in failed.into_iter().filter_map(Result::err) {
         log::error!("{failure}");
+    }
+    match missing {
+        0 => Ok(()),
+        _ => Err(Failure::message(format!("{missing} not found"))),
     }
 }

@@ -22,8 +22,12 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (user, api) = match words.as_slice() {
-        [user] => (user.as_str(), "https://api.github.com"),
-        [user, api] => (user.as_str(), api.trim_end_matches('/')),
+        [word, ..] if word == "--help" || word == "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [user] if is_name(user) => (user.as_str(), "https://api.github.com"),
+        [user, api] if is_name(user) => (user.as_str(), api.trim_end_matches('/')),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::FAILURE;
@@ -32,29 +36,48 @@ fn main() -> ExitCode {
     let reactor = Reactor::new().expect("the operating system has a loop to offer");
     let agent = Agent::new(&reactor);
     let began = Instant::now();
-    if let Err(failure) = print_all(&reactor, &agent, api, user) {
+    let result = print_all(&reactor, &agent, api, user);
+    let has_failed = result.is_err();
+    if let Err(failure) = result {
         log::error!("{failure}");
     }
     println!(
         "one after the other: {:.2} s",
         began.elapsed().as_secs_f64()
     );
-    ExitCode::SUCCESS
+    if has_failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Whether this may be the name of somebody, and no option and nothing else of a URL.
+fn is_name(word: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !word.starts_with('-') && word.bytes().all(is_plain)
 }
 
 fn print_all(reactor: &Reactor, agent: &Agent, api: &str, user: &str) -> Result<(), Failure> {
     let mut orgs = list(reactor, agent, &format!("{api}/users/{user}/orgs"), "login")?;
     orgs.sort();
+    let mut missing = 0;
     for org in orgs {
         match list(reactor, agent, &format!("{api}/orgs/{org}/repos"), "name") {
             Ok(mut repos) => {
                 repos.sort();
                 println!("{org}: {}", repos.join(", "));
             }
-            Err(failure) => log::error!("{failure}"),
+            Err(failure) => {
+                log::error!("{org}: {failure}");
+                missing += 1;
+            }
         }
     }
-    Ok(())
+    match missing {
+        0 => Ok(()),
+        _ => Err(Failure::message(format!("{missing} not found"))),
+    }
 }
 
 /// The value of one field of each member of a list, when it is there.

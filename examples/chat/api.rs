@@ -122,7 +122,7 @@ fn check_sender(request: &Request) -> Result<(), Refusal> {
         return refuse(Status::FORBIDDEN, "pages of other sites may not do this");
     }
     match request.content_type() {
-        "application/json" => Ok(()),
+        found if found.eq_ignore_ascii_case("application/json") => Ok(()),
         found => refuse(
             Status::UNSUPPORTED_MEDIA_TYPE,
             format!("the Content-Type has to be application/json, and is {found:?}"),

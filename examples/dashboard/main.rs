@@ -33,7 +33,9 @@ use std::rc::Rc;
 
 use reactor::deferred::Failure;
 use reactor::endpoints::server_from_string;
-use reactor::http::{Answer, Method, Request, Resource, Response, Site, Status, Tree, get};
+use reactor::http::{
+    Answer, Method, Request, RequestError, Resource, Response, Site, Status, Tree, Url, get,
+};
 use reactor::{Deferred, Reactor};
 
 use crate::chat::{Chat, Refused};
@@ -61,11 +63,20 @@ fn run() -> Result<(), Box<dyn Error>> {
         match word.as_str() {
             "--listen" => listen = words.next().ok_or(USAGE)?,
             "--api" => api = words.next().ok_or(USAGE)?,
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                return Ok(());
+            }
             other => return Err(format!("{other} is not understood; {USAGE}").into()),
         }
     }
+    if let Err(error) = Url::parse(&api) {
+        return Err(format!("{error}; {USAGE}").into());
+    }
+    let token = std::env::var("CHAT_TOKEN").ok();
+    let token = token.filter(|token| !token.is_empty());
     let reactor = Reactor::new()?;
-    let chat = Rc::new(Chat::new(&reactor, &api, std::env::var("CHAT_TOKEN").ok()));
+    let chat = Rc::new(Chat::new(&reactor, &api, token));
     let port = server_from_string(&listen)?.listen(&reactor, site(&reactor, &chat))?;
     println!("The dashboard: http://{}/", port.local_addr());
     reactor.run()?;
@@ -166,8 +177,14 @@ impl Dashboard {
 }
 
 fn unreachable_chat(failure: &Failure) -> Response {
-    let causes: Vec<String> = failure.causes().map(ToString::to_string).collect();
-    log::warn!("the chat cannot be asked: {}", causes.join(": "));
+    // What went wrong with a request is inside of what went wrong with a list of them.
+    let request = failure
+        .causes()
+        .find_map(|cause| cause.downcast_ref::<RequestError>());
+    match request {
+        Some(error) => log::warn!("the chat cannot be asked: {error}"),
+        None => log::warn!("the chat cannot be asked: {failure}"),
+    }
     Page::without_chat().answer(Status::BAD_GATEWAY)
 }
 

@@ -11,24 +11,43 @@ function show(name, text) {
   state.textContent = text;
 }
 
-const events = new EventSource("/events");
+// What was saved is said once, and not when the page is loaded anew.
+if (location.search === "?saved") {
+  history.replaceState(null, "", "/");
+}
 
-events.addEventListener("users", (event) => {
+function usersAre(event) {
   if (isDown) {
-    location.reload();
+    // Not a reload: where this page is the answer to a form, that would send the form again.
+    location.replace("/");
     return;
   }
   users.textContent = event.data;
   people.textContent = event.data === "1" ? "person" : "people";
   document.title = event.data + " in NetCatChat";
   show("live", "live");
-});
+}
 
-events.addEventListener("down", () => {
-  show("lost", "the chat does not answer");
-});
+function listen() {
+  const events = new EventSource("/events");
+  events.addEventListener("users", usersAre);
+  events.addEventListener("down", () => show("lost", "the chat does not answer"));
+  // The browser connects again by itself.
+  events.addEventListener("error", () => show("lost", "the dashboard does not answer"));
+  return events;
+}
 
-// The browser connects again by itself.
-events.addEventListener("error", () => {
-  show("lost", "the dashboard does not answer");
-});
+// A browser has six connections for all its pages of one site, so only those that are seen listen.
+let events = null;
+
+function listenWhileSeen() {
+  if (document.hidden) {
+    events?.close();
+    events = null;
+  } else {
+    events ??= listen();
+  }
+}
+
+document.addEventListener("visibilitychange", listenWhileSeen);
+listenWhileSeen();

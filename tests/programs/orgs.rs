@@ -127,8 +127,36 @@ fn errors_are_logged_and_the_loop_stops() {
     assert!(log.contains("no connection: Connection refused"), "{log}");
     let (_, log) = said("orgs", &["ana", "nowhere"]);
     assert!(log.contains("is no URL"), "{log}");
-    let (_, log) = said("orgs", &[]);
-    assert!(log.contains("usage: orgs USER"), "{log}");
+    for words in [&[][..], &["--chart"], &["ana/orgs#"], &["ana", "--chart"]] {
+        let output = run("orgs", words);
+        let log = String::from_utf8(output.stderr).expect("text");
+        assert!(
+            log.contains("usage: orgs USER") || log.contains("is no URL"),
+            "{words:?}: {log}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+    }
+}
+
+#[test]
+fn the_exit_status_says_whether_everything_was_found() {
+    let fake = Fake::start();
+    for (program, user, status) in [
+        ("orgs", "ana", 0),
+        ("orgs", "bob", 1),
+        ("orgs_and_repos", "eva", 0),
+        ("orgs_and_repos", "ana", 1),
+        ("orgs_and_repos_blocking", "eva", 0),
+        ("orgs_and_repos_blocking", "nobody", 1),
+    ] {
+        let output = run(program, &[user, &fake.base]);
+        assert_eq!(output.status.code(), Some(status), "{program} {user}");
+    }
+    for program in ["orgs", "orgs_and_repos", "orgs_and_repos_blocking"] {
+        let output = run(program, &["--help"]);
+        assert_eq!(output.status.code(), Some(0), "{program}");
+        assert!(output.stdout.starts_with(b"usage: orgs"), "{program}");
+    }
 }
 
 #[test]
@@ -163,6 +191,10 @@ fn repositories_are_fetched_all_at_once_or_one_after_the_other() {
         assert_eq!(repos, "ant: \nzebra: hooves, stripes\n", "{program}");
         assert!(
             log.contains("500 Internal Server Error: oh"),
+            "{program}: {log}"
+        );
+        assert!(
+            log.contains("mole: 500 ") || log.contains("bee: "),
             "{program}: {log}"
         );
         assert!(log.contains("EOF while parsing"), "{program}: {log}");
