@@ -1051,3 +1051,59 @@ fn https_is_http_that_nobody_else_can_read() {
     assert_eq!(text(again), "secret");
     assert_eq!(agent.connections(), before);
 }
+
+/// A server whose answer has no length, and no end.
+#[cfg(feature = "tls")]
+struct Half;
+
+#[cfg(feature = "tls")]
+impl reactor::Protocol for Half {
+    fn data_received(&mut self, transport: &reactor::Transport, _: &[u8]) {
+        transport.write(b"HTTP/1.1 200 OK\r\n\r\nhalf of the truth");
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_body_that_somebody_on_the_way_has_cut_off_is_not_taken_for_the_whole() {
+    use reactor::tls::{TlsClientConfig, TlsError, TlsServerConfig};
+    let simulation = Simulation::new();
+    simulation.add_host("server.test", &["10.0.0.2".parse().expect("an address")]);
+    let reactor = simulation.reactor();
+    let server = TlsServerConfig::from_pem(
+        include_bytes!("../support/tls/server.pem"),
+        include_bytes!("../support/tls/server.key"),
+    );
+    let server = server.expect("a certificate and its key");
+    let factory = |_: &reactor::Address| Half;
+    reactor
+        .listen_tls("10.0.0.1:443", &server, factory)
+        .expect("it listens");
+    let on_the_way = simulation.listen("10.0.0.2:443");
+    let trusts = TlsClientConfig::with_root_pem(include_bytes!("../support/tls/ca.pem"));
+    let agent = Agent::new(&reactor).with_tls(trusts.expect("a root"));
+    let page = agent
+        .get("https://server.test/")
+        .add_callback(ClientResponse::read_body);
+    simulation.run_for(Duration::from_millis(100));
+    let (front, back) = (
+        on_the_way.accept().expect("the client"),
+        simulation.connect("10.0.0.1:443"),
+    );
+    for _ in 0..20 {
+        back.write(&front.read());
+        front.write(&back.read());
+        simulation.run_for(Duration::from_millis(50));
+    }
+    assert!(!page.is_fired());
+    front.shut_write();
+    simulation.run_for(Duration::from_secs(1));
+    let RequestError::Broken(reason) = error(page) else {
+        panic!("it is broken off");
+    };
+    let error = TlsError::of(&reason);
+    assert!(
+        matches!(error, Some(TlsError::Truncated { .. })),
+        "{reason}"
+    );
+}
