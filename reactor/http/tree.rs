@@ -63,10 +63,16 @@ impl Tree {
     pub fn put(&self, name: impl Into<String>, child: Rc<dyn Resource>) {
         let name = name.into();
         let mut children = self.0.borrow_mut();
-        match children.find(&name) {
-            Ok(index) => children.by_name[index].1 = child,
-            Err(index) => children.by_name.insert(index, (name, child)),
-        }
+        let before = match children.find(&name) {
+            Ok(index) => Some(std::mem::replace(&mut children.by_name[index].1, child)),
+            Err(index) => {
+                children.by_name.insert(index, (name, child));
+                None
+            }
+        };
+        drop(children);
+        // It may look at the tree when it is dropped.
+        drop(before);
     }
 
     /// Puts a tree without children below this one, and returns it.
@@ -79,17 +85,17 @@ impl Tree {
     /// Puts the resource that every segment leads to which is not a child's name. It finds the
     /// segment in [`Request::parameter`] under `name`.
     pub fn put_parameter(&self, name: &'static str, child: impl Resource) {
-        self.0.borrow_mut().any = Some((name, Rc::new(child)));
+        let before = self.0.borrow_mut().any.replace((name, Rc::new(child)));
+        drop(before);
     }
 
     /// Takes a child out, which answers no new requests. Returns whether it was there.
     pub fn take_child(&self, name: &str) -> bool {
         let mut children = self.0.borrow_mut();
-        let found = children.find(name);
-        found.is_ok_and(|index| {
-            children.by_name.remove(index);
-            true
-        })
+        let found = children.find(name).ok();
+        let taken = found.map(|index| children.by_name.remove(index));
+        drop(children);
+        taken.is_some()
     }
 
     /// The names of the children, in the order of the alphabet.

@@ -698,3 +698,107 @@ fn a_long_answer_goes_on_whatever_waits_behind_it() {
         assert!(visitor.peer.is_connected());
     }
 }
+
+/// The same with a long answer in chunks.
+#[test]
+fn a_half_close_behind_a_held_body_aborts_nothing() {
+    struct Long(Rc<RefCell<Vec<BodyStream>>>);
+    impl Resource for Long {
+        fn methods(&self) -> &[Method] {
+            &[Method::Post]
+        }
+        fn intake(&self, _: &Request) -> Intake {
+            Intake::Stream
+        }
+        fn render(&self, mut request: Request) -> Answer {
+            self.0.borrow_mut().extend(request.take_stream());
+            Response::text(Body::from_chunks((0..100).map(|_| Ok(vec![b'x'; 10_000])))).into()
+        }
+    }
+    let kept: Rc<RefCell<Vec<BodyStream>>> = Rc::default();
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), Long(Rc::clone(&kept)));
+    let visitor = Visitor::visit(simulation, site);
+    visitor.peer.pause_reading();
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n";
+    visitor
+        .peer
+        .write(&[head.as_bytes(), &[b'y'; 30_000]].concat());
+    visitor.peer.shut_write();
+    visitor.wait(1.0);
+    let stream = kept.borrow_mut().pop().expect("a body");
+    let collected = stream.collect(1 << 20);
+    visitor.peer.resume_reading();
+    visitor.wait(10.0);
+    assert_eq!(visitor.answers()[0].body.len(), 1_000_000);
+    let collected = collected.into_result().expect("it has fired");
+    assert_eq!(collected.expect("a body").len(), 30_000);
+}
+
+/// A file from the year 12000.
+#[test]
+fn a_time_that_no_header_can_say() {
+    let far = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(400_000_000_000);
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), move |_: Request| {
+        reactor::http::Validators::new()
+            .with_modified(far)
+            .add_to(Response::text("x"))
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    assert_eq!(visitor.bodies()[0].0, 200);
+}
+
+/// A child whose last owner is the tree, and that uses the tree when it is dropped.
+#[test]
+fn a_replaced_child_may_use_the_tree() {
+    struct Last(Tree);
+    impl Resource for Last {
+        fn render(&self, _: Request) -> Answer {
+            Response::ok().into()
+        }
+    }
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let _ = self.0.names();
+        }
+    }
+    let tree = Tree::new();
+    tree.put_child("a", Last(tree.clone()));
+    tree.put_child("a", |_: Request| Response::ok());
+}
+
+/// Bytes of a body that come while the answer, which is out already, has no room are kept.
+#[test]
+fn a_body_has_no_holes() {
+    let held = Held {
+        text: Some(200_000),
+        ..Held::default()
+    };
+    let visitor = held.visitor();
+    visitor.peer.pause_reading();
+    let head = "POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
+    visitor
+        .peer
+        .write(&[head.as_bytes(), &[b'a'; 20_000]].concat());
+    visitor.wait(1.0);
+    let collected = held.stream().collect(1 << 20);
+    visitor.peer.resume_reading();
+    visitor.wait(1.0);
+    visitor.peer.write(&[b'b'; 20_000]);
+    visitor.wait(1.0);
+    visitor.peer.write(&[b'c'; 20_000]);
+    visitor.wait(1.0);
+    // A client that has sent all of its body.
+    let fired = collected.is_fired();
+    visitor.peer.write(&[b'X'; 20_000]);
+    visitor.wait(1.0);
+    let body = collected.into_result().expect("fired").expect("a body");
+    let count = |byte: u8| body.iter().filter(|b| **b == byte).count();
+    assert!(fired);
+    assert_eq!(
+        [b'a', b'b', b'c', b'X'].map(count),
+        [20_000, 20_000, 20_000, 0]
+    );
+}

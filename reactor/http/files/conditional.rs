@@ -29,6 +29,9 @@ pub struct Validators {
     modified: Option<SystemTime>,
 }
 
+/// The end of the year 9999, behind which no header line can say a time.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 impl Validators {
     /// None yet.
     #[must_use]
@@ -48,7 +51,7 @@ impl Validators {
     #[must_use]
     pub fn with_modified(mut self, modified: SystemTime) -> Self {
         let since = modified.duration_since(SystemTime::UNIX_EPOCH);
-        let seconds = since.unwrap_or_default().as_secs();
+        let seconds = since.unwrap_or_default().as_secs().min(LAST_SECOND);
         self.modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         self
     }
