@@ -293,6 +293,7 @@ fn nothing_leads_out_of_the_folder_or_to_what_is_hidden() {
     symlink(&served.folder, root.join("up")).expect("a link");
     symlink(root.join("ten.txt"), root.join("inside")).expect("a link");
     symlink("loop", root.join("loop")).expect("a link");
+    symlink(".hidden", root.join("shown")).expect("a link");
     let fifo = root.join("fifo");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.expect("mkfifo").success());
@@ -309,6 +310,7 @@ fn nothing_leads_out_of_the_folder_or_to_what_is_hidden() {
         "/loop",
         "/fifo",
         "/.hidden",
+        "/shown",
         "/ten.txt%00",
         "/%ff",
         "/sub%2f..%2f..%2fsecret",

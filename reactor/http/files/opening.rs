@@ -94,7 +94,7 @@ fn says_nothing(error: &io::Error) -> bool {
 fn try_open(root: &Path, below: &Below) -> io::Result<Found> {
     let root = fs::canonicalize(root)?;
     let mut path = fs::canonicalize(root.join(&below.path))?;
-    if !path.starts_with(&root) {
+    if !is_served(&root, &path) {
         return Ok(Found::Nothing);
     }
     if fs::metadata(&path)?.is_dir() {
@@ -102,7 +102,7 @@ fn try_open(root: &Path, below: &Below) -> io::Result<Found> {
             return Ok(Found::FolderWithoutSlash);
         }
         path = fs::canonicalize(path.join("index.html"))?;
-        if !path.starts_with(&root) {
+        if !is_served(&root, &path) {
             return Ok(Found::Nothing);
         }
     } else if below.ends_in_slash {
@@ -113,6 +113,14 @@ fn try_open(root: &Path, below: &Below) -> io::Result<Found> {
         return Ok(Found::Nothing);
     }
     look(&path).map(Found::File)
+}
+
+/// Whether a file lies in the folder and no part of its path there is hidden, wherever links have led.
+fn is_served(root: &Path, path: &Path) -> bool {
+    path.strip_prefix(root).is_ok_and(|below| {
+        let mut names = below.iter();
+        !names.any(|name| name.as_encoded_bytes().starts_with(b"."))
+    })
 }
 
 fn look(path: &Path) -> io::Result<Opened> {
