@@ -60,19 +60,23 @@ fn who_has_all_bytes_of_a_body_may_drop_it_and_keep_its_connection() {
 #[test]
 fn of_idle_connections_the_oldest_goes() {
     let game = Game::with_limits(AgentLimits {
-        idle_per_host: 1,
+        idle_per_host: 2,
         ..AgentLimits::default()
     });
-    let pages = [game.page("/1"), game.page("/2")];
-    let servers = [game.accept(), game.accept()];
+    let pages = [game.page("/1"), game.page("/2"), game.page("/3")];
+    let servers = [game.accept(), game.accept(), game.accept()];
     for server in &servers {
         game.say(server, HELLO);
     }
     assert!(pages.into_iter().all(|page| text(page) == "hello"));
-    assert!(servers[0].has_ended() && !servers[1].has_ended());
-    let page = game.page("/3");
-    assert!(heard(&servers[1]).contains("GET /3 "));
-    game.say(&servers[1], HELLO);
+    assert!(servers[0].has_ended());
+    assert!(!servers[1].has_ended() && !servers[2].has_ended());
+    let page = game.page("/4");
+    assert!(
+        heard(&servers[2]).contains("GET /4 "),
+        "the one that was used last"
+    );
+    game.say(&servers[2], HELLO);
     assert_eq!(text(page), "hello");
 }
 
