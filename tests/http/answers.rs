@@ -286,3 +286,89 @@ fn a_header_cannot_carry_a_line_break() {
     let heard = answer(&request("GET /injects?value=a%09b"));
     assert_eq!((heard.status, heard.header("x-value")), (200, Some("a\tb")));
 }
+
+#[test]
+fn a_length_is_digits_and_a_chunk_has_a_size() {
+    for length in ["0x3", "+3", "-3", "", "3, 3", "3 3", "３", "three"] {
+        let said = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\nabc");
+        let heard = answer(&said);
+        assert_eq!(heard.status, 400, "{length:?}");
+        assert_eq!(heard.header("connection"), Some("close"), "{length:?}");
+    }
+    for size in ["0x3", "+3", "-3", "", " 3", "3 ", "3\t", "g"] {
+        let head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let heard = answer(&format!("{head}{size}\r\nabc\r\n0\r\n\r\n"));
+        assert_eq!(heard.status, 400, "{size:?}");
+        assert_eq!(heard.header("connection"), Some("close"), "{size:?}");
+    }
+}
+
+#[test]
+fn a_method_that_nobody_knows_is_501_and_letters_have_a_case() {
+    for method in ["get", "BREW", "Get"] {
+        assert_eq!(
+            answer(&request(&format!("{method} /"))).status,
+            501,
+            "{method}"
+        );
+    }
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let heard = answer(&request(&format!("{method} /")));
+        assert_eq!(heard.status, 405, "{method}");
+        assert!(
+            heard
+                .header("allow")
+                .is_some_and(|allow| allow.contains("GET"))
+        );
+    }
+}
+
+#[test]
+fn an_escaped_letter_is_that_letter_and_an_escaped_slash_no_end_of_a_segment() {
+    let said =
+        |path: &str| format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(answer(&said("/%65ch%6F")).body, "abc");
+    assert_eq!(answer(&said("/x%2Fecho")).status, 404);
+    assert_eq!(answer(&said("/%2Fecho")).status, 404);
+}
+
+#[test]
+fn an_expectation_that_nobody_knows_is_ignored() {
+    let said =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\nContent-Length: 3\r\n\r\nabc";
+    let heard = answer(said);
+    assert_eq!((heard.status, heard.body.as_str()), (200, "abc"));
+}
+
+#[test]
+fn nothing_that_is_written_is_no_chunk() {
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |_: Request| {
+        let (sink, body) = reactor::http::Body::stream();
+        for written in ["", "x", "", "y"] {
+            sink.write(written.as_bytes());
+        }
+        sink.finish();
+        Response::text(body)
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    let heard = visitor.hear();
+    assert!(heard.ends_with("\r\n0\r\n\r\n"), "{heard}");
+    assert_eq!(heard.matches("0\r\n").count(), 1, "{heard}");
+}
+
+#[test]
+fn requests_with_and_without_a_body_are_told_apart_byte_by_byte() {
+    let post = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nGET";
+    let said = format!("{post}{}", request("GET /"));
+    for at_a_time in [1, said.len()] {
+        let visitor = Visitor::new();
+        for piece in said.as_bytes().chunks(at_a_time) {
+            visitor.say(piece);
+        }
+        let answers = visitor.answers();
+        let bodies: Vec<&str> = answers.iter().map(|answer| answer.body.as_str()).collect();
+        assert_eq!(bodies, ["GET", "root"], "{at_a_time}");
+    }
+}
