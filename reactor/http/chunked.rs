@@ -113,11 +113,13 @@ impl ChunkDecoder {
             (State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => {
                 Ok(State::Extension { size })
             }
-            (State::SizeEnd { size: 0 }, b'\n') => {
+            (State::SizeEnd { size }, b'\n') => {
                 self.line = 0;
-                Ok(State::Trailers)
+                Ok(match size {
+                    0 => State::Trailers,
+                    left => State::Data { left },
+                })
             }
-            (State::SizeEnd { size }, b'\n') => Ok(State::Data { left: size }),
             (State::DataEnd, b'\r') => Ok(State::DataEndLine),
             (State::DataEndLine, b'\n') => {
                 self.line = 0;
