@@ -69,6 +69,13 @@ fn refused(status: u16, said: impl AsRef<[u8]>) {
     let heard = verdict([said, b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"].concat());
     let statuses: Vec<u16> = heard.iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, [status], "{}: {heard:?}", said.escape_ascii());
+    // The client need not go for it: the connection ends, and the answer says so.
+    let visitor = mirror(&HttpLimits::default());
+    visitor.say([said, b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"].concat());
+    let answers = visitor.answers();
+    assert_eq!((answers.len(), answers[0].status), (1, status));
+    assert_eq!(answers[0].header("connection"), Some("close"));
+    assert!(visitor.is_closed(), "{}", said.escape_ascii());
 }
 
 fn accepted(said: impl AsRef<[u8]>, expected: &str) {
@@ -387,6 +394,27 @@ fn the_line_with_a_size_has_1024_bytes_with_its_end() {
 }
 
 #[test]
+fn trailers_have_the_limit_of_the_headers() {
+    let limits = HttpLimits {
+        headers: 40,
+        ..HttpLimits::default()
+    };
+    for (length, expected) in [(40, &[200, 200][..]), (41, &[431])] {
+        for lines in [1, 2] {
+            let line = "T: \r\n".len();
+            let rest = "x".repeat(length - lines * line);
+            let trailers = format!("{}T: {rest}\r\n", "T: \r\n".repeat(lines - 1));
+            let body = format!("1\r\nx\r\n0\r\n{trailers}\r\n");
+            let said = post_with("Transfer-Encoding: chunked\r\n", &body);
+            let said = said + "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+            let heard = verdict_with(&limits, said.as_bytes());
+            let statuses: Vec<u16> = heard.iter().map(|(status, _)| *status).collect();
+            assert_eq!(statuses, expected, "{length} bytes in {lines} lines");
+        }
+    }
+}
+
+#[test]
 fn lengths_do_not_wrap() {
     for length in [
         "18446744073709551616",
@@ -458,6 +486,49 @@ fn limits_strike_as_soon_as_they_are_passed() {
             visitor.hear().starts_with(&format!("HTTP/1.1 {status} ")),
             "{said:?}"
         );
+    }
+}
+
+#[test]
+fn the_usual_limits_hold_for_each_request_anew() {
+    let head = |line: usize, headers: usize, count: usize| {
+        let target = "x".repeat(line - "GET /? HTTP/1.1".len());
+        let others = "A:\r\n".repeat(count - 2);
+        let value = "x".repeat(headers - "Host: h\r\nX:\r\n".len() - others.len());
+        format!("GET /?{target} HTTP/1.1\r\nHost: h\r\n{others}X:{value}\r\n\r\n")
+    };
+    let largest = head(16_384, 16_384, 500);
+    for (beyond, status) in [
+        (head(16_385, 16_384, 500), 414),
+        (head(16_384, 16_385, 500), 431),
+        (head(16_384, 16_384, 501), 431),
+    ] {
+        let said = [largest.clone(), largest.clone(), beyond].concat();
+        for size in [1000, said.len()] {
+            let pieces: Vec<&[u8]> = said.as_bytes().chunks(size).collect();
+            let heard = heard(&HttpLimits::default(), &pieces);
+            let statuses: Vec<u16> = heard.iter().map(|(status, _)| *status).collect();
+            assert_eq!(statuses, [200, 200, status], "in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn what_can_be_no_request_any_more_is_told_so_without_waiting_for_the_rest() {
+    for said in [
+        "GET /\r\n",
+        "GET / HTTP/1.0\n\n",
+        "GET / HTTP/1.1\nHost: h\n\n",
+        "hello\r\n",
+        "\x16\x03\x01\x02",
+    ] {
+        let visitor = mirror(&HttpLimits::default());
+        visitor.say(said);
+        let answers = visitor.answers();
+        assert_eq!((answers.len(), answers[0].status), (1, 400), "{said:?}");
+        assert_eq!(answers[0].header("connection"), Some("close"), "{said:?}");
+        assert!(answers[0].header("content-length").is_some(), "{said:?}");
+        assert!(visitor.is_closed(), "{said:?}");
     }
 }
 
