@@ -1,6 +1,11 @@
 //! Many requests on one connection, and its end.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
+
+use reactor::http::{Answer, Body, BodySink, Request, Response, Site};
+use reactor::testing::Simulation;
 
 use crate::visitor::{Visitor, request};
 
@@ -49,6 +54,44 @@ fn the_second_request_is_not_looked_at_before_the_first_is_answered() {
     assert_eq!(visitor.hear(), "");
     visitor.wait(2.0);
     assert_eq!(visitor.bodies(), [ok("later /later?10"), ok("root")]);
+}
+
+#[test]
+fn no_resource_hears_of_a_request_before_the_one_before_it_is_answered() {
+    let simulation = Simulation::new();
+    let asked = Rc::new(RefCell::new(Vec::new()));
+    let sinks: Rc<RefCell<Vec<BodySink>>> = Rc::default();
+    let (log, kept, clock) = (Rc::clone(&asked), Rc::clone(&sinks), simulation.reactor());
+    let site = Site::new(&clock.clone(), move |request: Request| -> Answer {
+        log.borrow_mut().push(request.target().to_owned());
+        match request.target() {
+            "/?later" => {
+                let wait = clock.defer_later(Duration::from_secs(10));
+                wait.map(|()| Response::text("later")).into()
+            }
+            "/?stream" => {
+                let (sink, body) = Body::stream();
+                kept.borrow_mut().push(sink);
+                Response::text(body).into()
+            }
+            _ => Response::text("at once").into(),
+        }
+    });
+    let visitor = Visitor::visit(simulation, site);
+    let said = ["GET /?later", "GET /?stream", "GET /"];
+    visitor.say(said.map(request).concat());
+    visitor.wait(9.0);
+    assert_eq!(*asked.borrow(), ["/?later"]);
+    visitor.wait(20.0);
+    assert_eq!(*asked.borrow(), ["/?later", "/?stream"]);
+    let sink = sinks.borrow_mut().pop().expect("a request");
+    sink.write(b"stream");
+    visitor.wait(20.0);
+    assert_eq!(asked.borrow().len(), 2, "half an answer is none");
+    sink.finish();
+    visitor.wait(0.1);
+    assert_eq!(*asked.borrow(), ["/?later", "/?stream", "/"]);
+    assert_eq!(visitor.bodies(), ["later", "stream", "at once"].map(ok));
 }
 
 #[test]
@@ -183,4 +226,20 @@ fn behind_a_request_that_waits_only_so_much_is_kept() {
     assert!(waiting > 2_800_000, "most of it is not taken: {waiting}");
     visitor.wait(60.0);
     assert_eq!(visitor.answers().len(), count + 1);
+}
+
+#[test]
+fn who_does_not_take_its_answers_is_not_read_any_further() {
+    let visitor = Visitor::new();
+    visitor.peer.pause_reading();
+    let count = 100_000;
+    visitor
+        .peer
+        .write(request("GET /").repeat(count).as_bytes());
+    visitor.wait(10.0);
+    let waiting = visitor.peer.unsent();
+    assert!(waiting > 2_500_000, "most of it is not taken: {waiting}");
+    visitor.peer.resume_reading();
+    visitor.wait(60.0);
+    assert_eq!(visitor.answers().len(), count);
 }
