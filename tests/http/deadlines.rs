@@ -1,12 +1,12 @@
 //! How long a site waits, and what it says then.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::Deferred;
 use reactor::http::{HttpLimits, Request, Response, Site};
-use reactor::testing::Simulation;
+use reactor::testing::{Conditions, Simulation};
 
 use crate::visitor::{Visitor, request};
 
@@ -34,6 +34,25 @@ fn idleness_counts_from_the_end_of_the_answer() {
     assert!(!visitor.is_closed());
     visitor.wait(3.0);
     assert!(visitor.is_closed());
+}
+
+#[test]
+fn who_is_idle_and_does_not_take_what_it_got_is_dropped_half_a_minute_later() {
+    let narrow = Conditions {
+        send_buffer: 1000..=1000,
+        ..Conditions::calm()
+    };
+    let visitor = Visitor::of(
+        Simulation::with_conditions(narrow, 1),
+        HttpLimits::default(),
+    );
+    visitor.peer.pause_reading();
+    visitor.peer.set_window(1000);
+    visitor.say(request("GET /large?1"));
+    visitor.wait(89.0);
+    assert_eq!(visitor.simulation.descriptors(), 2, "it may still take it");
+    visitor.wait(2.0);
+    assert_eq!(visitor.simulation.descriptors(), 1, "only the port is left");
 }
 
 #[test]
@@ -135,6 +154,30 @@ fn a_client_that_goes_away_cancels_what_it_waited_for() {
     visitor.peer.reset();
     visitor.wait(1.0);
     assert_eq!(cancelled.get(), 1);
+}
+
+#[test]
+fn an_answer_to_a_client_that_is_gone_goes_nowhere() {
+    let simulation = Simulation::new();
+    let resolvers = Rc::new(RefCell::new(Vec::new()));
+    let kept = Rc::clone(&resolvers);
+    let site = Site::new(&simulation.reactor(), move |_: Request| {
+        let (resolver, deferred) = Deferred::<Response>::pending();
+        kept.borrow_mut().push(resolver);
+        deferred
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    visitor.peer.reset();
+    let other = visitor.another();
+    other.write(request("GET /").as_bytes());
+    visitor.wait(1.0);
+    for resolver in resolvers.take() {
+        resolver.callback(Response::text("late"));
+    }
+    visitor.wait(1.0);
+    let heard = String::from_utf8(other.read()).expect("text");
+    assert!(heard.ends_with("\r\n\r\nlate"), "{heard}");
 }
 
 #[test]
