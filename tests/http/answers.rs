@@ -1,6 +1,8 @@
 //! What comes back for a request.
 
-use reactor::http::{Guard, Request, Response, Site, Status, Tree, get};
+use std::time::{Duration, SystemTime};
+
+use reactor::http::{Body, Guard, Method, Request, Response, Site, Status, Tree, Validators, get};
 use reactor::testing::Simulation;
 
 use crate::visitor::{Visitor, request};
@@ -84,6 +86,80 @@ fn no_content_has_no_body_and_says_no_length() {
     let heard = answer(&request("GET /nothing"));
     assert_eq!((heard.status, heard.body.as_str()), (204, ""));
     assert_eq!(heard.header("content-length"), None);
+}
+
+#[test]
+fn an_answer_that_has_no_body_says_no_length_whatever_its_resource_says() {
+    for status in [Status::NO_CONTENT, Status::NOT_MODIFIED] {
+        for is_streamed in [false, true] {
+            let simulation = Simulation::new();
+            let site = Site::new(&simulation.reactor(), move |_: Request| {
+                let body = if is_streamed {
+                    Body::from_chunks([Ok("nobody "), Ok("sees this")])
+                } else {
+                    Body::from("nobody sees this")
+                };
+                Response::text(body)
+                    .with_status(status)
+                    .with_header("Content-Length", "12")
+                    .with_header("Transfer-Encoding", "chunked")
+            });
+            let visitor = Visitor::visit(simulation, site);
+            visitor.say(request("GET /").repeat(2));
+            let answers = visitor.answers();
+            assert_eq!(answers.len(), 2, "{status}: the connection goes on");
+            for heard in answers {
+                assert_eq!((heard.status, heard.body.as_str()), (status.code(), ""));
+                assert_eq!(heard.header("content-length"), None, "{status}");
+                assert_eq!(heard.header("transfer-encoding"), None, "{status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_has_it_already_is_told_so_when_it_reads_and_stopped_when_it_writes() {
+    let simulation = Simulation::new();
+    let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    let show = move |request: Request| {
+        let validators = Validators::new().with_etag("\"a\"").with_modified(modified);
+        match validators.check(&request) {
+            Err(answer) => answer,
+            Ok(()) => validators.add_to(Response::text("done")),
+        }
+    };
+    let page = get(show).post(show).put(show).delete(show);
+    let visitor = Visitor::visit(
+        simulation.clone(),
+        Site::new(&simulation.reactor(), page.on(Method::Patch, show)),
+    );
+    for (header, reads, writes) in [
+        ("If-None-Match: \"a\"", 304, 412),
+        ("If-None-Match: *", 304, 412),
+        ("If-None-Match: \"b\", \"a\"", 304, 412),
+        ("If-None-Match: \"b\"", 200, 200),
+        ("If-Modified-Since: Sun, 13 Sep 2020 12:26:40 GMT", 304, 200),
+        ("If-Modified-Since: Sun, 13 Sep 2020 12:26:39 GMT", 200, 200),
+        ("If-Modified-Since: the day before", 200, 200),
+    ] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
+            let is_read = matches!(method, "GET" | "HEAD");
+            let status = if is_read { reads } else { writes };
+            visitor.say(format!(
+                "{method} / HTTP/1.1\r\nHost: h\r\n{header}\r\n\r\n"
+            ));
+            let heard = visitor.hear();
+            let begins = format!("HTTP/1.1 {status} ");
+            assert!(heard.starts_with(&begins), "{method} {header}: {heard}");
+            if status == 304 {
+                assert!(heard.ends_with("\r\n\r\n"), "{method} {header}: {heard}");
+                assert!(
+                    heard.contains("ETag: \"a\"\r\n"),
+                    "{method} {header}: {heard}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -285,6 +361,35 @@ fn a_header_cannot_carry_a_line_break() {
     }
     let heard = answer(&request("GET /injects?value=a%09b"));
     assert_eq!((heard.status, heard.header("x-value")), (200, Some("a\tb")));
+}
+
+#[test]
+fn no_part_of_a_head_can_carry_a_line_break() {
+    const BREAK: &str = "a\r\nSet-Cookie: x";
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |request: Request| {
+        let response = Response::text("not this");
+        match request.query().unwrap_or_default() {
+            "name" => response.with_header(BREAK, "b"),
+            "value" => response.with_header("X", BREAK),
+            "type" => response.with_header("Content-Type", BREAK),
+            "body" => response.with_body(BREAK, "not this"),
+            _ => Response::redirect(Status::FOUND, BREAK),
+        }
+    });
+    let visitor = Visitor::visit(simulation, site);
+    for place in ["name", "value", "type", "body", "location"] {
+        visitor.say(request(&format!("GET /?{place}")));
+        let heard = visitor.answers().remove(0);
+        assert_eq!(heard.status, 500, "{place}");
+        assert_eq!(heard.body, "500 Internal Server Error\n", "{place}");
+        assert_eq!(heard.header("set-cookie"), None, "{place}");
+        assert_eq!(heard.header("location"), None, "{place}");
+    }
+    let mut response = Response::ok();
+    assert!(response.headers_mut().append("X", BREAK).is_err());
+    assert!(response.headers_mut().append(BREAK, "b").is_err());
+    assert!(response.headers().is_empty());
 }
 
 #[test]
