@@ -325,6 +325,15 @@ fn nothing_leads_out_of_the_folder_or_to_what_is_hidden() {
         );
         assert!(!heard.text().contains("secret"), "{path}");
     }
+    for path in [
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/sub/%2E%2e/../../etc/passwd",
+        "/..",
+        "/%2e%2e",
+    ] {
+        assert_eq!(served.get(path, "").status, 404, "{path}");
+    }
     assert_eq!(served.get("/inside", "").text(), "0123456789");
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use reactor::Failure;
 use reactor::http::{
     Answer, Body, BodySink, BodyStream, HttpLimits, Intake, Method, Request, Resource, Response,
     Site, Status, Tree,
@@ -139,6 +140,37 @@ fn an_answer_that_breaks_off_is_no_whole_answer() {
     drop(held.sink());
     visitor.wait(0.1);
     assert!(visitor.peer.error().is_some(), "a sink was dropped");
+}
+
+#[test]
+fn an_answer_whose_resource_panics_or_fails_half_way_is_no_whole_answer() {
+    for (how, length) in [("panics", None), ("fails", None), ("fails", Some(100))] {
+        let simulation = Simulation::new();
+        let site = Site::new(&simulation.reactor(), move |_: Request| {
+            let body = match how {
+                "panics" => Body::from_chunks((0..2).map(|n| match n {
+                    0 => Ok("half"),
+                    _ => panic!("as it should"),
+                })),
+                _ => {
+                    let (sink, body) = Body::stream();
+                    sink.write(b"half");
+                    sink.fail(Failure::message("as it should"));
+                    body
+                }
+            };
+            Response::text(match length {
+                Some(length) => body.with_length(length),
+                None => body,
+            })
+        });
+        let visitor = Visitor::visit(simulation, site);
+        visitor.say(request("GET /").repeat(2));
+        let heard = visitor.hear();
+        assert!(!heard.contains("0\r\n\r\n"), "{how}: {heard:?}");
+        assert!(!heard.contains("500"), "{how}: {heard:?}");
+        assert!(visitor.peer.error().is_some(), "{how}: the client sees it");
+    }
 }
 
 #[test]
