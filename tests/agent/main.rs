@@ -1,5 +1,6 @@
 //! The client: what it sends, what it makes of answers, and which connections it uses.
 
+mod exchanges;
 mod pool;
 mod waiting;
 
