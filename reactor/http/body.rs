@@ -314,7 +314,13 @@ impl BodySink {
         deferred
     }
 
-    /// Ends the body.
+    /// Ends the body. That takes the sink, so nothing is written behind the end, and there is one:
+    ///
+    /// ```compile_fail,E0382
+    /// # let (sink, _body) = reactor::http::Body::stream();
+    /// sink.finish();
+    /// sink.write(b"more");
+    /// ```
     pub fn finish(self) {
         self.end(Ok(()));
     }
