@@ -376,8 +376,10 @@ fn a_connection_is_not_used_again_when_it_cannot_be_trusted() {
     ] {
         let game = Game::new();
         let page = game.page("/");
-        game.say(&game.accept(), said);
+        let server = game.accept();
+        game.say(&server, said);
         assert_eq!(text(page), "ok", "{said:?}");
+        assert!(server.has_ended() || !server.is_connected(), "{said:?}");
         drop(game.page("/again"));
         assert!(game.listener.accept().is_some(), "{said:?}");
     }
