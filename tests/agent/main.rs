@@ -630,9 +630,6 @@ fn a_body_has_a_limit() {
 #[test]
 fn who_does_not_connect_or_does_not_exist_is_named() {
     let game = Game::new();
-    let refused = game.get("/").add_both(|_| Ok(()));
-    drop(refused);
-    let game = Game::new();
     let other = game.agent.get("http://other/");
     let nobody = game.agent.get("http://nobody/");
     game.wait(1.0);
