@@ -89,6 +89,24 @@ fn an_answer_that_breaks_off_says_how_the_connection_was_lost() {
 }
 
 #[test]
+fn a_server_of_http_1_0_keeps_a_connection_if_it_says_so() {
+    for (connection, is_kept) in [("keep-alive", true), ("keep-alive, close", false)] {
+        let game = Game::new();
+        let page = game.page("/");
+        let server = game.accept();
+        let _ = heard(&server);
+        game.say(
+            &server,
+            &format!("HTTP/1.0 200 OK\r\nConnection: {connection}\r\nContent-Length: 2\r\n\r\nok"),
+        );
+        assert_eq!(text(page), "ok");
+        assert_eq!(server.has_ended(), !is_kept, "{connection}");
+        let _again = game.page("/again");
+        assert_eq!(heard(&server).is_empty(), !is_kept, "{connection}");
+    }
+}
+
+#[test]
 fn an_answer_that_has_no_body_is_whole_with_its_head() {
     for (method, status) in [
         (Method::Head, "200 OK"),
@@ -175,6 +193,7 @@ fn what_only_the_agent_knows_only_the_agent_says() {
         ("Content-Length", "400"),
         ("Transfer-Encoding", "gzip"),
         ("Connection", "upgrade"),
+        ("Expect", "100-continue"),
     ] {
         request = request.with_header(name, value);
     }
@@ -184,7 +203,7 @@ fn what_only_the_agent_knows_only_the_agent_says() {
     assert_eq!(said.to_ascii_lowercase().matches("\r\nhost:").count(), 1);
     assert!(said.contains("\r\nHost: server\r\n"), "{said}");
     assert!(said.contains("\r\nContent-Length: 4\r\n"), "{said}");
-    for other in ["400", "gzip", "upgrade", "where"] {
+    for other in ["400", "gzip", "upgrade", "where", "100"] {
         assert!(!said.contains(other), "{said}");
     }
     // The request that a redirect makes of it has no body, and does not say that it has one.
@@ -339,4 +358,37 @@ fn a_request_that_is_cancelled_is_not_tried_again() {
         assert!(game.listener.accept().is_none(), "{moment}");
         assert_eq!(game.agent.connections(), 0, "{moment}");
     }
+}
+
+#[test]
+fn a_second_try_is_the_last_on_whichever_connection_it_is() {
+    let game = Game::with_limits(AgentLimits {
+        connections_per_host: 2,
+        ..AgentLimits::default()
+    });
+    let pages = [game.page("/1"), game.page("/2")];
+    let servers = [game.accept(), game.accept()];
+    for server in &servers {
+        let _ = heard(server);
+        game.say(server, HELLO);
+    }
+    assert!(pages.into_iter().all(|page| text(page) == "hello"));
+    // The one that was used last is asked first.
+    let [first, second] = servers;
+    let busy = game.page("/busy");
+    assert!(heard(&second).starts_with("GET /busy "));
+    let tried = game.page("/tried");
+    assert!(heard(&first).starts_with("GET /tried "));
+    let _in_line = game.page("/in-line");
+    first.close();
+    game.wait(0.1);
+    let third = game.accept();
+    assert!(heard(&third).starts_with("GET /in-line "));
+    game.say(&second, HELLO);
+    assert_eq!(text(busy), "hello");
+    assert!(heard(&second).starts_with("GET /tried "), "the second try");
+    second.close();
+    game.wait(1.0);
+    assert!(matches!(error(tried), RequestError::NoAnswer(_)));
+    assert!(game.listener.accept().is_none());
 }

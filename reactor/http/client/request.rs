@@ -12,7 +12,8 @@ use crate::http::method::Method;
 
 /// A request that an [`Agent`](crate::http::Agent) sends.
 ///
-/// `Host`, `Content-Length`, `Transfer-Encoding` and `Connection` are the agent's.
+/// `Host`, `Content-Length`, `Transfer-Encoding`, `Connection` and `Expect` are the agent's: lines of
+/// these names that are added here are not sent.
 ///
 /// ```
 /// use reactor::http::{ClientRequest, Method, Url};
