@@ -478,3 +478,30 @@ fn requests_with_and_without_a_body_are_told_apart_byte_by_byte() {
         assert_eq!(bodies, ["GET", "root"], "{at_a_time}");
     }
 }
+
+#[test]
+fn a_form_that_is_none_is_the_fault_of_who_sent_it() {
+    let simulation = Simulation::new();
+    let form = reactor::http::post(|request: Request| {
+        let form = request.form()?;
+        Ok::<_, reactor::Failure>(Response::text(format!("{} pairs", form.len())))
+    });
+    let visitor = Visitor::visit(simulation.clone(), Site::new(&simulation.reactor(), form));
+    for (kind, status, body) in [
+        ("application/x-www-form-urlencoded", 200, "1 pairs"),
+        (
+            "multipart/form-data; boundary=x",
+            415,
+            "415 Unsupported Media Type: the body has to be application/x-www-form-urlencoded\n",
+        ),
+    ] {
+        let said = format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: 3\r\n\r\na=b"
+        );
+        assert_eq!(
+            visitor.exchange(said),
+            [(status, body.to_owned())],
+            "{kind}"
+        );
+    }
+}

@@ -10,7 +10,9 @@ use crate::http::body::{BodyIsOver, Kind, Stream};
 use crate::http::head::Framing;
 use crate::http::headers::members;
 use crate::http::incoming::BodyFeed;
+use crate::http::mistake::Mistake;
 use crate::http::outgoing::{Outgoing, Sender};
+use crate::http::request::NotAForm;
 use crate::http::resource::Answer;
 use crate::http::response::Response;
 use crate::http::status::Status;
@@ -335,6 +337,11 @@ impl Exchange {
     }
 }
 
+const NOT_A_FORM: Mistake = Mistake::new(
+    Status::UNSUPPORTED_MEDIA_TYPE,
+    "the body has to be application/x-www-form-urlencoded",
+);
+
 /// The connection as a body on its way out sees it.
 struct Connection {
     handle: Handle<HttpChannel>,
@@ -355,8 +362,13 @@ impl Sender for Connection {
     }
 }
 
-/// The answer to a request whose resource failed: no details, which are in the log.
+/// The answer to a request whose resource failed: no details, which are in the log. A form that is
+/// none is the client's fault, which is told what was expected. A body that is too long may be one
+/// that the resource itself has asked somebody for.
 fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Response {
+    if failure.check::<NotAForm>().is_some() {
+        return Response::mistake(&NOT_A_FORM);
+    }
     log::error!("{name} failed to answer on {}: {failure}", transport.id());
     Response::error(Status::INTERNAL_SERVER_ERROR)
 }
