@@ -6,6 +6,7 @@ mod deadlines;
 mod events;
 mod files;
 mod guard;
+mod held;
 mod hostile;
 mod meeting;
 mod requests;

@@ -5,70 +5,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::Deferred;
 use reactor::http::{
-    Answer, Audience, Body, BodySink, BodyStream, HttpLimits, Intake, Method, Request, Resource,
-    Response, ServerEvent, Site, Tree, post,
+    Answer, Audience, Body, BodyStream, HttpLimits, Intake, Method, Request, Resource, Response,
+    ServerEvent, Site, Tree, post,
 };
 use reactor::testing::Simulation;
 
-use crate::visitor::{Visitor, everything, request};
-
-/// Both ends are held by the test; the answer is a stream, or a short text, or comes late.
-#[derive(Clone, Default)]
-struct Held {
-    sinks: Rc<RefCell<Vec<BodySink>>>,
-    streams: Rc<RefCell<Vec<BodyStream>>>,
-    length: Option<u64>,
-    /// Answer at once with so many bytes, and keep the stream.
-    text: Option<usize>,
-    drops_and_hangs: bool,
-}
-
-impl Resource for Held {
-    fn methods(&self) -> &[Method] {
-        &[Method::Get, Method::Post]
-    }
-    fn intake(&self, _: &Request) -> Intake {
-        Intake::Stream
-    }
-    fn render(&self, mut request: Request) -> Answer {
-        let stream = request.take_stream();
-        if self.drops_and_hangs {
-            drop(stream);
-            let (resolver, deferred) = Deferred::<Response>::pending();
-            std::mem::forget(resolver);
-            return deferred.into();
-        }
-        self.streams.borrow_mut().extend(stream);
-        if let Some(bytes) = self.text {
-            return Response::text("x".repeat(bytes)).into();
-        }
-        let (sink, mut body) = Body::stream();
-        if let Some(length) = self.length {
-            body = body.with_length(length);
-        }
-        self.sinks.borrow_mut().push(sink);
-        Response::text(body).into()
-    }
-}
-
-impl Held {
-    fn visitor(&self) -> Visitor {
-        let simulation = Simulation::new();
-        let root = Tree::new();
-        root.put_child("held", self.clone());
-        root.put_child("", |_: Request| Response::text("root"));
-        let site = Site::new(&simulation.reactor(), root);
-        Visitor::visit(simulation, site)
-    }
-    fn stream(&self) -> BodyStream {
-        self.streams.borrow_mut().pop().expect("a body has begun")
-    }
-    fn sink(&self) -> BodySink {
-        self.sinks.borrow_mut().pop().expect("a request has come")
-    }
-}
+use crate::held::Held;
+use crate::visitor::{Visitor, request};
 
 /// A client takes a long answer and meanwhile sends requests without end: `writing_resumed`
 /// lifts the pause that `hold` has set.
@@ -563,7 +507,6 @@ fn http_1_0_and_a_half_close() {
         assert_eq!(visitor.answers().len(), 1, "{path}");
         assert!(visitor.is_closed(), "{path}");
     }
-    let _ = everything;
 }
 
 /// The answer is large and whole, the rest of the body is held for want of room, and then the

@@ -6,59 +6,13 @@ use std::time::Duration;
 
 use reactor::Failure;
 use reactor::http::{
-    Answer, Body, BodySink, BodyStream, HttpLimits, Intake, Method, Request, Resource, Response,
-    Site, Status, Tree,
+    Answer, Body, BodyStream, HttpLimits, Intake, Method, Request, Resource, Response, Site,
+    Status, Tree,
 };
 use reactor::testing::{Conditions, Simulation};
 
+use crate::held::Held;
 use crate::visitor::{Visitor, request};
-
-/// A resource that lets a test hold both ends: the body that comes, and the one that goes.
-#[derive(Clone, Default)]
-struct Held {
-    sinks: Rc<RefCell<Vec<BodySink>>>,
-    streams: Rc<RefCell<Vec<BodyStream>>>,
-    length: Option<u64>,
-}
-
-impl Resource for Held {
-    fn methods(&self) -> &[Method] {
-        &[Method::Get, Method::Post]
-    }
-
-    fn intake(&self, _: &Request) -> Intake {
-        Intake::Stream
-    }
-
-    fn render(&self, mut request: Request) -> Answer {
-        self.streams.borrow_mut().extend(request.take_stream());
-        let (sink, mut body) = Body::stream();
-        if let Some(length) = self.length {
-            body = body.with_length(length);
-        }
-        self.sinks.borrow_mut().push(sink);
-        Response::text(body).into()
-    }
-}
-
-impl Held {
-    fn visitor(&self) -> Visitor {
-        let simulation = Simulation::new();
-        let root = Tree::new();
-        root.put_child("held", self.clone());
-        root.put_child("", |_: Request| Response::text("root"));
-        let site = Site::new(&simulation.reactor(), root);
-        Visitor::visit(simulation, site)
-    }
-
-    fn sink(&self) -> BodySink {
-        self.sinks.borrow_mut().pop().expect("a request has come")
-    }
-
-    fn stream(&self) -> BodyStream {
-        self.streams.borrow_mut().pop().expect("a body has begun")
-    }
-}
 
 #[test]
 fn a_stream_is_sent_as_it_is_written() {
