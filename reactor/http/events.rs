@@ -210,9 +210,7 @@ impl Inner {
             this.beat_later();
         });
     }
-}
 
-impl Inner {
     fn hear_of_stop(self: &Rc<Self>) {
         let Some(reactor) = self.reactor.upgrade() else {
             return;

@@ -11,6 +11,7 @@ use crate::http::channel::HttpChannel;
 use crate::http::date::DateLine;
 use crate::http::limits::HttpLimits;
 use crate::http::method::Method;
+use crate::http::mistake::Mistake;
 use crate::http::reader::Heads;
 use crate::http::request::Request;
 use crate::http::resource::Resource;
@@ -200,15 +201,13 @@ fn decode(segment: &str) -> Result<Cow<'_, str>, Response> {
         let digits = rest.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    let wrong = |what: &'static str| Response::text(what).with_status(Status::BAD_REQUEST);
+    let wrong = |what| Response::mistake(&Mistake::bad(what));
     if !segment.split('%').skip(1).all(is_escape) {
-        return Err(wrong(
-            "400 Bad Request: % in a path is followed by two hexadecimal digits\n",
-        ));
+        return Err(wrong("% in a path is followed by two hexadecimal digits"));
     }
     percent_encoding::percent_decode_str(segment)
         .decode_utf8()
-        .map_err(|_| wrong("400 Bad Request: the escapes of a path make UTF-8\n"))
+        .map_err(|_| wrong("the escapes of a path make UTF-8"))
 }
 
 /// The answer to a request for `*`, which means the server as a whole: RFC 9110, section 9.3.7.

@@ -223,7 +223,10 @@ impl HttpChannel {
 
     /// The body of an answer has ended.
     fn body_sent(&mut self, transport: &Transport, serial: u32, result: Result<u64, Failure>) {
-        let is_sending = self.exchange.as_ref().is_some_and(|e| e.is_sending());
+        let is_sending = self
+            .exchange
+            .as_ref()
+            .is_some_and(|e| e.told() == Told::Half);
         if serial != self.serial || !is_sending {
             return;
         }
@@ -308,15 +311,23 @@ impl HttpChannel {
     }
 }
 
+/// How much of its answer a client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Nothing,
+    Half,
+    All,
+}
+
 impl Exchange {
-    /// Whether part of the answer is out.
-    pub(super) fn is_sending(&self) -> bool {
+    /// How much of the answer is out.
+    pub(super) fn told(&self) -> Told {
         match self.stage {
-            Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending => true,
-            Stage::Collecting { .. }
-            | Stage::Discarding { .. }
-            | Stage::Answering { .. }
-            | Stage::Sent => false,
+            Stage::Collecting { .. } | Stage::Discarding { .. } | Stage::Answering { .. } => {
+                Told::Nothing
+            }
+            Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending => Told::Half,
+            Stage::Sent => Told::All,
         }
     }
 

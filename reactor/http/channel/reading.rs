@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use super::answering::Told;
 use super::{Exchange, HttpChannel, Stage, Work};
 use crate::deferred::Failure;
 use crate::http::access_log::Entry;
@@ -290,24 +291,23 @@ impl HttpChannel {
     /// Answers what is no proper request, and ends the connection: nobody knows where the next one
     /// would begin.
     pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: Mistake) {
-        let exchange = self.exchange.take();
-        let is_sending = exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.is_sending());
-        let is_answered = exchange
-            .as_ref()
-            .is_some_and(|exchange| matches!(exchange.stage, Stage::Sent));
         let (mut meta, mut entry) = (Meta::of_nothing(), None);
-        if let Some(exchange) = exchange {
+        if let Some(exchange) = self.exchange.take() {
+            let told = exchange.told();
             (meta, entry) = exchange.abandon(Failure::new(mistake));
-        }
-        if is_answered {
-            self.closing = true;
-            return;
-        }
-        if is_sending {
-            // Half of another answer is out already.
-            return work.transport.abort_connection();
+            match told {
+                Told::Nothing => {}
+                Told::Half => {
+                    if let Some(entry) = entry {
+                        entry.write(0);
+                    }
+                    return work.transport.abort_connection();
+                }
+                Told::All => {
+                    self.closing = true;
+                    return;
+                }
+            }
         }
         if entry.is_none() && self.site.logs_access {
             entry = Some(Box::new(Entry::of_nothing(work.transport.peer_addr())));
