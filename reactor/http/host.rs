@@ -66,8 +66,9 @@ const IS_NAME_BYTE: [bool; 256] = {
     table
 };
 
-fn has_valid_escapes(name: &[u8]) -> bool {
-    name.split(|byte| *byte == b'%')
+/// Whether each percent sign is that of an escape.
+pub(crate) fn has_valid_escapes(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'%')
         .skip(1)
         .all(|rest| rest.len() >= 2 && rest[..2].iter().all(u8::is_ascii_hexdigit))
 }

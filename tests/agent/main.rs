@@ -2,6 +2,7 @@
 
 mod exchanges;
 mod pool;
+mod urls;
 mod waiting;
 
 use std::cell::{Cell, RefCell};

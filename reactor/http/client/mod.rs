@@ -11,6 +11,12 @@
 mod agent;
 mod channel;
 mod error;
+mod escaping;
+#[cfg(feature = "idn")]
+mod idn;
+#[cfg(not(feature = "idn"))]
+#[path = "without_idn.rs"]
+mod idn;
 mod job;
 mod pool;
 mod reader;
