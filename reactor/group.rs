@@ -145,6 +145,7 @@ impl Group {
         // Copied for the first who takes it, so that nothing grows where nobody does.
         let part = OnceCell::new();
         let part = || *part.get_or_init(|| requests.blocks.append(data));
+        let mut last = None;
         for (_, member) in members.iter() {
             if except == Some(member) {
                 continue;
@@ -154,12 +155,19 @@ impl Group {
                 true => member.write_part(part),
                 false => member.write(data),
             };
-            match &talker {
-                Some(talker) if is_taken && (member.is_behind() || is_enough) => {
-                    member.hold(talker);
-                }
-                _ => {}
+            if !is_taken {
+                continue;
             }
+            last = Some(member);
+            if let Some(talker) = &talker
+                && member.is_behind()
+            {
+                member.hold(talker);
+            }
+        }
+        // Any of them will do: it lets the talker go at the end of the turn.
+        if let (Some(talker), Some(member), true) = (&talker, last, is_enough) {
+            member.hold(talker);
         }
     }
 

@@ -69,17 +69,18 @@ pub trait Protocol: Any {
     /// memory of every protocol that only writes when it receives. A protocol that writes of its
     /// own accord should stop until `writing_resumed`.
     fn writing_paused(&mut self, transport: &Transport) {
-        transport.pause_reading();
+        transport.pause_reading_until_sent();
     }
 
     /// At most [`Limits::low_water`] bytes are left. Comes once after each `writing_paused`, unless
-    /// the connection is lost before.
+    /// the connection is lost before. Reading goes on, if nothing but
+    /// [`pause_reading_until_sent`](Transport::pause_reading_until_sent) held it back.
     fn writing_resumed(&mut self, transport: &Transport) {
-        transport.resume_reading();
+        let _ = transport;
     }
 
-    /// Bytes are delivered again after they were not, because reading was paused or because the
-    /// listeners of a group were behind. It comes before the bytes do. A protocol that keeps bytes
+    /// Bytes are delivered again after they were not, because reading was paused or because the peer
+    /// or the listeners of a group were behind. It comes before the bytes do. A protocol that keeps bytes
     /// which it was handed before, as one that splits them into messages does, goes on with them
     /// here, and may pause again.
     fn reading_resumed(&mut self, transport: &Transport) {

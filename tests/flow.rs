@@ -94,6 +94,93 @@ fn what_came_before_the_end_is_delivered_before_it_when_the_pause_is_over() {
     assert_eq!(log.entries()[1..], rest);
 }
 
+/// Answers each read at once with more than its peer takes, and reads no more until it is told to.
+struct Busy {
+    log: Log,
+    pauses: fn(&Transport),
+}
+
+impl Protocol for Busy {
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        self.log.note(data.escape_ascii());
+        (self.pauses)(transport);
+        transport.write(&pattern(100_000));
+    }
+
+    fn reading_resumed(&mut self, _: &Transport) {
+        self.log.note("goes on");
+    }
+}
+
+#[test]
+fn a_pause_of_ones_own_outlasts_the_one_until_the_peer_has_caught_up() {
+    let narrow = Conditions {
+        send_buffer: 5000..=5000,
+        receive_buffer: 5000..=5000,
+        ..Conditions::calm()
+    };
+    let log = Log::default();
+    let busy = Busy {
+        log: log.clone(),
+        pauses: Transport::pause_reading,
+    };
+    let simulation = Simulation::with_conditions(narrow, 0);
+    let conversation = Conversation::begin(&simulation, busy, Limits::default());
+    conversation.say(b"one");
+    conversation.run_for(SECOND);
+    assert_eq!(
+        conversation.hear().len(),
+        100_000,
+        "writing was paused, and resumed"
+    );
+    conversation.say(b"two");
+    conversation.run_for(SECOND);
+    assert_eq!(log.entries(), ["one"], "nobody has called resume_reading");
+    conversation.ask(|_, transport| transport.resume_reading());
+    assert_eq!(log.entries(), ["one", "goes on", "two"]);
+}
+
+#[test]
+fn the_end_of_ones_own_pause_leaves_the_one_until_the_peer_has_caught_up() {
+    let log = Log::default();
+    let busy = Busy {
+        log: log.clone(),
+        pauses: |_| {},
+    };
+    let conversation = Conversation::with(busy);
+    conversation.peer().pause_reading();
+    conversation.peer().set_window(0);
+    conversation.say(b"one");
+    conversation.say(b"two");
+    assert_eq!(
+        log.take(),
+        ["one", "two"],
+        "100,000 bytes are 64 KiB in the socket and less behind it"
+    );
+    conversation.say(b"three");
+    conversation.ask(|_, transport| {
+        transport.pause_reading();
+        transport.resume_reading();
+        assert!(!transport.is_reading());
+    });
+    assert_eq!(log.take(), [""; 0]);
+    conversation.peer().resume_reading();
+    conversation.run_for(SECOND);
+    assert_eq!(log.take()[..2], ["goes on", "three"]);
+}
+
+#[test]
+fn a_pause_until_the_peer_has_caught_up_is_none_when_it_has() {
+    let log = Log::default();
+    let conversation = Conversation::with(listener(&log));
+    conversation.ask(|_, transport| {
+        transport.pause_reading_until_sent();
+        assert!(transport.is_reading());
+    });
+    conversation.say(b"heard");
+    assert_eq!(log.entries(), ["made", "heard"]);
+}
+
 #[test]
 fn a_pause_and_a_resume_in_one_callback_are_nothing_to_the_bytes() {
     let log = Log::default();

@@ -212,6 +212,27 @@ fn a_talker_is_read_no_faster_than_a_slow_listener_takes_it() {
 }
 
 #[test]
+fn a_talker_waits_for_all_who_are_behind_and_not_only_for_the_first() {
+    let room = room(Simulation::new());
+    let [first, second, talker] = [0; 3].map(|_| room.join());
+    first.pause_reading();
+    second.pause_reading();
+    talker.write(&pattern(20_000_000));
+    let (mut by_first, mut by_second) = (0, 0);
+    for _ in 0..200 {
+        room.run_for(20);
+        by_first += first.read().len();
+        by_second += second.read_at_most(20_000).len();
+        assert!(
+            by_first - by_second <= (64 << 10) * 5,
+            "{by_first} {by_second}"
+        );
+    }
+    assert!(room.log.entries().is_empty(), "{:?}", room.log);
+    assert!(by_second >= 3_900_000, "{by_second}");
+}
+
+#[test]
 fn a_listener_that_takes_nothing_is_not_waited_for_and_is_dropped_at_its_limit() {
     let room = room(Simulation::new());
     let [talker, quick, stalled] = [0; 3].map(|_| room.join());

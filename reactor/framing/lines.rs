@@ -79,12 +79,12 @@ pub trait LineProtocol: Any {
 
     /// As [`Protocol::writing_paused`].
     fn writing_paused(&mut self, transport: &LineTransport<'_>) {
-        transport.pause_reading();
+        transport.pause_reading_until_sent();
     }
 
     /// As [`Protocol::writing_resumed`].
     fn writing_resumed(&mut self, transport: &LineTransport<'_>) {
-        transport.resume_reading();
+        let _ = transport;
     }
 
     /// As [`Protocol::reading_resumed`]. Lines that had to wait come when this has returned.

@@ -126,12 +126,12 @@ pub trait MessageProtocol: Any {
 
     /// As [`Protocol::writing_paused`].
     fn writing_paused(&mut self, transport: &MessageTransport<'_>) {
-        transport.pause_reading();
+        transport.pause_reading_until_sent();
     }
 
     /// As [`Protocol::writing_resumed`].
     fn writing_resumed(&mut self, transport: &MessageTransport<'_>) {
-        transport.resume_reading();
+        let _ = transport;
     }
 
     /// As [`Protocol::reading_resumed`]. Messages that had to wait come when this has returned.

@@ -14,10 +14,19 @@ impl Transport {
     }
 
     /// Stops reading from `talker` until this listener has taken what it was sent, or is lost, or
-    /// takes nothing for too long.
+    /// takes nothing for too long. It waits for every listener that holds it.
     pub(crate) fn hold(&self, talker: &Self) {
-        if !talker.0.held.replace(true) {
-            self.relations(|relations| relations.waiting.push(talker.clone()));
+        let holds = self.relations(|relations| {
+            // Who talks has nearly always been the last one here.
+            let waits =
+                relations.waiting.last() == Some(talker) || relations.waiting.contains(talker);
+            if !waits {
+                relations.waiting.push(talker.clone());
+            }
+            !waits
+        });
+        if holds {
+            talker.waits_for_a_listener();
             self.ask_for_more();
         }
     }
@@ -44,9 +53,7 @@ impl Transport {
             None => return,
         };
         for talker in waiting {
-            talker.0.held.set(false);
-            talker.0.resumed.set(true);
-            talker.ask_for_more();
+            talker.a_listener_lets_go();
         }
     }
 

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::reading::Reading;
 use super::{Closing, Inner, Mark, NewLayer, Sending, Transport, WeakTransport};
 use crate::address::Address;
 use crate::limits::Limits;
@@ -35,9 +36,7 @@ impl Transport {
             reason: RefCell::default(),
             asking: Cell::new(false),
             more: Cell::new(false),
-            paused: Cell::new(false),
-            held: Cell::new(false),
-            resumed: Cell::new(false),
+            reading: Reading::default(),
             read_ended: Cell::new(false),
             above_high_water: Cell::new(false),
             stalled: Cell::new(false),
@@ -128,12 +127,6 @@ impl Transport {
         self.0.read_ended.get()
     }
 
-    /// Whether reading goes on after a pause, and this was not asked before.
-    #[inline]
-    pub(crate) fn has_resumed(&self) -> bool {
-        self.0.resumed.get() && self.is_reading() && self.0.resumed.replace(false)
-    }
-
     pub(crate) fn received(&self) {
         self.0.active_at.set(self.0.requests.turn_time());
     }
@@ -187,6 +180,7 @@ impl Transport {
             Some(Mark::High)
         } else if self.0.above_high_water.get() && unsent <= self.0.limits.low_water {
             self.0.above_high_water.set(false);
+            self.is_sent();
             Some(Mark::Low)
         } else {
             None

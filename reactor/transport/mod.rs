@@ -18,6 +18,7 @@
 
 mod company;
 mod draining;
+mod reading;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -25,6 +26,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use self::reading::Reading;
 use crate::address::Address;
 use crate::layer::Layer;
 use crate::limits::Limits;
@@ -92,11 +94,7 @@ struct Inner {
     asking: Cell<bool>,
     /// Whether it asks for more than that bytes are sent, which is the usual case.
     more: Cell<bool>,
-    paused: Cell<bool>,
-    /// Whether a listener of a group is behind, so that this talker is not read.
-    held: Cell<bool>,
-    /// Whether a pause or a hold has ended, and the protocol was not told.
-    resumed: Cell<bool>,
+    reading: Reading,
     read_ended: Cell<bool>,
     /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
     above_high_water: Cell<bool>,
@@ -199,28 +197,6 @@ impl Transport {
             self.end(Closing::Now, reason);
             self.0.unsent.borrow_mut().clear();
         }
-    }
-
-    /// Delivers nothing until [`resume_reading`](Self::resume_reading). The peer can send no more
-    /// than the operating system's buffers hold. A reset is noticed all the same, and so is the end
-    /// of the peer's stream when no bytes lie before it; behind bytes it waits as they do.
-    pub fn pause_reading(&self) {
-        self.0.paused.set(true);
-    }
-
-    /// Ends a pause. What came meanwhile is delivered from the next turn on.
-    pub fn resume_reading(&self) {
-        if self.0.paused.replace(false) {
-            self.0.resumed.set(true);
-            self.ask_for_more();
-        }
-    }
-
-    /// Whether bytes are delivered: reading is neither paused, nor held back by slow listeners of
-    /// a [`Group`](crate::Group), nor over because the connection ends.
-    #[must_use]
-    pub fn is_reading(&self) -> bool {
-        !self.0.paused.get() && !self.0.held.get() && self.0.closing.get() == Closing::No
     }
 
     /// Calls `timed_out` when no byte was received for this long; `None` turns that off. Returns

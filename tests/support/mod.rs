@@ -134,14 +134,12 @@ impl<F: FnMut(&Heard<'_>, &Transport) -> Then + 'static> Protocol for Probe<F> {
 
     fn writing_paused(&mut self, transport: &Transport) {
         if self.hear(&Heard::WritingPaused, transport) {
-            transport.pause_reading();
+            transport.pause_reading_until_sent();
         }
     }
 
     fn writing_resumed(&mut self, transport: &Transport) {
-        if self.hear(&Heard::WritingResumed, transport) {
-            transport.resume_reading();
-        }
+        self.hear(&Heard::WritingResumed, transport);
     }
 
     fn reading_resumed(&mut self, transport: &Transport) {

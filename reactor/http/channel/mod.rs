@@ -55,8 +55,6 @@ pub struct HttpChannel {
     input_ended: bool,
     /// The answer that is being sent, or was, is the last.
     closing: bool,
-    /// The peer does not take its answers.
-    stuck: bool,
     /// What is waited for, of which request, and until when.
     deadline: Option<(Phase, u32, DelayedCall)>,
     send_deadline: Option<DelayedCall>,
@@ -130,7 +128,6 @@ impl HttpChannel {
             held: Vec::new(),
             input_ended: false,
             closing: false,
-            stuck: false,
             deadline: None,
             send_deadline: None,
         }
@@ -160,7 +157,7 @@ impl HttpChannel {
     fn resume_reading(&self, transport: &Transport) {
         let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
         let is_wanted = feed.is_none_or(|feed| !feed.is_full());
-        if !self.stuck && is_wanted && self.held.len() <= self.site.limits.pipelined {
+        if is_wanted && self.held.len() <= self.site.limits.pipelined {
             transport.resume_reading();
         }
     }
@@ -203,15 +200,12 @@ impl Protocol for HttpChannel {
     }
 
     fn writing_paused(&mut self, transport: &Transport) {
-        self.stuck = true;
-        transport.pause_reading();
+        transport.pause_reading_until_sent();
         self.limit_sending(transport);
     }
 
     fn writing_resumed(&mut self, transport: &Transport) {
-        self.stuck = false;
         self.stop_limiting_sending();
-        self.resume_reading(transport);
         self.work(transport, Self::there_is_room);
     }
 
