@@ -4,10 +4,12 @@
 //! 5\r\nhello\r\n   7;anything=ignored\r\n, world\r\n   0\r\n   Trailer: value\r\n   \r\n
 //! ```
 //!
-//! Source: RFC 9112, section 7.1. Stricter than it where two readers could differ: no space around
-//! a size, no line end but CRLF, no control character in an extension.
+//! Source: RFC 9112, section 7.1. Stricter than it where two readers could differ: no space before a
+//! size or in it, no line end but CRLF, no extension that is none. A server takes no space behind a
+//! size either; a client does, because servers pad the line with it and no other reader is behind.
 
 use crate::http::head::too_long_headers;
+use crate::http::headers::{is_token, is_value};
 use crate::http::mistake::Mistake;
 
 /// A line with a size is never longer, whatever extensions it has.
@@ -22,14 +24,18 @@ pub(crate) struct ChunkDecoder {
     /// The trailer lines, as far as they have come.
     trailers: Vec<u8>,
     longest_trailers: usize,
+    /// Whether spaces may follow a size, and trailer lines be folded.
+    of_answer: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// In the digits of a size: how many there were, and what they mean.
     Size { digits: u32, size: u64 },
-    /// Behind them, in what nobody knows.
-    Extension { size: u64 },
+    /// Behind them, in white space.
+    Padding { size: u64 },
+    /// Behind a semicolon, in what nobody knows.
+    Extension { size: u64, at: Extension },
     /// Behind the CR of a size's line.
     SizeEnd { size: u64 },
     /// So many bytes of the chunk are to come.
@@ -40,6 +46,56 @@ enum State {
     DataEndLine,
     /// Behind the last chunk, which is empty.
     Trailers,
+}
+
+/// Where in an extension, `;name`, `;name=value` or `;name="value"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    /// Behind the semicolon.
+    Start,
+    Name,
+    /// Behind white space that follows the name.
+    NameEnd,
+    /// Behind the equals sign.
+    ValueStart,
+    Value,
+    /// Between quotes.
+    Quoted,
+    /// Behind a backslash between quotes.
+    Escaped,
+    /// Behind the value.
+    ValueEnd,
+}
+
+impl Extension {
+    /// Where one more byte leads, if it may be there. Of the byte that ends the line the caller
+    /// knows.
+    fn step(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Quoted, b'"') => Some(Self::ValueEnd),
+            (Self::Quoted, b'\\') => Some(Self::Escaped),
+            (Self::Quoted | Self::Escaped, b'\t' | b' '..=b'~' | 0x80..) => Some(Self::Quoted),
+            (Self::Quoted | Self::Escaped, _) => None,
+            (Self::Start | Self::NameEnd | Self::ValueStart | Self::ValueEnd, b' ' | b'\t') => {
+                Some(self)
+            }
+            (Self::Name, b' ' | b'\t') => Some(Self::NameEnd),
+            (Self::Value, b' ' | b'\t') => Some(Self::ValueEnd),
+            (Self::Start | Self::Name, _) if is_token(&[byte]) => Some(Self::Name),
+            (Self::ValueStart | Self::Value, _) if is_token(&[byte]) => Some(Self::Value),
+            (Self::Name | Self::NameEnd, b'=') => Some(Self::ValueStart),
+            (Self::ValueStart, b'"') => Some(Self::Quoted),
+            (_, b';') if self.may_end() => Some(Self::Start),
+            _ => None,
+        }
+    }
+
+    fn may_end(self) -> bool {
+        matches!(
+            self,
+            Self::Name | Self::NameEnd | Self::Value | Self::ValueEnd
+        )
+    }
 }
 
 /// What comes next in a body.
@@ -60,6 +116,15 @@ impl ChunkDecoder {
             line: 0,
             trailers: Vec::new(),
             longest_trailers,
+            of_answer: false,
+        }
+    }
+
+    /// For the body of an answer.
+    pub(crate) fn of_answer(longest_trailers: usize) -> Self {
+        Self {
+            of_answer: true,
+            ..Self::new(longest_trailers)
         }
     }
 
@@ -106,12 +171,24 @@ impl ChunkDecoder {
                 let digits = digits + 1;
                 Ok(State::Size { digits, size })
             }
-            (State::Size { digits: 1.., size } | State::Extension { size }, b'\r') => {
+            (State::Size { digits: 1.., size } | State::Padding { size }, b'\r') => {
                 Ok(State::SizeEnd { size })
             }
-            (State::Size { digits: 1.., size }, b';') => Ok(State::Extension { size }),
-            (State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => {
-                Ok(State::Extension { size })
+            (State::Size { digits: 1.., size } | State::Padding { size }, b';') => {
+                let at = Extension::Start;
+                Ok(State::Extension { size, at })
+            }
+            (State::Size { digits: 1.., size } | State::Padding { size }, b' ' | b'\t')
+                if self.of_answer =>
+            {
+                Ok(State::Padding { size })
+            }
+            (State::Extension { size, at }, b'\r') if at.may_end() => Ok(State::SizeEnd { size }),
+            (State::Extension { size, at }, _) => {
+                let wrong =
+                    Mistake::bad("an extension of a chunk is a name, or a name and a value");
+                let at = at.step(byte).ok_or(wrong)?;
+                Ok(State::Extension { size, at })
             }
             (State::SizeEnd { size }, b'\n') => {
                 self.line = 0;
@@ -149,7 +226,11 @@ impl ChunkDecoder {
                 self.trailers.truncate(self.line);
                 return Ok(BodyPiece::End(std::mem::take(&mut self.trailers)));
             }
-            if !is_field(line) {
+            let is_folded = self.of_answer && self.line > 0 && is_continuation(line);
+            if is_folded {
+                // A folded line is one: RFC 9112, section 5.2.
+                self.trailers[self.line - 2..self.line].fill(b' ');
+            } else if !is_field(line) {
                 return Err(Mistake::bad("a trailer is a name, a colon and a value"));
             }
             self.line = self.trailers.len();
@@ -158,12 +239,15 @@ impl ChunkDecoder {
     }
 }
 
+fn is_continuation(line: &[u8]) -> bool {
+    matches!(line, [b' ' | b'\t', ..]) && is_value(line.trim_ascii())
+}
+
 fn is_field(line: &[u8]) -> bool {
     let Some(colon) = line.iter().position(|byte| *byte == b':') else {
         return false;
     };
-    super::headers::is_token(&line[..colon])
-        && super::headers::is_value(line[colon + 1..].trim_ascii())
+    is_token(&line[..colon]) && is_value(line[colon + 1..].trim_ascii())
 }
 
 /// The line before a chunk of so many bytes. Of nothing no chunk is made: an empty one is the end.

@@ -8,7 +8,30 @@ use std::fmt;
 ///
 /// A name may come more than once. Names are compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Cow<'static, str>, Cow<'static, str>)>);
+pub struct Headers(Vec<(Cow<'static, str>, Value)>);
+
+/// A value as text, and as it came where that is no text. The second is rare, and behind a pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    Text(Cow<'static, str>),
+    Bytes(Box<(Vec<u8>, String)>),
+}
+
+impl Value {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Bytes(value) => &value.1,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(value) => &value.0,
+        }
+    }
+}
 
 impl Headers {
     /// No header lines.
@@ -30,14 +53,20 @@ impl Headers {
     ) -> Result<(), BadHeader> {
         let (name, value) = (name.into(), value.into());
         Self::check(&name, &value)?;
-        self.0.push((name, value));
+        self.0.push((name, Value::Text(value)));
         Ok(())
     }
 
     /// Adds a line that came from a peer and was found to be one.
-    pub(crate) fn append_received(&mut self, name: &str, value: Cow<'_, str>) {
-        self.0
-            .push((Cow::Owned(name.to_owned()), Cow::Owned(value.into_owned())));
+    pub(crate) fn append_received(&mut self, name: &str, value: Vec<u8>) {
+        let value = match String::from_utf8(value) {
+            Ok(text) => Value::Text(Cow::Owned(text)),
+            Err(error) => {
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                Value::Bytes(Box::new((error.into_bytes(), text)))
+            }
+        };
+        self.0.push((Cow::Owned(name.to_owned()), value));
     }
 
     /// Whether a line could be sent.
@@ -60,7 +89,8 @@ impl Headers {
         self.0.len() < before
     }
 
-    /// The value of the first line of this name.
+    /// The value of the first line of this name. Of one that came and is not UTF-8, the bytes that
+    /// are no text are U+FFFD here; [`get_bytes`](Self::get_bytes) has them.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_all(name).next()
@@ -73,9 +103,24 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
+    /// The value of the first line of this name as it came, in whatever encoding: old servers write
+    /// file names in Latin-1, for example.
+    #[must_use]
+    pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
+        let mut lines = self.iter_bytes();
+        lines
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
     /// All lines.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
+        self.0.iter().map(|(name, value)| (&**name, value.text()))
+    }
+
+    /// All lines, with their values as they came.
+    pub fn iter_bytes(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (&**name, value.bytes()))
     }
 
     /// How many lines there are.

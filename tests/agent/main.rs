@@ -1,5 +1,6 @@
 //! The client: what it sends, what it makes of answers, and which connections it uses.
 
+mod answers;
 mod exchanges;
 mod pool;
 mod urls;
@@ -768,7 +769,6 @@ fn a_redirect_that_leads_nowhere_or_in_circles_fails() {
         }
         error(answer)
     };
-    assert!(matches!(redirect(""), RequestError::BadRedirect(_)));
     assert!(matches!(
         redirect("Location: ftp://server/\r\n"),
         RequestError::BadRedirect(_)

@@ -117,7 +117,9 @@ impl Agent {
     ///
     /// Redirects are followed: credentials are left behind where one leads to another origin, and
     /// the method changes as RFC 9110, section 15.4, says. A request that met a connection which
-    /// the server had just closed is sent once more, if it is safe to and has no body.
+    /// the server had just closed is sent once more, if it is safe to and has no body. So is one,
+    /// whatever it is, whose body is in memory and which crossed with a 408, by which a server says
+    /// that it has waited for a request in vain.
     ///
     /// Cancelling the Deferred ends the request wherever it is, and closes its connection.
     #[must_use = "a Deferred that is dropped tells nobody"]
@@ -150,13 +152,13 @@ impl Agent {
         let agent = self.clone();
         self.send(request).add_callback(move |response| {
             let status = response.status();
-            if !is_redirect(status) {
+            // One that does not say where is an answer like others: RFC 9110, section 15.4.
+            let Some(location) = response.header("location").filter(|_| is_redirect(status)) else {
                 return Deferred::succeed(response);
-            }
+            };
             if redirects == limit {
                 return Deferred::fail(RequestError::TooManyRedirects(limit));
             }
-            let location = response.header("location");
             match redirected(&url, method, headers, again, status, location) {
                 Ok(next) => {
                     // A body that is whole has left its connection free; another one ends it.

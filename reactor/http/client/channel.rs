@@ -20,6 +20,7 @@ use crate::http::head::response::ResponseHead;
 use crate::http::incoming::{BodyFeed, Unwanted, incoming};
 use crate::http::mistake::Mistake;
 use crate::http::outgoing::{Outgoing, Sender};
+use crate::http::status::Status;
 use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
@@ -36,8 +37,12 @@ pub(crate) struct ClientChannel {
 
 /// A request that was sent, and its answer as far as it has come.
 struct Exchange {
-    /// The request once more, if it may be sent twice.
+    /// The request once more, if its connection may have grown stale meanwhile.
     again: Option<ClientRequest>,
+    /// Whether it may be sent twice although the server may have seen it.
+    is_repeatable: bool,
+    /// Whether the server had given the connection up before it saw the request.
+    has_crossed: bool,
     url: Url,
     way: Rc<Way>,
     reader: ResponseReader,
@@ -87,11 +92,9 @@ impl ClientChannel {
         }
         transport.set_timeout(None);
         let framing = job.request.framing();
-        let again = job.request.again().filter(|request| {
-            framing == Framing::None
-                && request.method().is_idempotent()
-                && !job.wants_new_connection
-        });
+        let may_be_stale = self.is_used && !job.wants_new_connection;
+        let again = may_be_stale.then(|| job.request.again()).flatten();
+        let is_repeatable = framing == Framing::None && job.request.method.is_idempotent();
         transport.write(&job.request.head());
         let Job {
             request,
@@ -101,6 +104,8 @@ impl ClientChannel {
         } = job;
         self.exchange = Some(Exchange {
             again,
+            is_repeatable,
+            has_crossed: false,
             url: request.url,
             way,
             reader: ResponseReader::new(request.method),
@@ -192,6 +197,11 @@ impl ClientChannel {
         let limit = self.pool.upgrade().map_or(0, |pool| pool.limits.body);
         while let Some(piece) = exchange.reader.read(&mut data)? {
             match piece {
+                Piece::Head(head) if exchange.has_crossed_with(&head) => {
+                    exchange.has_crossed = true;
+                    transport.abort_connection();
+                    return Ok(None);
+                }
                 Piece::Head(head) => exchange.head_has_come(transport, head, limit),
                 Piece::Body(bytes) => exchange.feed(|feed| feed.push(bytes)),
                 Piece::End(trailers) => {
@@ -315,7 +325,7 @@ impl Protocol for ClientChannel {
         let exchange = self.exchange.take();
         self.leave();
         if let Some(exchange) = exchange {
-            exchange.connection_lost(self.is_used, pool, reason);
+            exchange.connection_lost(pool, reason);
         }
     }
 }
@@ -328,6 +338,13 @@ impl Exchange {
         transport.set_timeout(Some(self.body_time));
         self.answer.response = Some(response);
         self.answer.feed = Some(feed);
+    }
+
+    /// Whether this is no answer to the request, but what a server said of a connection on which no
+    /// request had come for too long, at the moment at which one was sent: RFC 9110, section
+    /// 15.5.9.
+    fn has_crossed_with(&self, head: &ResponseHead) -> bool {
+        head.status == Status::REQUEST_TIMEOUT && self.again.is_some()
     }
 
     fn is_waited_for(&self) -> bool {
@@ -350,7 +367,7 @@ impl Exchange {
     }
 
     /// The connection is over before the answer was whole.
-    fn connection_lost(mut self, was_used: bool, pool: Option<Rc<Pool>>, reason: &Reason) {
+    fn connection_lost(mut self, pool: Option<Rc<Pool>>, reason: &Reason) {
         self.stop_sending();
         let has_begun = self.reader.has_begun();
         let error = match self.error.take() {
@@ -365,9 +382,10 @@ impl Exchange {
         let Some(resolver) = self.answer.resolver.take() else {
             return;
         };
+        let is_unseen = self.has_crossed || self.is_repeatable && !has_begun;
         match (self.again, pool) {
             // The server had closed the connection before it saw the request.
-            (Some(request), Some(pool)) if was_used && !has_begun && !resolver.is_cancelled() => {
+            (Some(request), Some(pool)) if is_unseen && !resolver.is_cancelled() => {
                 pool.submit(Job {
                     request,
                     resolver,

@@ -26,7 +26,12 @@ pub(crate) struct ResponseReader {
     method: Method,
     state: State,
     partial: Vec<u8>,
+    /// How many answers have said that there will be one.
+    interim: u32,
 }
+
+/// A server that has more to say before its answer is not going to give one.
+const MOST_INTERIM: u32 = 32;
 
 #[derive(Debug)]
 enum State {
@@ -45,6 +50,7 @@ impl ResponseReader {
             method,
             state: State::Head,
             partial: Vec::new(),
+            interim: 0,
         }
     }
 
@@ -97,24 +103,9 @@ impl ResponseReader {
         Piece::End(trailers)
     }
 
+    /// Reads what comes before the body. Answers that only say that there will be one are skipped.
     fn read_head<'d>(&mut self, data: &mut &'d [u8]) -> Result<Option<Piece<'d>>, Mistake> {
-        while !data.is_empty() {
-            let known = self.partial.len();
-            let (new, _) =
-                data.split_at(data.len().min(LONGEST_HEAD + 1 - known.min(LONGEST_HEAD)));
-            self.partial.extend_from_slice(new);
-            // Another look is worth it only when another line has ended.
-            let parsed = if new.contains(&b'\n') || self.partial.len() > LONGEST_HEAD {
-                ResponseHead::parse(&self.partial, self.method)?
-            } else {
-                None
-            };
-            let Some((head, length)) = parsed else {
-                *data = &data[new.len()..];
-                continue;
-            };
-            *data = &data[length - known..];
-            self.partial = Vec::new();
+        while let Some(head) = self.next_head(data)? {
             if head.status == Status::SWITCHING_PROTOCOLS {
                 return Err(Mistake::bad("nobody has asked for another protocol"));
             }
@@ -122,12 +113,53 @@ impl ResponseReader {
                 self.state = match head.framing {
                     Framing::None => State::Length(0),
                     Framing::Length(length) => State::Length(length),
-                    Framing::Chunked => State::Chunked(Box::new(ChunkDecoder::new(LONGEST_HEAD))),
+                    Framing::Chunked => {
+                        State::Chunked(Box::new(ChunkDecoder::of_answer(LONGEST_HEAD)))
+                    }
                     Framing::UntilClose => State::UntilClose,
                 };
                 return Ok(Some(Piece::Head(head)));
             }
+            self.interim += 1;
+            if self.interim > MOST_INTERIM {
+                return Err(Mistake::bad(
+                    "at most 32 answers come before the one that counts",
+                ));
+            }
         }
         Ok(None)
+    }
+
+    /// Takes a head off the front of `data`. One that came in one piece is not copied to be looked
+    /// at; of another one, what has come is kept.
+    fn next_head(&mut self, data: &mut &[u8]) -> Result<Option<ResponseHead>, Mistake> {
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let known = self.partial.len();
+        let longest = LONGEST_HEAD + 1;
+        let new = &data[..data.len().min(longest.saturating_sub(known).max(1))];
+        let so_far = if known == 0 {
+            new
+        } else {
+            self.partial.extend_from_slice(new);
+            &self.partial
+        };
+        // Another look is worth it only when another line has ended.
+        let parsed = if new.contains(&b'\n') || so_far.len() >= longest {
+            ResponseHead::parse(so_far, self.method)?
+        } else {
+            None
+        };
+        let Some((head, length)) = parsed else {
+            if known == 0 {
+                self.partial.extend_from_slice(new);
+            }
+            *data = &data[new.len()..];
+            return Ok(None);
+        };
+        *data = &data[length - known..];
+        self.partial = Vec::new();
+        Ok(Some(head))
     }
 }

@@ -22,7 +22,7 @@ const ABOUT_THE_BODY: [&str; 6] = [
     "digest",
 ];
 
-/// Whether an answer with this status says where to go.
+/// Whether an answer with this status says where to go, if it has a `Location`.
 pub(crate) fn is_redirect(status: Status) -> bool {
     [
         Status::MOVED_PERMANENTLY,
@@ -41,11 +41,8 @@ pub(crate) fn redirected(
     headers: Headers,
     before: Option<ClientRequest>,
     status: Status,
-    location: Option<&str>,
+    location: &str,
 ) -> Result<ClientRequest, RequestError> {
-    let location = location.ok_or_else(|| {
-        RequestError::BadRedirect(format!("{status} without a Location from {url}"))
-    })?;
     let target = url
         .join(location)
         .map_err(|error| RequestError::BadRedirect(error.to_string()))?;

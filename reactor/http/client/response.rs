@@ -45,7 +45,8 @@ impl ClientResponse {
         self.head.version
     }
 
-    /// The value of the first header line of this name.
+    /// The value of the first header line of this name. What is not UTF-8 in it is U+FFFD;
+    /// [`headers`](Self::headers) has the bytes, with [`Headers::get_bytes`].
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.headers.get(name)

@@ -1,10 +1,10 @@
 //! The head of an answer, as a client reads it.
 //!
 //! A client has one server before it and no other parser behind it, so it is not as strict as a
-//! server: a line may end in LF alone, and two equal lengths are one. An answer whose end could be
-//! taken to be in two places is refused all the same.
+//! server: a line may end in LF alone, a header may be folded, and two equal lengths are one. An
+//! answer whose end could be taken to be in two places is refused all the same.
 //!
-//! Source: RFC 9112, sections 4 and 6.3.
+//! Source: RFC 9112, sections 4, 5.2 and 6.3.
 
 use std::mem::MaybeUninit;
 
@@ -37,11 +37,9 @@ impl ResponseHead {
     pub(crate) fn parse(data: &[u8], method: Method) -> Result<Option<(Self, usize)>, Mistake> {
         let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-            &mut response,
-            data,
-            &mut space,
-        );
+        let parsed = httparse::ParserConfig::default()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .parse_response_with_uninit_headers(&mut response, data, &mut space);
         let length = match parsed {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) if data.len() <= LONGEST_HEAD => return Ok(None),
@@ -71,10 +69,11 @@ impl ResponseHead {
         let mut connection = Connection::default();
         let (mut length, mut chunked) = (None, false);
         for Header { name, value } in headers {
+            let value = unfolded(value);
             if name.eq_ignore_ascii_case("connection") {
-                connection.read(value);
+                connection.read(&value);
             } else if name.eq_ignore_ascii_case("content-length") {
-                let this = content_length(value);
+                let this = content_length(&value);
                 let this = this.ok_or(Mistake::bad("Content-Length is digits"))?;
                 if length.replace(this).is_some_and(|before| before != this) {
                     return Err(Mistake::bad("the answer has two lengths"));
@@ -85,8 +84,7 @@ impl ResponseHead {
                 }
                 chunked = true;
             }
-            self.headers
-                .append_received(name, String::from_utf8_lossy(value));
+            self.headers.append_received(name, value);
         }
         // With both, chunks win, and the connection ends: RFC 9112, section 6.1.
         let is_certain = !(chunked && length.is_some());
@@ -105,4 +103,14 @@ impl ResponseHead {
         self.persistent &= self.framing != Framing::UntilClose;
         Ok(())
     }
+}
+
+/// A value on one line: each line end and the white space around it become one space.
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    if !value.contains(&b'\n') {
+        return value.to_vec();
+    }
+    let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join(&b' ')
 }
