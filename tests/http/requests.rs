@@ -326,24 +326,85 @@ fn a_body_whose_length_could_be_read_in_two_ways_is_refused() {
         "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked, chunked\r\n",
-        "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: chunked, gzip\r\n",
-        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: gzip, chunked\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: gzip;q\r\n",
         "Transfer-Encoding: identity\r\nContent-Length: 5\r\n",
         "Transfer-Encoding:\r\n",
         "Transfer-Encoding: chunked,\r\n",
         "Transfer-Encoding: ,chunked\r\n",
-        "Transfer-Encoding: xchunked\r\n",
-        "Transfer-Encoding: chunkedx\r\n",
         "Transfer-Encoding: \"chunked\"\r\n",
         "Transfer-Encoding: chunked;q=1\r\n",
         "Transfer-Encoding: \x0bchunked\r\n",
         "Transfer-Encoding: chunked\x0c\r\n",
-        "Transfer-Encoding: x\r\nTransfer-encoding: chunked\r\n",
         "Transfer-Encoding\r\n : chunked\r\n",
     ] {
         refused(400, post_with(headers, "0\r\n\r\n"));
+    }
+}
+
+#[test]
+fn a_transfer_coding_that_nobody_here_knows_is_not_implemented() {
+    for headers in [
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: x\r\nTransfer-encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunkedx\r\n",
+    ] {
+        refused(501, post_with(headers, "0\r\n\r\n"));
+    }
+}
+
+/// RFC 9110, section 2.5: a minor version is of one that can be read.
+#[test]
+fn a_later_http_1_is_read_as_http_1_1() {
+    for minor in 2..=9 {
+        accepted(
+            format!("GET /a HTTP/1.{minor}\r\nHost: h\r\n\r\n"),
+            "GET /a \"h\" \"\" []",
+        );
+    }
+    refused(400, "GET / HTTP/1.2\r\n\r\n");
+    refused(400, "GET / HTTP/1.2\nHost: h\n\n");
+    refused(400, "GET / HTTP/1.10\r\nHost: h\r\n\r\n");
+}
+
+/// RFC 9110, section 4.2.3.
+#[test]
+fn the_usual_port_of_a_target_may_be_said_or_not() {
+    for (target, host) in [
+        ("http://h:80/a", "h"),
+        ("http://h/a", "h:80"),
+        ("http://h:/a", "h:80"),
+        ("https://h:443/a", "H"),
+        ("http://[::1]:80/a", "[::1]"),
+    ] {
+        let said = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let heard = verdict(&said);
+        assert_eq!(heard[0].0, 200, "{target}: {heard:?}");
+    }
+    for (target, host) in [
+        ("http://h:81/a", "h"),
+        ("https://h:80/a", "h"),
+        ("http://h:443/a", "h"),
+    ] {
+        refused(
+            400,
+            format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        );
+    }
+}
+
+#[test]
+fn a_target_that_is_not_ascii_is_told_so() {
+    for target in [&b"/\xc3\xa9"[..], b"/\xe9"] {
+        let heard = verdict([b"GET ", target, b" HTTP/1.1\r\nHost: h\r\n\r\n"].concat());
+        assert_eq!(heard[0].0, 400);
+        assert!(heard[0].1.contains("percent-encoded"), "{heard:?}");
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! - Lines end in CRLF, and no header is folded.
 //! - One `Host`, which is a host. One `Content-Length` or one `Transfer-Encoding`, never both; the
-//!   first is digits and nothing else, the other is `chunked` and nothing else.
+//!   first is digits and nothing else, the other is `chunked` and nothing else; another coding is
+//!   understood to be one, and not implemented.
 //! - The target is a path, a URL, or, for `OPTIONS`, an asterisk.
 //!
 //! This folder is the one place that knows `httparse`.
@@ -16,8 +17,8 @@ use std::mem::MaybeUninit;
 
 use httparse::Header;
 
-use crate::http::headers::members;
-use crate::http::host::is_host;
+use crate::http::headers::{is_token, members};
+use crate::http::host::{is_host, split};
 use crate::http::limits::{HttpLimits, MOST_HEADERS};
 use crate::http::method::Method;
 use crate::http::mistake::Mistake;
@@ -125,8 +126,7 @@ impl Head {
 
     /// The request line, without its end.
     pub(crate) fn request_line(&self) -> &[u8] {
-        let end = self.bytes.iter().position(|byte| *byte == b'\r');
-        &self.bytes[..end.unwrap_or(self.bytes.len())]
+        request_line(&self.bytes)
     }
 
     /// Names and values of the header lines.
@@ -158,6 +158,7 @@ impl Head {
             Ok(httparse::Status::Partial) => return Ok(None),
             // Which version it is shows when the line is whole.
             Err(httparse::Error::Version) if !data.contains(&b'\n') => return Ok(None),
+            Err(httparse::Error::Version) => return self.parse_later_version(data, limits),
             Err(error) => return Err(mistake(error, data)),
         };
         let data = &data[..length];
@@ -180,6 +181,26 @@ impl Head {
         self.read_fields(request.headers, data)?;
         self.read_target(target, data)?;
         Ok(Some(length))
+    }
+
+    /// A later HTTP/1 is read as the latest that is known: RFC 9110, section 2.5.
+    #[cold]
+    fn parse_later_version(
+        &mut self,
+        data: &[u8],
+        limits: &HttpLimits,
+    ) -> Result<Option<usize>, Mistake> {
+        let minor = match version(data) {
+            Some((b'1', minor, at)) if minor > b'1' => at,
+            _ => return Err(mistake(httparse::Error::Version, data)),
+        };
+        let mut known = data.to_vec();
+        known[minor] = b'1';
+        let length = self.parse(&known, limits)?;
+        if length.is_some() {
+            self.bytes[minor] = data[minor]; // the log has what was said
+        }
+        Ok(length)
     }
 
     fn read_fields(&mut self, headers: &[Header<'_>], data: &[u8]) -> Result<(), Mistake> {
@@ -246,22 +267,22 @@ impl Head {
         Ok(())
     }
 
-    /// A URL as a target: RFC 9112, section 3.2.2. Its host has to be that of the `Host` header.
+    /// A URL as a target: RFC 9112, section 3.2.2. Its host has to be that of the `Host` header, in
+    /// which the port of the scheme may be left out or not.
     fn read_absolute_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
         let wrong = Mistake::bad("the target of a request is a path or a URL");
         let (scheme, rest) = target.split_once("://").ok_or(wrong)?;
-        if !["http", "https"]
-            .iter()
-            .any(|known| scheme.eq_ignore_ascii_case(known))
-        {
-            return Err(wrong);
-        }
+        let known = [("http", "80"), ("https", "443")];
+        let mut known = known.into_iter();
+        let (_, usual_port) = known
+            .find(|(known, _)| scheme.eq_ignore_ascii_case(known))
+            .ok_or(wrong)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, path) = rest.split_at(end);
         if !is_host(host.as_bytes()) {
             return Err(wrong);
         }
-        let differs = |other: Span| !other.of_bytes(data).eq_ignore_ascii_case(host.as_bytes());
+        let differs = |other: Span| !is_same_host(other.of_bytes(data), host, usual_port);
         if self.host.is_some_and(differs) {
             return Err(Mistake::bad("the target's host is that of the Host header"));
         }
@@ -274,22 +295,37 @@ impl Head {
     }
 }
 
+/// What is before the first end of a line.
+pub(crate) fn request_line(head: &[u8]) -> &[u8] {
+    let end = head.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    &head[..end.unwrap_or(head.len())]
+}
+
 /// How much of a target is the path.
 fn path_length(target: &str) -> Result<usize, Mistake> {
     let bytes = target.as_bytes();
     let end = bytes.iter().position(|byte| matches!(byte, b'?' | b'#'));
     let length = end.unwrap_or(bytes.len());
-    if bytes[length..].contains(&b'#') || !bytes.is_ascii() {
-        return Err(Mistake::bad("a target is ASCII, and has no fragment"));
+    if bytes[length..].contains(&b'#') {
+        return Err(Mistake::bad("the target of a request has no fragment"));
+    }
+    if !bytes.is_ascii() {
+        return Err(NOT_ASCII);
     }
     Ok(length)
 }
+
+/// Most servers take such bytes, each as what it likes: two that do would not agree on a path.
+const NOT_ASCII: Mistake =
+    Mistake::bad("the target of a request is ASCII; other characters are percent-encoded");
 
 /// What the header lines say of the body.
 #[derive(Default)]
 struct FramingFields {
     length: Option<u64>,
     chunked: bool,
+    /// There is a coding that is not `chunked`.
+    other_coding: bool,
 }
 
 impl FramingFields {
@@ -301,18 +337,30 @@ impl FramingFields {
         Ok(())
     }
 
+    /// Of several lines the codings are one list: RFC 9110, section 5.3.
     fn encoding(&mut self, value: &[u8]) -> Result<(), Mistake> {
-        if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(Mistake::bad("Transfer-Encoding is chunked, once"));
+        for coding in value.split(|byte| *byte == b',') {
+            let coding = coding.trim_ascii();
+            if self.chunked || !is_token(coding) {
+                return Err(Mistake::bad("Transfer-Encoding is chunked, once and last"));
+            }
+            if coding.eq_ignore_ascii_case(b"chunked") {
+                self.chunked = true;
+            } else {
+                self.other_coding = true;
+            }
         }
-        self.chunked = true;
         Ok(())
     }
 
     fn framing(&self) -> Result<Framing, Mistake> {
         match (self.length, self.chunked) {
-            (Some(_), true) => Err(Mistake::bad(
-                "a request has Content-Length or Transfer-Encoding, not both",
+            (Some(_), true) => Err(BOTH_LENGTHS),
+            (Some(_), false) if self.other_coding => Err(BOTH_LENGTHS),
+            // RFC 9112, section 6.1. What comes behind it can be read by nobody here.
+            (None, _) if self.other_coding => Err(Mistake::new(
+                Status::NOT_IMPLEMENTED,
+                "the only transfer coding is chunked",
             )),
             (None | Some(0), false) => Ok(Framing::None),
             (Some(length), false) => Ok(Framing::Length(length)),
@@ -320,6 +368,9 @@ impl FramingFields {
         }
     }
 }
+
+const BOTH_LENGTHS: Mistake =
+    Mistake::bad("a request has Content-Length or Transfer-Encoding, not both");
 
 /// Digits and nothing else. What is too large for a number is larger than every limit.
 pub(crate) fn content_length(value: &[u8]) -> Option<u64> {
@@ -372,10 +423,11 @@ fn mistake(error: httparse::Error, data: &[u8]) -> Mistake {
             Status::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "there are too many headers",
         ),
-        httparse::Error::Version if names_other_version(data) => Mistake::new(
+        httparse::Error::Version if version(data).is_some_and(|v| v.0 != b'1') => Mistake::new(
             Status::HTTP_VERSION_NOT_SUPPORTED,
             "this server speaks HTTP/1.1 and HTTP/1.0",
         ),
+        httparse::Error::Token if !request_line(data).is_ascii() => NOT_ASCII,
         httparse::Error::NewLine
         | httparse::Error::Status
         | httparse::Error::Token
@@ -385,14 +437,33 @@ fn mistake(error: httparse::Error, data: &[u8]) -> Mistake {
     }
 }
 
-/// Whether the request line is one, but for a version that is well-formed and another one.
-fn names_other_version(data: &[u8]) -> bool {
+/// The digits of the version, and where the second one is, if the request line is one.
+fn version(data: &[u8]) -> Option<(u8, u8, usize)> {
     let line = data.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
-    let (_, target, version) = (words.next(), words.next(), words.next());
-    let is_other = matches!(version, Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor])
-        if major.is_ascii_digit() && minor.is_ascii_digit() && *major != b'1');
-    is_other && target.is_some_and(|target| !target.is_empty()) && words.next().is_none()
+    let (_, target, version) = (words.next()?, words.next()?, words.next()?);
+    match version {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            let is_line = !target.is_empty() && words.next().is_none();
+            is_line.then_some((*major, *minor, line.len() - 1))
+        }
+        _ => None,
+    }
+}
+
+/// Whether two authorities are the same, where the usual port may be said or not.
+fn is_same_host(one: &[u8], other: &str, usual_port: &str) -> bool {
+    let parts = |text| {
+        let (host, port) = split(text);
+        (
+            host,
+            port.filter(|port| !port.is_empty() && *port != usual_port.as_bytes()),
+        )
+    };
+    let ((one, port), (other, other_port)) = (parts(one), parts(other.as_bytes()));
+    one.eq_ignore_ascii_case(other) && port == other_port
 }
 
 /// Whether what is left of a line is white space and CRLF. `httparse` takes a CR only before an LF,
