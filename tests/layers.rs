@@ -76,6 +76,51 @@ fn what_was_written_before_goes_out_without_the_layer_and_what_came_goes_in_thro
     assert_eq!(conversation.hear(), b"goIBM");
 }
 
+/// Passes bytes up by fours, as TLS does by records.
+struct Fours(Vec<u8>);
+
+impl Layer for Fours {
+    fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<(), Reason> {
+        self.0.extend(data);
+        let whole = self.0.len() / 4 * 4;
+        up.extend(self.0.drain(..whole));
+        Ok(())
+    }
+
+    fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+        down.extend(data);
+        Ok(())
+    }
+}
+
+/// Waits for two seconds, above a layer.
+struct Impatient;
+
+impl Protocol for Impatient {
+    fn connection_made(&mut self, transport: &Transport) {
+        transport.push_layer(Fours(Vec::new()), b"");
+        transport.set_timeout(Some(2 * SECOND));
+    }
+
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+}
+
+#[test]
+fn bytes_that_a_layer_makes_nothing_of_keep_no_connection_alive() {
+    let conversation = Conversation::with(Impatient);
+    for byte in b"abc" {
+        conversation.say(&[*byte]);
+        conversation.simulation().run_for(millis(900));
+    }
+    assert!(matches!(conversation.reason(), Some(Reason::IdleTimeout)));
+    let conversation = Conversation::with(Impatient);
+    for byte in b"abcdefg" {
+        conversation.say(&[*byte]);
+        conversation.simulation().run_for(millis(450));
+    }
+    assert!(conversation.reason().is_none(), "it counts from the fourth");
+}
+
 #[test]
 fn what_was_read_before_is_not_delivered_while_reading_is_paused() {
     let (conversation, log) = upgrade(Transport::pause_reading);

@@ -107,6 +107,10 @@ impl Reactor {
             layered.layers.receive(data, &mut up, &mut wire)
         });
         self.append_to_wire(connection, &wire);
+        if !up.is_empty() {
+            // Bytes that mean nothing above, half a record or a handshake, keep no connection alive.
+            connection.transport.received();
+        }
         match &mut connection.layered {
             _ if up.is_empty() || connection.transport.closing() != Closing::No => {}
             Some(layered) if !connection.transport.is_reading() => layered.kept.extend(up),

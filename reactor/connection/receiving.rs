@@ -79,7 +79,7 @@ impl Reactor {
             return; // it has ended in a layer, whatever comes behind that
         }
         match connection.transport.closing() {
-            Closing::No => connection.transport.received(),
+            Closing::No => {}
             // It may be what lets layers send what they hold.
             Closing::AfterFlush if connection.held() > 0 => {}
             Closing::AfterFlush | Closing::Now | Closing::Lost => return,
@@ -87,6 +87,7 @@ impl Reactor {
         if connection.layered.is_some() {
             self.receive_through_layers(connection, data);
         } else {
+            connection.transport.received();
             self.deliver(connection, data);
         }
     }

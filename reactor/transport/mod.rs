@@ -199,7 +199,8 @@ impl Transport {
         }
     }
 
-    /// Calls `timed_out` when no byte was received for this long; `None` turns that off. Returns
+    /// Calls `timed_out` when no byte was received for this long; `None` turns that off. Bytes that
+    /// a layer has made nothing of, a handshake or half a record of TLS, are none. Returns
     /// the timeout that was set before. It costs nothing a byte, and is over when the connection
     /// is lost or when it has fired.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
