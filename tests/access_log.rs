@@ -1,42 +1,50 @@
 //! What a site logs: a line for each request, in the combined format, and why a resource failed.
 
-use std::sync::{Mutex, PoisonError};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::http::{Answer, Body, Request, Response, Site, Tree, post};
-use reactor::testing::Simulation;
+use reactor::testing::{Peer, Simulation};
 use reactor::{Deferred, Failure};
 
-/// Keeps what is logged, for the access log and for everything else.
-struct Kept(Mutex<Vec<(bool, String)>>);
+/// Keeps what is logged on each thread, and so by each test.
+struct Kept;
 
-static KEPT: Kept = Kept(Mutex::new(Vec::new()));
+thread_local! {
+    /// Whether this thread's log is read yet, and what it has for the access log and for everything
+    /// else.
+    static KEPT: RefCell<(bool, Vec<(bool, String)>)> = RefCell::default();
+}
 
 impl Kept {
     fn begin() {
-        // It fails when the other test was first.
-        let _ = log::set_logger(&KEPT);
+        // It fails when another test was first.
+        let _ = log::set_logger(&Self);
         log::set_max_level(log::LevelFilter::Info);
+        KEPT.with_borrow_mut(|kept| kept.0 = true);
     }
 
     fn lines(of_access: bool) -> Vec<String> {
-        let lines = KEPT.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = lines
-            .iter()
-            .filter(|(is_access, _)| *is_access == of_access);
-        lines.map(|(_, line)| line.clone()).collect()
+        KEPT.with_borrow(|(_, lines)| {
+            let lines = lines.iter();
+            let lines = lines.filter(|(is_access, _)| *is_access == of_access);
+            lines.map(|(_, line)| line.clone()).collect()
+        })
     }
 }
 
 impl log::Log for Kept {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
+        KEPT.with_borrow(|(is_read, _)| *is_read)
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        let is_access = record.target() == "reactor::access";
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push((is_access, record.args().to_string()));
+        if self.enabled(record.metadata()) {
+            let is_access = record.target() == "reactor::access";
+            let line = record.args().to_string();
+            KEPT.with_borrow_mut(|(_, lines)| lines.push((is_access, line)));
+        }
     }
 
     fn flush(&self) {}
@@ -75,7 +83,7 @@ fn each_request_is_one_line_whatever_it_says() {
         "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 7\r\n\r\ngarbage",
         "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\na=%20+b",
         "GET /?\"'\\ HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\r\n\r\n",
-        "what is this\r\n\r\n",
+        "FROB / HTTP/1.1\r\nHost: h\r\n\r\n",
     ] {
         client.write(said.as_bytes());
         simulation.run_for(Duration::from_secs(1));
@@ -105,9 +113,126 @@ fn each_request_is_one_line_whatever_it_says() {
             r#""POST /form HTTP/1.1" 400 82 "-" "-""#,
             r#""POST /form HTTP/1.1" 200 14 "-" "-""#,
             r#""GET /?\"'\\ HTTP/1.1" 200 5 "-" "a\"b""#,
-            r#""-" 400 66 "-" "-""#,
+            r#""FROB / HTTP/1.1" 501 36 "-" "-""#,
         ]
     );
+}
+
+/// What is logged of a target, from its request line on.
+fn logged(mark: &str) -> Vec<String> {
+    let lines = Kept::lines(true).into_iter();
+    let line = |line: String| line.split_once("] ").map(|(_, rest)| rest.to_owned());
+    lines
+        .filter(|line| line.contains(mark))
+        .filter_map(line)
+        .collect()
+}
+
+#[test]
+fn what_is_no_request_is_logged_as_it_came() {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |_: Request| Response::text("never"));
+    let port = simulation.reactor().listen_tcp("10.0.0.1:80", site);
+    port.expect("it listens");
+    let long = format!("GET /mark?{}", "x".repeat(20_000));
+    for (said, line) in [
+        (
+            "what is mark\r\n\r\n",
+            r#""what is mark" 400 66 "-" "-""#.to_owned(),
+        ),
+        (
+            "GET /mark HTTP/1.1\r\n\r\n",
+            r#""GET /mark HTTP/1.1" 400 57 "-" "-""#.to_owned(),
+        ),
+        ("\r\nmark\x1b\n", r#""mark\x1b" 400 66 "-" "-""#.to_owned()),
+        (&long, format!(r#""{}" 414 47 "-" "-""#, &long[..1000])),
+        // The time for it is over.
+        ("GET /mark", r#""GET /mark" 408 55 "-" "-""#.to_owned()),
+    ] {
+        for piece in [said.len(), 1, 700] {
+            let before = logged("mark").len();
+            let client = simulation.connect("10.0.0.1:80");
+            for bytes in said.as_bytes().chunks(piece) {
+                client.write(bytes);
+                simulation.run_for(Duration::from_micros(500));
+            }
+            simulation.run_for(Duration::from_secs(30));
+            assert_eq!(logged("mark")[before..], [line.as_str()], "{piece}");
+        }
+    }
+}
+
+#[test]
+fn who_got_no_answer_or_half_of_one_is_logged_so() {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let (root, sinks) = (Tree::new(), Rc::new(RefCell::new(Vec::new())));
+    let clock = reactor.clone();
+    root.put_child("late", move |_: Request| {
+        let wait = clock.defer_later(Duration::from_secs(5));
+        wait.map(|()| Response::text("late"))
+    });
+    root.put_child("post", post(|_: Request| Response::text("never")));
+    root.put_child("stream", move |_: Request| {
+        let (sink, body) = Body::stream();
+        sink.write(b"hello");
+        sinks.borrow_mut().push(sink);
+        Response::text(body)
+    });
+    root.put_child("chunks", |_: Request| {
+        let chunks = [Ok("half"), Err(Failure::message("because\nfive"))];
+        Response::text(Body::from_chunks(chunks))
+    });
+    let port = reactor.listen_tcp("10.0.0.1:80", Site::new(&reactor, root));
+    port.expect("it listens");
+    let reset = "broken off: the peer reset the connection";
+    let closed = "broken off: the peer closed the connection";
+    let leave: fn(&Peer) = Peer::reset;
+    for (said, leave, expected) in [
+        ("GET /late?gone", leave, format!("- - \"-\" \"-\" {reset}")),
+        (
+            "GET /late?left",
+            Peer::close,
+            format!("- - \"-\" \"-\" {closed}"),
+        ),
+        ("POST /post?cut", leave, format!("- - \"-\" \"-\" {reset}")),
+        (
+            "GET /stream?cut",
+            leave,
+            format!("200 5 \"-\" \"-\" {reset}"),
+        ),
+        (
+            "GET /chunks?cut",
+            |_| {},
+            r#"200 4 "-" "-" broken off: because\x0afive"#.to_owned(),
+        ),
+    ] {
+        let client = simulation.connect("10.0.0.1:80");
+        let length = if said.starts_with("POST") { 5 } else { 0 };
+        client.write(
+            format!("{said} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n").as_bytes(),
+        );
+        simulation.run_for(Duration::from_secs(1));
+        leave(&client);
+        simulation.run_for(Duration::from_secs(10));
+        let line = format!("\"{said} HTTP/1.1\" {expected}");
+        assert_eq!(logged(&format!("{said} ")), [line]);
+    }
+}
+
+#[test]
+fn a_logger_that_is_set_after_a_site_was_made_is_told() {
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |_: Request| Response::text("hello"));
+    let port = simulation.reactor().listen_tcp("10.0.0.1:80", site);
+    port.expect("it listens");
+    Kept::begin();
+    let client = simulation.connect("10.0.0.1:80");
+    client.write(b"GET /?afterwards HTTP/1.1\r\nHost: h\r\n\r\n");
+    simulation.run_for(Duration::from_secs(1));
+    assert_eq!(logged("afterwards").len(), 1);
 }
 
 #[test]

@@ -4,12 +4,19 @@
 //! 127.0.0.1 - - [22/Nov/2026:23:55:30 +0000] "GET /users/ HTTP/1.1" 200 21 "-" "curl/8.5.0"
 //! ```
 //!
-//! The lines go to the target `reactor::access` at the level `info`.
+//! The lines go to the target `reactor::access` at the level `info`, each when its answer is written
+//! or broken off. The status is that of the answer that was begun, and `-` where there was none. The
+//! bytes are those of the body that were handed to the connection. Behind an answer that is not whole
+//! it is said why:
+//!
+//! ```text
+//! 127.0.0.1 - - [22/Nov/2026:23:55:30 +0000] "GET /slow HTTP/1.1" - - "-" "-" broken off: the peer closed the connection
+//! ```
 
 use std::time::SystemTime;
 
+use crate::address::Address;
 use crate::http::head::Head;
-use crate::http::request::Request;
 use crate::http::status::Status;
 
 const TARGET: &str = "reactor::access";
@@ -21,8 +28,8 @@ pub(crate) struct Entry {
     request_line: String,
     referer: String,
     user_agent: String,
-    /// The status of the answer.
-    pub(crate) status: Status,
+    /// The status of the answer, once there is one.
+    pub(crate) status: Option<Status>,
 }
 
 /// Whether anybody reads the lines.
@@ -31,32 +38,31 @@ pub(crate) fn is_read() -> bool {
 }
 
 impl Entry {
-    pub(crate) fn new(request: &Request) -> Self {
-        let peer = request.peer_addr();
-        let host = peer.socket_addr();
+    pub(crate) fn new(peer: &Address, head: &Head) -> Self {
         Self {
-            host: host.map_or_else(|| peer.to_string(), |address| address.ip().to_string()),
-            request_line: escape(request.head().request_line()),
-            referer: header(request.head(), "referer"),
-            user_agent: header(request.head(), "user-agent"),
-            status: Status::OK,
+            host: host(peer),
+            request_line: escape(head.request_line()),
+            referer: header(head, "referer"),
+            user_agent: header(head, "user-agent"),
+            status: None,
         }
     }
 
-    /// Of a request that was none.
-    pub(crate) fn of_nothing(peer: &crate::address::Address) -> Self {
-        let host = peer.socket_addr();
+    /// Of what is no request, of which a first line came.
+    pub(crate) fn of_no_request(peer: &Address, line: &[u8]) -> Self {
+        let line = if line.is_empty() { b"-" } else { line };
         Self {
-            host: host.map_or_else(|| peer.to_string(), |address| address.ip().to_string()),
-            request_line: "-".to_owned(),
+            host: host(peer),
+            request_line: escape(line),
             referer: "-".to_owned(),
             user_agent: "-".to_owned(),
-            status: Status::OK,
+            status: None,
         }
     }
 
-    /// Writes the line. `bytes` are those of the body that were sent.
-    pub(crate) fn write(&self, bytes: u64) {
+    /// Writes the line. `bytes` are those of the body that were written, and `broken_off` says why
+    /// these are not all.
+    pub(crate) fn write(&self, bytes: u64, broken_off: Option<&str>) {
         let Self {
             host,
             request_line,
@@ -64,18 +70,26 @@ impl Entry {
             user_agent,
             status,
         } = self;
-        let code = status.code();
-        let bytes = if bytes == 0 {
-            "-".to_owned()
-        } else {
-            bytes.to_string()
+        let number_or_dash = |number: u64| match number {
+            0 => "-".to_owned(),
+            number => number.to_string(),
         };
+        let code = number_or_dash(status.map_or(0, |status| u64::from(status.code())));
+        let bytes = number_or_dash(bytes);
+        let end = broken_off.map_or_else(String::new, |why| {
+            format!(" broken off: {}", escape(why.as_bytes()))
+        });
         let time = time(SystemTime::now());
         log::info!(
             target: TARGET,
-            "{host} - - [{time}] \"{request_line}\" {code} {bytes} \"{referer}\" \"{user_agent}\""
+            "{host} - - [{time}] \"{request_line}\" {code} {bytes} \"{referer}\" \"{user_agent}\"{end}"
         );
     }
+}
+
+fn host(peer: &Address) -> String {
+    let host = peer.socket_addr();
+    host.map_or_else(|| peer.to_string(), |address| address.ip().to_string())
 }
 
 fn header(head: &Head, name: &str) -> String {

@@ -27,9 +27,14 @@ pub struct HttpLimits {
     pub pipelined: usize,
     /// How long a head may take, from its first byte to its last. Then comes 408.
     pub head_time: Duration,
-    /// How long a body that is kept in memory may take, from the end of its head to its last byte.
-    /// Then comes 408. A streamed body may go without a byte for so long.
+    /// How long a body that is kept in memory, or dropped, is waited for while it comes more slowly
+    /// than [`body_rate`](Self::body_rate). Then comes 408. A streamed body may go without a byte for
+    /// so long: how slow it may be is its resource's to say.
     pub body_time: Duration,
+    /// Bytes a second that a body has to come with, over each [`body_time`](Self::body_time): by
+    /// default 500, which is 30,000 bytes in each 60 seconds. So a body is never too large for a
+    /// steady line, and one that drips is not waited for.
+    pub body_rate: u64,
     /// How long a connection may be open without a request. Then it is closed.
     pub idle: Duration,
     /// How long a resource may take for its answer, from the end of the request, or from when it
@@ -51,6 +56,7 @@ impl Default for HttpLimits {
             pipelined: 16 << 10,
             head_time: Duration::from_secs(20),
             body_time: Duration::from_secs(60),
+            body_rate: 500,
             idle: Duration::from_secs(60),
             handler_time: Some(Duration::from_secs(60)),
             send_time: Duration::from_secs(60),

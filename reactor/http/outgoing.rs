@@ -1,5 +1,6 @@
 //! A body on its way out: its framing, and whether there is room for more of it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::deferred::Failure;
@@ -29,7 +30,7 @@ pub(crate) struct Outgoing {
     reactor: WeakReactor,
     sender: Rc<dyn Sender>,
     framing: Framing,
-    written: u64,
+    written: Rc<Cell<u64>>,
 }
 
 impl Outgoing {
@@ -44,13 +45,18 @@ impl Outgoing {
             reactor: reactor.clone(),
             sender,
             framing,
-            written: 0,
+            written: Rc::default(),
         }
+    }
+
+    /// How many bytes of the body were written, now and later.
+    pub(crate) fn written(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.written)
     }
 
     /// Writes bytes of the body. Returns whether anybody may get them.
     pub(crate) fn write(&mut self, data: &[u8]) -> bool {
-        self.written += data.len() as u64;
+        self.written.set(self.written.get() + data.len() as u64);
         match &mut self.framing {
             Framing::None => false,
             Framing::UntilClose => self.transport.write(data),
@@ -115,7 +121,7 @@ impl Outgoing {
 
     /// Writes the end of the body, and tells the sender.
     pub(crate) fn end(self, result: Result<(), Failure>) {
-        let written = self.written;
+        let written = self.written.get();
         let result = result.and_then(|()| match self.framing {
             Framing::Length(1..) => {
                 Err(Failure::message("a body is shorter than it was said to be"))

@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::http::chunked::{BodyPiece, ChunkDecoder};
-use crate::http::head::{Framing, Head, too_long_headers, too_long_line};
+use crate::http::head::{Framing, Head, request_line, too_long_headers, too_long_line};
 use crate::http::limits::HttpLimits;
 use crate::http::mistake::Mistake;
 
@@ -53,12 +53,15 @@ impl Heads {
     }
 }
 
+/// So much of a first line that is refused is kept for the log.
+const REFUSED_LINE: usize = 1000;
+
 /// What one connection has sent, as far as it is not a whole piece.
 #[derive(Debug)]
 pub(crate) struct RequestReader {
     state: State,
     heads: Rc<Heads>,
-    /// The bytes of a head whose end has not come.
+    /// The bytes of a head whose end has not come; once one was refused, its first line.
     partial: Vec<u8>,
     /// Whether an empty line was skipped before the head: RFC 9112, section 2.2, allows one.
     skipped: bool,
@@ -124,7 +127,14 @@ impl RequestReader {
             }
         };
         if piece.is_err() {
-            (self.state, self.partial) = (State::Broken, Vec::new());
+            let head = match &self.state {
+                State::Head if self.partial.is_empty() => *data,
+                State::Head => &self.partial,
+                State::Length(_) | State::Chunked(_) | State::Broken => &[],
+            };
+            let line = request_line(head);
+            let line = line[..line.len().min(REFUSED_LINE)].to_vec();
+            (self.state, self.partial) = (State::Broken, line);
             *data = &[];
         }
         piece
@@ -136,6 +146,16 @@ impl RequestReader {
             State::Head => !self.partial.is_empty(),
             State::Length(_) | State::Chunked(_) => true,
             State::Broken => false,
+        }
+    }
+
+    /// What came as the first line of a head that was refused, or the beginning of that.
+    pub(crate) fn refused_line(&self) -> &[u8] {
+        match &self.state {
+            State::Broken => &self.partial,
+            // It is the time for it that was over.
+            State::Head => request_line(&self.partial),
+            State::Length(_) | State::Chunked(_) => &[],
         }
     }
 
@@ -198,15 +218,18 @@ impl RequestReader {
             (self.skipped, *data) = (true, &data[1..]);
             return self.read_whole_head(data, limits);
         }
-        if new.contains(&b'\n')
-            && let Some((head, length)) = self.parse(&partial, limits)?
-        {
+        let parsed = if new.contains(&b'\n') {
+            self.parse(&partial, limits)
+        } else {
+            Ok(None)
+        };
+        if let Ok(Some((head, length))) = parsed {
             *data = &data[length - known..];
             return Ok(Some(self.begin(head, limits)));
         }
-        check_partial(&partial, limits)?;
+        let checked = parsed.and_then(|_| check_partial(&partial, limits));
         (*data, self.partial) = (rest, partial);
-        Ok(None)
+        checked.map(|()| None)
     }
 
     fn parse(

@@ -102,6 +102,10 @@ pub enum Answer {
     Now(Response),
     /// When the Deferred fires. It is cancelled when the client goes, or the handler's time is
     /// over. A failure becomes a 500, whose details are in the log alone.
+    ///
+    /// A client has gone when its connection is reset, and when its stream ends while it waits. A
+    /// stream that ends within 20 ms of its request, as that of `printf … | nc -N` does, is only half
+    /// closed, and its client gets the answer.
     Later(Deferred<Response>),
     /// When the future is done, which the loop runs; see [`Answer::from_future`].
     Future(Pin<Box<dyn Future<Output = Result<Response, Failure>>>>),

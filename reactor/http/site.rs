@@ -48,7 +48,8 @@ pub(crate) struct Shared {
     pub(crate) date: Rc<DateLine>,
     /// Where the answers of one read are gathered.
     pub(crate) scratch: Rc<Cell<Vec<u8>>>,
-    pub(crate) logs_access: bool,
+    /// Whether requests are logged, if anybody reads the log.
+    logs_access: bool,
     /// What is said instead of plain text where something goes wrong.
     pub(crate) error_pages: Option<Rc<ErrorPages>>,
 }
@@ -67,7 +68,7 @@ impl Site {
             heads: Rc::default(),
             date: Rc::default(),
             scratch: Rc::default(),
-            logs_access: access_log::is_read(),
+            logs_access: true,
             error_pages: None,
         }))
     }
@@ -132,6 +133,12 @@ impl fmt::Debug for Site {
 }
 
 impl Shared {
+    /// Whether a line for a request is read by anybody now.
+    #[inline]
+    pub(crate) fn logs_access(&self) -> bool {
+        self.logs_access && access_log::is_read()
+    }
+
     /// Finds the resource that answers a request, or the answer that there is none.
     pub(crate) fn locate(&self, request: &mut Request) -> Result<Rc<dyn Resource>, Response> {
         if request.target() == "*" {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::Deferred;
-use reactor::http::{HttpLimits, Request, Response, Site};
-use reactor::testing::{Conditions, Simulation};
+use reactor::http::{HttpLimits, Request, Response, Site, post};
+use reactor::testing::{Conditions, Peer, Simulation};
 
 use crate::visitor::{Visitor, request};
 
@@ -105,6 +105,51 @@ fn a_body_that_is_kept_has_so_long_in_all_and_one_that_is_handed_on_between_byte
 }
 
 #[test]
+fn a_body_that_comes_steadily_may_take_as_long_as_it_needs() {
+    for path in ["/echo", "/meter", "/nowhere"] {
+        let visitor = Visitor::with_limits(HttpLimits {
+            body: 64 << 20,
+            ..HttpLimits::default()
+        });
+        visitor.say(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1600000\r\n\r\n"
+        ));
+        for _ in 0..80 {
+            visitor.wait(1.0);
+            visitor.peer.write(&[b'x'; 20_000]);
+        }
+        visitor.wait(1.0);
+        let status = if path == "/nowhere" { 404 } else { 200 };
+        assert_eq!(visitor.bodies()[0].0, status, "{path}");
+    }
+}
+
+#[test]
+fn a_body_that_drips_or_has_stopped_is_not_waited_for() {
+    let begun = "Host: a\r\nContent-Length: 1000000\r\n\r\n";
+    for path in ["/echo", "/nowhere"] {
+        let visitor = Visitor::new();
+        visitor.say(format!("POST {path} HTTP/1.1\r\n{begun}"));
+        let seconds = (0..).take_while(|_| {
+            visitor.peer.write(b"x");
+            visitor.wait(1.0);
+            !visitor.is_closed()
+        });
+        let seconds = seconds.count();
+        assert!((58..=62).contains(&seconds), "{path}: {seconds}");
+        assert_eq!(visitor.bodies()[0].0, 408, "{path}");
+    }
+    // What has come fast at first is no credit for later.
+    let visitor = Visitor::new();
+    visitor.say(format!("POST /echo HTTP/1.1\r\n{begun}"));
+    visitor.say([b'x'; 900_000]);
+    visitor.wait(118.0);
+    assert_eq!(visitor.hear(), "");
+    visitor.wait(3.0);
+    assert_eq!(visitor.bodies()[0].0, 408);
+}
+
+#[test]
 fn a_resource_has_so_long_and_its_deferred_is_cancelled() {
     let simulation = Simulation::new();
     let limits = HttpLimits {
@@ -154,6 +199,57 @@ fn a_client_that_goes_away_cancels_what_it_waited_for() {
     visitor.peer.reset();
     visitor.wait(1.0);
     assert_eq!(cancelled.get(), 1);
+}
+
+/// What never answers, and how often it was cancelled.
+fn patient(simulation: Simulation) -> (Visitor, Rc<Cell<u32>>) {
+    let cancelled = Rc::new(Cell::new(0));
+    let count = Rc::clone(&cancelled);
+    let site = Site::new(
+        &simulation.reactor(),
+        post(move |_: Request| {
+            let (resolver, deferred) = Deferred::<Response>::pending();
+            let count = Rc::clone(&count);
+            resolver.on_cancel(move || count.set(count.get() + 1));
+            std::mem::forget(resolver);
+            deferred
+        }),
+    );
+    (Visitor::visit(simulation, site), cancelled)
+}
+
+/// As `curl` does at Ctrl-C: its FIN has nothing before it.
+#[test]
+fn a_client_whose_stream_ends_while_it_waits_cancels_what_it_waited_for() {
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let last = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for said in [post, chunked, last, "POST / HTTP/1.0\r\n\r\n"] {
+        for leave in [Peer::close, Peer::shut_write] {
+            let (visitor, cancelled) = patient(Simulation::new());
+            visitor.say(said);
+            leave(&visitor.peer);
+            visitor.wait(0.1);
+            assert_eq!(cancelled.get(), 1, "{said}");
+            assert_eq!(visitor.simulation.descriptors(), 1, "only the port is left");
+            assert_eq!(visitor.hear(), "");
+        }
+    }
+}
+
+/// As `nc -N` does: its FIN is right behind its request, also where that is seen late.
+#[test]
+fn a_half_close_that_belongs_to_a_request_cancels_nothing() {
+    for later in [0, 10] {
+        let (visitor, cancelled) = patient(Simulation::new());
+        visitor.peer.write(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+        visitor.simulation.run_for(Duration::from_millis(later));
+        visitor.peer.shut_write();
+        visitor.wait(59.0);
+        assert_eq!((cancelled.get(), visitor.hear().as_str()), (0, ""));
+        visitor.wait(2.0);
+        assert_eq!(visitor.bodies()[0].0, 503);
+    }
 }
 
 #[test]

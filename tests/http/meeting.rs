@@ -438,6 +438,7 @@ fn a_limit_may_be_the_largest_number() {
         pipelined: usize::MAX,
         head_time: Duration::MAX,
         body_time: Duration::MAX,
+        body_rate: u64::MAX,
         idle: Duration::MAX,
         handler_time: Some(Duration::MAX),
         send_time: Duration::MAX,

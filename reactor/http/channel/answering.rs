@@ -17,6 +17,7 @@ use crate::http::resource::Answer;
 use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::http::writer::{Meta, write_head};
+use crate::reason::Reason;
 use crate::transport::Transport;
 
 impl HttpChannel {
@@ -57,14 +58,10 @@ impl HttpChannel {
         let stage = Stage::Answering {
             canceller: Some(deferred.canceller()),
             name,
+            may_half_close: true,
         };
         let feed = self.exchange.take().and_then(|exchange| exchange.feed);
-        self.exchange = Some(Box::new(Exchange {
-            meta,
-            entry,
-            stage,
-            feed,
-        }));
+        self.exchange = Some(Box::new(Exchange::new(meta, entry, stage, feed)));
         let (handle, serial) = (work.transport.handle::<Self>(), self.serial);
         let _ = deferred.add_both(move |result| {
             handle.call(move |channel, transport| channel.answered(transport, serial, result));
@@ -120,7 +117,7 @@ impl HttpChannel {
             && !asks_to_close(&response);
         self.closing |= !meta.persistent;
         if let Some(entry) = &mut entry {
-            entry.status = response.status.0;
+            entry.status = Some(response.status.0);
         }
         let now = work.transport.requests().turn_time();
         write_head(
@@ -139,12 +136,7 @@ impl HttpChannel {
             work.out.extend_from_slice(&bytes[..length]);
             return self.sent(work, entry, length as u64, feed);
         }
-        let exchange = Exchange {
-            meta,
-            entry,
-            stage: Stage::Sent,
-            feed,
-        };
+        let exchange = Exchange::new(meta, entry, Stage::Sent, feed);
         self.send_stream(work, exchange, response.body.0, framing);
     }
 
@@ -182,6 +174,7 @@ impl HttpChannel {
             serial: self.serial,
         });
         let outgoing = Outgoing::new(work.transport, &self.site.reactor, sender, framing);
+        exchange.written = Some(outgoing.written());
         match body {
             Kind::Chunks(_) | Kind::Stream(_) if framing == Framing::None => {
                 if let Kind::Stream(stream) = body {
@@ -242,9 +235,7 @@ impl HttpChannel {
                 let id = transport.id();
                 log::error!("the answer on {id} was broken off: {failure}");
                 transport.abort_connection();
-                if let (_, Some(entry)) = exchange.abandon(failure) {
-                    entry.write(0);
-                }
+                exchange.break_off(failure);
             }
         }
     }
@@ -259,7 +250,7 @@ impl HttpChannel {
         feed: Option<BodyFeed>,
     ) {
         if let Some(entry) = entry {
-            entry.write(bytes);
+            entry.write(bytes, None);
         }
         if let Some(feed) = feed {
             self.await_end_of_body(work, feed);
@@ -272,12 +263,9 @@ impl HttpChannel {
         } else if feed.is_unwanted() {
             feed.end(Err(Failure::new(BodyIsOver)));
         } else {
-            self.exchange = Some(Box::new(Exchange {
-                meta: Meta::of_nothing(),
-                entry: None,
-                stage: Stage::Sent,
-                feed: Some(feed),
-            }));
+            let meta = Meta::of_nothing();
+            let exchange = Exchange::new(meta, None, Stage::Sent, Some(feed));
+            self.exchange = Some(Box::new(exchange));
         }
     }
 
@@ -297,6 +285,29 @@ impl HttpChannel {
         }
         if self.takes_input() {
             self.read_held(work);
+        }
+    }
+
+    /// Whether an answer is waited for by a client that has gone, as the end of its stream shows: see
+    /// [`HALF_CLOSE`](super::deadlines). Of several requests in a row it is the last that the end
+    /// belongs to.
+    pub(super) fn is_left_alone(&self) -> bool {
+        let stage = self.exchange.as_ref().map(|exchange| &exchange.stage);
+        let waits = matches!(
+            stage,
+            Some(Stage::Answering {
+                may_half_close: false,
+                ..
+            })
+        );
+        waits && self.held.is_empty() && !self.reader.is_within()
+    }
+
+    /// Nobody waits for what is being answered.
+    pub(super) fn break_off(&mut self, reason: &Reason) {
+        self.held = Vec::new();
+        if let Some(exchange) = self.exchange.take() {
+            exchange.break_off(Failure::from(reason.clone()));
         }
     }
 
@@ -328,6 +339,15 @@ impl Exchange {
             }
             Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending => Told::Half,
             Stage::Sent => Told::All,
+        }
+    }
+
+    /// Tells everybody who takes part that it is over, and the log how.
+    pub(super) fn break_off(mut self, failure: Failure) {
+        let written = self.written.take().map_or(0, |written| written.get());
+        let why = failure.to_string();
+        if let (_, Some(entry)) = self.abandon(failure) {
+            entry.write(written, Some(&why));
         }
     }
 

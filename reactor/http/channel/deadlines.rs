@@ -3,6 +3,8 @@
 //! A request that comes in one piece and is answered at once sets no timer. Idleness is the
 //! transport's timeout, which costs nothing a byte.
 
+use std::time::Duration;
+
 use super::{HttpChannel, Stage};
 use crate::http::incoming::BodyFeed;
 use crate::http::mistake::Mistake;
@@ -10,13 +12,23 @@ use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::transport::Transport;
 
+/// A client that closes its half within this time of its request, as `printf … | nc -N` does, waits
+/// for the answer. One whose stream ends later has gone: curl at Ctrl-C, a browser whose page was
+/// left and a proxy whose own client has gone close their sockets, and nothing else tells the two
+/// apart. nginx, Node, Go and hyper take every end for the latter, so what closes its half for
+/// another reason does it at once. It is long enough for a FIN that follows on the same way, and
+/// shorter than anybody who changes their mind.
+const HALF_CLOSE: Duration = Duration::from_millis(20);
+
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The rest of a head.
     Head,
-    /// The rest of a body that is kept in memory.
+    /// The rest of a body that is kept in memory, or dropped.
     Body,
+    /// A half close, which belongs to the request.
+    HalfClose,
     /// The resource's answer.
     Handler,
 }
@@ -46,10 +58,14 @@ impl HttpChannel {
         match exchange.stage {
             Stage::Collecting { .. } | Stage::Discarding { .. } => Some(Phase::Body),
             // A resource that takes its body as it comes has time as long as that comes.
-            Stage::Answering { .. } => {
+            Stage::Answering { may_half_close, .. } => {
                 let feed = exchange.feed.as_ref();
                 feed.is_none_or(BodyFeed::is_unwanted)
-                    .then_some(Phase::Handler)
+                    .then_some(if may_half_close {
+                        Phase::HalfClose
+                    } else {
+                        Phase::Handler
+                    })
             }
             Stage::Chunks { .. } | Stage::Stream(_) | Stage::Ending | Stage::Sent => None,
         }
@@ -63,7 +79,10 @@ impl HttpChannel {
         let time = match phase {
             Phase::Head => Some(limits.head_time),
             Phase::Body => Some(limits.body_time),
-            Phase::Handler => limits.handler_time,
+            Phase::HalfClose => Some(HALF_CLOSE),
+            Phase::Handler => limits
+                .handler_time
+                .map(|time| time.saturating_sub(HALF_CLOSE)),
         };
         let Some(time) = time else {
             return;
@@ -88,7 +107,9 @@ impl HttpChannel {
         }
         self.deadline = None;
         self.work(transport, |channel, work| match phase {
+            Phase::Body if channel.body_makes_progress() => {}
             Phase::Head | Phase::Body => channel.refuse(work, too_slow()),
+            Phase::HalfClose => channel.expect_no_half_close(),
             Phase::Handler => {
                 let Some(exchange) = channel.exchange.take() else {
                     return;
@@ -101,6 +122,25 @@ impl HttpChannel {
                 channel.read_held(work);
             }
         });
+    }
+
+    /// Whether so much of a body has come since this was last asked that more is waited for.
+    fn body_makes_progress(&mut self) -> bool {
+        let Some(exchange) = &mut self.exchange else {
+            return false;
+        };
+        let limits = &self.site.limits;
+        let enough = limits.body_rate.saturating_mul(limits.body_time.as_secs());
+        let came = exchange.received - std::mem::replace(&mut exchange.counted, exchange.received);
+        came >= enough.max(1)
+    }
+
+    fn expect_no_half_close(&mut self) {
+        if let Some(exchange) = &mut self.exchange
+            && let Stage::Answering { may_half_close, .. } = &mut exchange.stage
+        {
+            *may_half_close = false;
+        }
     }
 
     /// Nothing was received for a while, which may be right.

@@ -19,12 +19,12 @@ mod answering;
 mod deadlines;
 mod reading;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
 use self::deadlines::Phase;
-use crate::deferred::{Canceller, Failure};
+use crate::deferred::Canceller;
 use crate::delayed_call::DelayedCall;
 use crate::http::access_log::Entry;
 use crate::http::body::{Chunks, Stream};
@@ -67,6 +67,25 @@ struct Exchange {
     stage: Stage,
     /// Where a body goes that is handed on as it comes.
     feed: Option<BodyFeed>,
+    /// How many bytes of the request's body have come, and how many had when that was last looked at.
+    received: u64,
+    counted: u64,
+    /// How many bytes of a streamed answer were written.
+    written: Option<Rc<Cell<u64>>>,
+}
+
+impl Exchange {
+    fn new(meta: Meta, entry: Option<Box<Entry>>, stage: Stage, feed: Option<BodyFeed>) -> Self {
+        Self {
+            meta,
+            entry,
+            stage,
+            feed,
+            received: 0,
+            counted: 0,
+            written: None,
+        }
+    }
 }
 
 enum Stage {
@@ -82,6 +101,8 @@ enum Stage {
     Answering {
         canceller: Option<Canceller>,
         name: &'static str,
+        /// Whether the end of the client's stream would belong to the request.
+        may_half_close: bool,
     },
     /// The body of the answer is asked for, chunk by chunk.
     Chunks {
@@ -193,9 +214,13 @@ impl Protocol for HttpChannel {
         });
     }
 
-    /// What was asked is still answered.
+    /// What was asked is still answered, unless the client has gone.
     fn read_closed(&mut self, transport: &Transport) {
         self.input_ended = true;
+        if self.is_left_alone() {
+            self.break_off(&Reason::PeerClosed);
+            self.closing = true;
+        }
         self.work(transport, Self::check_for_the_end);
     }
 
@@ -225,12 +250,7 @@ impl Protocol for HttpChannel {
     fn connection_lost(&mut self, _: &Transport, reason: &Reason) {
         self.stop_waiting();
         self.stop_limiting_sending();
-        if let Some(exchange) = self.exchange.take() {
-            let (_, entry) = exchange.abandon(Failure::from(reason.clone()));
-            if let Some(entry) = entry {
-                entry.write(0);
-            }
-        }
+        self.break_off(reason);
     }
 }
 

@@ -109,17 +109,18 @@ impl HttpChannel {
             persistent: head.persistent && !self.closing,
         };
         let (framing, waits) = (head.framing, head.expects_continue && is_last);
-        let Some(method) = head.method() else {
-            return self.refuse(
-                work,
-                Mistake::new(Status::NOT_IMPLEMENTED, "no such method"),
-            );
-        };
-        let mut request = Request::new(head, method, &self.site.heads, work.transport);
         let entry = self
             .site
-            .logs_access
-            .then(|| Box::new(Entry::new(&request)));
+            .logs_access()
+            .then(|| Box::new(Entry::new(work.transport.peer_addr(), &head)));
+        let Some(method) = head.method() else {
+            let meta = Meta {
+                persistent: false,
+                ..meta
+            };
+            return self.respond(work, meta, entry, Response::mistake(&NO_SUCH_METHOD));
+        };
+        let mut request = Request::new(head, method, &self.site.heads, work.transport);
         if framing == Framing::None {
             let site = &self.site;
             let (answer, name) =
@@ -197,12 +198,7 @@ impl HttpChannel {
         if waits {
             work.out.extend_from_slice(CONTINUE);
         }
-        self.exchange = Some(Box::new(Exchange {
-            meta,
-            entry,
-            stage,
-            feed: None,
-        }));
+        self.exchange = Some(Box::new(Exchange::new(meta, entry, stage, None)));
     }
 
     /// Renders a request whose body its resource takes as it comes.
@@ -218,15 +214,12 @@ impl HttpChannel {
         work.transport.set_timeout(Some(self.site.limits.body_time));
         let (feed, stream) = incoming(work.transport, Unwanted::Discard);
         request.set_stream(stream);
-        self.exchange = Some(Box::new(Exchange {
-            meta,
-            entry: None,
-            stage: Stage::Answering {
-                canceller: None,
-                name: resource.name(),
-            },
-            feed: Some(feed),
-        }));
+        let stage = Stage::Answering {
+            canceller: None,
+            name: resource.name(),
+            may_half_close: true,
+        };
+        self.exchange = Some(Box::new(Exchange::new(meta, None, stage, Some(feed))));
         let (answer, name) = self.guarded(work, resource.name(), |_| resource.render(request));
         // Who has refused the body already does not ask for it.
         let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
@@ -240,6 +233,7 @@ impl HttpChannel {
         let Some(exchange) = &mut self.exchange else {
             return;
         };
+        exchange.received += bytes.len() as u64;
         if let Some(feed) = &exchange.feed {
             feed.push(bytes);
             feed.deliver();
@@ -293,24 +287,22 @@ impl HttpChannel {
     pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: Mistake) {
         let (mut meta, mut entry) = (Meta::of_nothing(), None);
         if let Some(exchange) = self.exchange.take() {
-            let told = exchange.told();
-            (meta, entry) = exchange.abandon(Failure::new(mistake));
-            match told {
-                Told::Nothing => {}
+            match exchange.told() {
+                Told::Nothing => (meta, entry) = exchange.abandon(Failure::new(mistake)),
                 Told::Half => {
-                    if let Some(entry) = entry {
-                        entry.write(0);
-                    }
+                    exchange.break_off(Failure::new(mistake));
                     return work.transport.abort_connection();
                 }
                 Told::All => {
+                    exchange.abandon(Failure::new(mistake));
                     self.closing = true;
                     return;
                 }
             }
         }
-        if entry.is_none() && self.site.logs_access {
-            entry = Some(Box::new(Entry::of_nothing(work.transport.peer_addr())));
+        if entry.is_none() && self.site.logs_access() {
+            let (peer, line) = (work.transport.peer_addr(), self.reader.refused_line());
+            entry = Some(Box::new(Entry::of_no_request(peer, line)));
         }
         meta.persistent = false;
         self.respond(work, meta, entry, Response::mistake(&mistake));
@@ -339,5 +331,7 @@ impl HttpChannel {
 
 /// RFC 9110, section 10.1.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+const NO_SUCH_METHOD: Mistake = Mistake::new(Status::NOT_IMPLEMENTED, "no such method");
 
 const TOO_LARGE: Mistake = Mistake::new(Status::CONTENT_TOO_LARGE, "the body is too long");
