@@ -153,6 +153,10 @@ impl Resource for Guard {
         self.inner.index()
     }
 
+    fn fallback(&self) -> Option<Rc<dyn Resource>> {
+        self.inner.fallback()
+    }
+
     fn is_leaf(&self) -> bool {
         self.inner.is_leaf()
     }

@@ -53,7 +53,7 @@ pub trait Resource: 'static {
     }
 
     /// The resource below this one that a path goes on to with `segment`, in which escapes are
-    /// decoded. Nothing is a 404.
+    /// decoded. Nothing leads to the [`fallback`](Self::fallback), and without one to a 404.
     ///
     /// Not called for a leaf, and never with an empty segment: a slash at the end of a path means
     /// nothing, and two slashes in a row are a 404.
@@ -64,6 +64,13 @@ pub trait Resource: 'static {
 
     /// The resource that answers for this one's own path, where that is another one.
     fn index(&self) -> Option<Rc<dyn Resource>> {
+        None
+    }
+
+    /// The resource that answers for all paths below this one for which [`get_child`](Self::get_child)
+    /// finds nothing. It is not asked for children of its own, and finds in
+    /// [`Request::path_below`] what is behind this resource's path.
+    fn fallback(&self) -> Option<Rc<dyn Resource>> {
         None
     }
 

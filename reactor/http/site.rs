@@ -179,7 +179,12 @@ impl Shared {
                 return Err(nowhere());
             }
             let segment = decode(segment)?;
-            resource = resource.get_child(&segment, request).ok_or_else(nowhere)?;
+            let Some(child) = resource.get_child(&segment, request) else {
+                let fallback = resource.fallback().ok_or_else(nowhere)?;
+                fallback.admit(request)?;
+                return Ok((fallback, at));
+            };
+            resource = child;
             resource.admit(request)?;
             at += 1 + length;
         }

@@ -30,6 +30,7 @@ struct Children {
     /// numbers.
     by_name: Vec<(String, Rc<dyn Resource>)>,
     any: Option<(&'static str, Rc<dyn Resource>)>,
+    fallback: Option<Rc<dyn Resource>>,
 }
 
 impl Children {
@@ -84,8 +85,36 @@ impl Tree {
 
     /// Puts the resource that every segment leads to which is not a child's name. It finds the
     /// segment in [`Request::parameter`] under `name`.
+    ///
+    /// The segment is used up: what answers there, such as [`Files`](crate::http::Files), sees only what
+    /// is behind it in the path. [`put_fallback`](Self::put_fallback) uses nothing up.
     pub fn put_parameter(&self, name: &'static str, child: impl Resource) {
         let before = self.0.borrow_mut().any.replace((name, Rc::new(child)));
+        drop(before);
+    }
+
+    /// Puts the resource that answers for all paths below this tree which no child and no parameter
+    /// leads to, and for the tree's own path if there is no child of the empty name. One that was there
+    /// before is replaced.
+    ///
+    /// It answers by itself, as a leaf does, and finds in [`Request::path_below`] what is behind this
+    /// tree's path. So [`Files`](crate::http::Files) may stand at `/` beside other resources:
+    ///
+    /// ```
+    /// use reactor::Reactor;
+    /// use reactor::http::{Files, Request, Response, Tree};
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let root = Tree::new();
+    /// root.put_child("users", |_: Request| Response::text("nobody\n"));
+    /// root.put_fallback(Files::new(&reactor, "public")); // also /, which is public/index.html
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A path that has led to a child is that child's business: where nothing is below the child, the
+    /// answer is its own, and not this resource's.
+    pub fn put_fallback(&self, resource: impl Resource) {
+        let before = self.0.borrow_mut().fallback.replace(Rc::new(resource));
         drop(before);
     }
 
@@ -109,13 +138,18 @@ impl Tree {
 }
 
 impl Resource for Tree {
-    /// A tree that has no child of the empty name is nothing by itself.
+    /// A tree that has neither a child of the empty name nor a fallback is nothing by itself.
     fn render(&self, _: Request) -> Answer {
         Response::error(Status::NOT_FOUND).into()
     }
 
     fn index(&self) -> Option<Rc<dyn Resource>> {
-        self.0.borrow().get("").cloned()
+        let children = self.0.borrow();
+        children.get("").or(children.fallback.as_ref()).cloned()
+    }
+
+    fn fallback(&self) -> Option<Rc<dyn Resource>> {
+        self.0.borrow().fallback.clone()
     }
 
     fn get_child(&self, segment: &str, request: &Request) -> Option<Rc<dyn Resource>> {

@@ -247,6 +247,54 @@ fn a_part_of_the_path_may_be_a_parameter() {
 }
 
 #[test]
+fn a_fallback_answers_for_every_path_that_no_child_takes_and_sees_all_of_it() {
+    let below = |name: &'static str| {
+        move |request: Request| Response::text(format!("{name} {:?}", request.path_below()))
+    };
+    let simulation = Simulation::new();
+    let root = Tree::new();
+    root.put_child("users", below("users"));
+    let files = root.put_tree("files");
+    files.put_child("", below("index"));
+    let inner = Tree::new();
+    inner.put_fallback(below("files"));
+    files.put_child("more", Guard::basic("more", inner, |user, _| user == "a"));
+    root.put_tree("empty");
+    root.put_fallback(below("root"));
+    let visitor = Visitor::visit(simulation.clone(), Site::new(&simulation.reactor(), root));
+    for (path, status, body) in [
+        ("/users", 200, "users \"\""),
+        ("/users/ana", 404, ""), // a child was found, and has nothing below it
+        ("/empty", 404, ""),
+        ("/", 200, "root \"/\""),
+        ("/nobody", 200, "root \"/nobody\""),
+        ("/a/b%2Fc/?d", 200, "root \"/a/b%2Fc/\""),
+        ("/files/", 200, "index \"/\""),
+        ("/files/x", 404, ""),
+        ("/files/more", 200, "files \"\""),
+        ("/files/more/", 200, "files \"/\""),
+        ("/files/more/x/y", 200, "files \"/x/y\""),
+        ("//nobody", 404, ""),
+        ("/%zz", 400, ""),
+    ] {
+        let line =
+            format!("GET {path} HTTP/1.1\r\nHost: here\r\nAuthorization: Basic YTo=\r\n\r\n");
+        visitor.say(line);
+        let heard = visitor.bodies().remove(0);
+        assert_eq!(heard.0, status, "{path}");
+        assert!(status != 200 || heard.1 == body, "{path}: {heard:?}");
+    }
+    visitor.say(request("POST /nobody"));
+    assert_eq!(visitor.bodies()[0].0, 405);
+    visitor.say(request("GET /files/more/x"));
+    assert_eq!(
+        visitor.bodies()[0].0,
+        401,
+        "the guard is before its fallback"
+    );
+}
+
+#[test]
 fn a_url_as_a_target_is_its_path() {
     let heard = answer("GET http://here/echo?a=b HTTP/1.1\r\nHost: here\r\n\r\n");
     assert_eq!((heard.status, heard.body.as_str()), (200, "/echo?a=b"));
