@@ -1,10 +1,12 @@
 //! Files, on real sockets and from a real disk, which is what the thread pool is for.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -40,6 +42,10 @@ impl Heard {
 
 impl Served {
     fn new() -> Self {
+        Self::with(|files| files)
+    }
+
+    fn with(set: impl FnOnce(Files) -> Files + Send + 'static) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("files-{}-{number}", std::process::id());
@@ -50,7 +56,8 @@ impl Served {
         let thread = thread::spawn(move || {
             let reactor = Reactor::new().expect("a loop");
             let tree = Tree::new();
-            tree.put_child("files", Files::new(&reactor, root));
+            tree.put_child("files", Files::new(&reactor, &root));
+            tree.put_fallback(set(Files::new(&reactor, &root)));
             tree.put_child("", |_: Request| Response::text("quick"));
             let limits = HttpLimits {
                 send_time: Duration::from_secs(2),
@@ -70,7 +77,7 @@ impl Served {
             remote,
             thread: Some(thread),
         };
-        served.put("ten.txt", b"0123456789");
+        settle(&served.put("ten.txt", b"0123456789"));
         served
     }
 
@@ -106,6 +113,22 @@ impl Served {
     fn get(&self, path: &str, headers: &str) -> Heard {
         self.ask(&format!("GET /files{path}"), headers)
     }
+}
+
+/// The time that a settled file was changed last.
+fn then() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(1_600_000_000_500)
+}
+
+fn change_at(path: &Path, time: SystemTime) {
+    let file = fs::File::options().write(true).open(path);
+    let file = file.expect("the file");
+    file.set_modified(time).expect("a time");
+}
+
+/// Makes a file one that nobody has changed for long.
+fn settle(path: &Path) {
+    change_at(path, then());
 }
 
 impl Drop for Served {
@@ -155,6 +178,8 @@ fn a_file_is_answered_with_its_type_and_what_one_knows_it_by() {
         empty.header("Content-Type"),
         Some("application/octet-stream")
     );
+    assert_eq!(served.get("/empty", "Range: bytes=-5\r\n").status, 200);
+    assert_eq!(served.get("/empty", "Range: bytes=0-\r\n").status, 416);
 }
 
 #[test]
@@ -177,6 +202,9 @@ fn ranges_are_what_was_asked_for_and_there_is() {
             "416 Range Not Satisfiable\n",
             Some("bytes */10"),
         ),
+        ("Bytes=0-4", 206, "01234", Some("bytes 0-4/10")),
+        ("bytes=", 200, "0123456789", None),
+        ("bytes=,", 200, "0123456789", None),
         ("bytes=5-2", 200, "0123456789", None),
         ("items=0-1", 200, "0123456789", None),
         ("abc", 200, "0123456789", None),
@@ -208,12 +236,7 @@ fn ranges_are_what_was_asked_for_and_there_is() {
 fn who_has_it_already_is_told_so() {
     let served = Served::new();
     let path = served.put("page.html", b"<p>");
-    let then = SystemTime::UNIX_EPOCH + Duration::from_millis(1_600_000_000_500);
-    let file = fs::File::options()
-        .write(true)
-        .open(path)
-        .expect("the file");
-    file.set_modified(then).expect("a time");
+    settle(&path);
     let first = served.get("/page.html", "");
     let tag = first.header("ETag").expect("a tag").to_owned();
     let (before, at, after) = (
@@ -266,6 +289,125 @@ fn who_has_it_already_is_told_so() {
             assert_eq!(heard.header("Content-Length"), None);
         }
     }
+}
+
+#[test]
+fn one_state_of_a_file_is_never_taken_for_another() {
+    let served = Served::new();
+    let path = served.put("page", b"one");
+    settle(&path);
+    let one = served.get("/page", "");
+    let other = served.put("other", b"two");
+    settle(&other);
+    fs::rename(other, &path).expect("it is moved");
+    let tag = one.header("ETag").expect("a tag");
+    let two = served.get("/page", &format!("Range: bytes=1-\r\nIf-Range: {tag}\r\n"));
+    assert_eq!((two.status, two.text()), (200, "two"));
+    assert_eq!(two.header("Last-Modified"), one.header("Last-Modified"));
+
+    // What was changed a moment ago may be changed again in the same tick of the clock.
+    served.put("page", b"one");
+    let one = served.get("/page", "");
+    let tag = one.header("ETag").expect("a tag");
+    assert!(tag.starts_with("W/\"3-"), "{tag}");
+    assert_eq!(one.header("Last-Modified"), None);
+    for condition in ["If-None-Match", "Range: bytes=1-\r\nIf-Range"] {
+        let again = served.get("/page", &format!("{condition}: {tag}\r\n"));
+        assert_eq!((again.status, again.text()), (200, "one"), "{condition}");
+    }
+
+    // A time in the future is no time.
+    change_at(&path, SystemTime::now() + Duration::from_secs(3600));
+    let future = served.get("/page", "");
+    assert_eq!((future.status, future.header("Last-Modified")), (200, None));
+}
+
+#[test]
+fn every_name_that_a_file_can_have_is_served() {
+    let served = Served::new();
+    for (path, name) in [
+        ("/C:/12:30.txt", "C:/12:30.txt".into()),
+        ("/back\\slash", "back\\slash".into()),
+        ("/a%5Cb", "a\\b".into()),
+        ("/space%20%25%3F", "space %?".into()),
+        ("/caf%E9", OsString::from_vec(b"caf\xe9".to_vec())),
+    ] {
+        let path_there = served.folder.join("root").join(&name);
+        fs::create_dir_all(path_there.parent().expect("a folder")).expect("a folder");
+        fs::write(path_there, path).expect("a file");
+        assert_eq!(served.get(path, "").text(), path);
+    }
+    fs::create_dir_all(served.folder.join("root/\\example.com")).expect("a folder");
+    let redirected = served.get("/\\example.com", "");
+    let location = redirected.header("Location");
+    assert_eq!(location, Some("/files/%5Cexample.com/"));
+}
+
+#[test]
+fn a_dot_name_is_served_by_its_name_and_the_others_stay_hidden() {
+    let served = Served::with(|files| files.with_dot_name(".well-known"));
+    let root = served.folder.join("root");
+    fs::create_dir_all(root.join(".well-known/.git")).expect("a folder");
+    served.put(".well-known/security.txt", b"Contact: ana");
+    served.put(".well-known/.git/config", b"hidden");
+    served.put(".well-known.txt", b"hidden");
+    let ask = |path: &str| served.ask(&format!("GET {path}"), "");
+    assert_eq!(ask("/.well-known/security.txt").text(), "Contact: ana");
+    for hidden in [
+        "/.well-known/.git/config",
+        "/.well-known.txt",
+        "/.well-known/..",
+        "/files/.well-known/security.txt",
+    ] {
+        assert_eq!(ask(hidden).status, 404, "{hidden}");
+    }
+}
+
+#[test]
+fn files_may_stand_at_the_root_beside_other_resources() {
+    let served = Served::new();
+    let ask = |path: &str| served.ask(&format!("GET {path}"), "");
+    assert_eq!(ask("/").text(), "quick", "the child of the empty name");
+    assert_eq!(ask("/ten.txt").text(), "0123456789");
+    assert_eq!(ask("/files/ten.txt").text(), "0123456789");
+    assert_eq!(ask("/sub").header("Location"), Some("/sub/"));
+    assert_eq!(ask("/nowhere").status, 404);
+}
+
+#[test]
+fn an_application_gets_its_page_for_every_path_of_a_page() {
+    let served = Served::with(|files| {
+        let files = files.with_fallback("app.html").with_dot_name(".well-known");
+        files.with_type("ly", "text/x-lilypond")
+    });
+    settle(&served.put("app.html", b"<p>app"));
+    served.put("song.LY", b"c d e");
+    let ask = |path: &str| served.ask(&format!("GET {path}"), "");
+    for page in ["/users", "/users/ana", "/v1.2/users", "/sub/", "/nowhere/"] {
+        let heard = ask(page);
+        assert_eq!((heard.status, heard.text()), (200, "<p>app"), "{page}");
+        assert_eq!(
+            heard.header("Content-Type"),
+            Some("text/html; charset=utf-8")
+        );
+        assert!(heard.header("ETag").is_some());
+    }
+    for file in [
+        "/app.js",
+        "/users/a.png",
+        "/.well-known/x",
+        "/.hidden",
+        "/../x",
+        "//x",
+    ] {
+        assert_eq!(ask(file).status, 404, "{file}");
+    }
+    assert_eq!(ask("/ten.txt").text(), "0123456789");
+    assert_eq!(ask("/sub").header("Location"), Some("/sub/"));
+    assert_eq!(
+        ask("/song.LY").header("Content-Type"),
+        Some("text/x-lilypond")
+    );
 }
 
 #[test]

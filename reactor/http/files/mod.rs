@@ -10,17 +10,25 @@
 //! read a piece at a time, as the client takes it.
 
 mod conditional;
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    path = "held_by_path.rs"
+)]
+mod held;
 mod kinds;
 mod opening;
 mod ranges;
+mod state;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use self::opening::{Found, Opened, open};
+use self::opening::{Folder, Found, Opened};
 use self::ranges::{Wanted, wanted};
 use crate::deferred::Failure;
 use crate::http::body::{Body, BodyIsOver, BodySink};
@@ -43,6 +51,10 @@ const PIECE: u64 = 64 << 10;
 /// folder are not there: 404. A folder is answered with its `index.html`, if there is one; a path to
 /// a folder that lacks the slash at its end is redirected to the one that has it.
 ///
+/// Whoever may write in the folder decides what is served, but leads nobody out of it, not even by
+/// putting a link in a folder's place at the right moment. That needs `/proc`, and so Linux: on another
+/// system only people who may see every file of the server may write there.
+///
 /// ```
 /// use reactor::Reactor;
 /// use reactor::http::{Files, Tree};
@@ -52,9 +64,14 @@ const PIECE: u64 = 64 << 10;
 /// root.put_child("docs", Files::new(&reactor, "docs"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// At `/`, beside other resources, they are the tree's [fallback](crate::http::Tree::put_fallback).
+///
+/// A file that was changed less than two seconds ago may be changed once more without its times telling.
+/// So its answer has no `Last-Modified`, and an `ETag` of its own, which is weak.
 pub struct Files {
     reactor: WeakReactor,
-    root: PathBuf,
+    folder: Arc<Folder>,
 }
 
 impl Files {
@@ -63,8 +80,56 @@ impl Files {
     pub fn new(reactor: &Reactor, root: impl AsRef<Path>) -> Self {
         Self {
             reactor: reactor.downgrade(),
-            root: root.as_ref().to_owned(),
+            folder: Arc::new(Folder::new(root.as_ref().to_owned())),
         }
+    }
+
+    /// These files, and those whose names, or whose folders' names, are this one, which begins with a
+    /// dot: `.well-known`.
+    #[must_use]
+    pub fn with_dot_name(mut self, name: impl Into<OsString>) -> Self {
+        Arc::make_mut(&mut self.folder).dot_names.push(name.into());
+        self
+    }
+
+    /// These files, and this one of them for each page that is not there: the `index.html` of an
+    /// application that makes its pages in the browser. It is answered with 200.
+    ///
+    /// A page is what has no dot in the last name of its path. So a picture or a script that is not
+    /// there is still a 404, and so is what is hidden.
+    ///
+    /// ```
+    /// # use reactor::Reactor;
+    /// # use reactor::http::{Files, Request, Response, Tree};
+    /// # let reactor = Reactor::new()?;
+    /// let root = Tree::new();
+    /// root.put_tree("api").put_child("users", |_: Request| Response::json("[]\n"));
+    /// root.put_fallback(Files::new(&reactor, "public").with_fallback("index.html"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_fallback(mut self, page: impl Into<PathBuf>) -> Self {
+        Arc::make_mut(&mut self.folder).fallback = Some(page.into());
+        self
+    }
+
+    /// These files, of which those whose names end in a dot and this extension are of this media type.
+    /// It goes before the list that the library has, which knows more than a hundred. Upper and lower case
+    /// are the same.
+    ///
+    /// ```
+    /// # use reactor::Reactor;
+    /// # use reactor::http::Files;
+    /// # let reactor = Reactor::new()?;
+    /// let scores = Files::new(&reactor, "scores").with_type("ly", "text/x-lilypond; charset=utf-8");
+    /// # drop(scores);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_type(mut self, extension: &str, media_type: impl Into<String>) -> Self {
+        let kinds = &mut Arc::make_mut(&mut self.folder).kinds;
+        kinds.push((extension.to_ascii_lowercase(), media_type.into()));
+        self
     }
 }
 
@@ -77,12 +142,12 @@ impl Resource for Files {
         let Some(reactor) = self.reactor.upgrade() else {
             return Response::error(Status::SERVICE_UNAVAILABLE).into();
         };
-        let Some(path) = opening::path_of(request.path_below()) else {
+        let Some(path) = self.folder.path_of(request.path_below()) else {
             return Response::error(Status::NOT_FOUND).into();
         };
-        let root = self.root.clone();
+        let folder = Arc::clone(&self.folder);
         Answer::from_future(async move {
-            let found = reactor.defer_to_thread(move || open(&root, &path)).await?;
+            let found = reactor.defer_to_thread(move || folder.open(&path)).await?;
             Ok(match found {
                 Found::File(opened) => answer(&reactor, &request, opened),
                 Found::FolderWithoutSlash => redirect(&request),
@@ -97,7 +162,9 @@ impl Resource for Files {
 /// To the same path with a slash at its end, and with its query.
 fn redirect(request: &Request) -> Response {
     let query = request.query().map(|query| format!("?{query}"));
-    let location = format!("{}/{}", request.path(), query.unwrap_or_default());
+    // To a browser a backslash is a slash, and two of those are the beginning of a host.
+    let path = request.path().replace('\\', "%5C");
+    let location = format!("{path}/{}", query.unwrap_or_default());
     Response::redirect(Status::FOUND, location)
 }
 
@@ -111,7 +178,7 @@ fn answer(reactor: &Reactor, request: &Request, opened: Opened) -> Response {
         .filter(|_| request.method() == Method::Get && validators.allows_range(request));
     let response = match header.map_or(Wanted::Whole, |header| wanted(header, length)) {
         Wanted::Whole => {
-            let kind = opened.kind;
+            let kind = opened.kind.clone();
             Response::ok().with_body(kind, opened.body(reactor, vec![Segment::Part(0..length)]))
         }
         Wanted::Nothing => Response::error(Status::RANGE_NOT_SATISFIABLE)
@@ -127,7 +194,7 @@ fn answer(reactor: &Reactor, request: &Request, opened: Opened) -> Response {
 }
 
 fn one_part(reactor: &Reactor, opened: Opened, part: Range<u64>) -> Response {
-    let (kind, range) = (opened.kind, content_range(&part, opened.length));
+    let (kind, range) = (opened.kind.clone(), content_range(&part, opened.length));
     let body = opened.body(reactor, vec![Segment::Part(part)]);
     Response::ok()
         .with_body(kind, body)
@@ -138,7 +205,7 @@ fn one_part(reactor: &Reactor, opened: Opened, part: Range<u64>) -> Response {
 /// Several parts, one behind the other: RFC 9110, section 14.6.
 fn many_parts(reactor: &Reactor, opened: Opened, parts: &[Range<u64>]) -> Response {
     let boundary = opened.boundary();
-    let (kind, length) = (opened.kind, opened.length);
+    let (kind, length) = (opened.kind.clone(), opened.length);
     let mut segments = Vec::new();
     for part in parts {
         let range = content_range(part, length);
@@ -249,7 +316,7 @@ fn read_piece(mut file: File, piece: Range<u64>) -> io::Result<(File, Vec<u8>)> 
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Files")
-            .field("root", &self.root)
+            .field("root", &self.folder.root)
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,30 @@
 //! From a path to an open file, without leaving the folder. Runs in the thread pool.
 
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::PIECE;
 use super::conditional::Validators;
-use super::kinds::kind_of;
+use super::held::Held;
+use super::kinds;
+use super::state::State;
+
+/// The folder that is served.
+#[derive(Clone)]
+pub(super) struct Folder {
+    pub(super) root: PathBuf,
+    /// The names that begin with a dot and are not hidden.
+    pub(super) dot_names: Vec<OsString>,
+    /// What is sent instead of a page that is not there.
+    pub(super) fallback: Option<PathBuf>,
+    /// Extensions in lower case, and the types of such files. The last one counts.
+    pub(super) kinds: Vec<(String, String)>,
+}
 
 /// What is at a path.
 pub(super) enum Found {
@@ -25,7 +42,7 @@ pub(super) struct Opened {
     pub(super) length: u64,
     /// What is in it, if that is not much.
     pub(super) bytes: Option<Vec<u8>>,
-    pub(super) kind: &'static str,
+    pub(super) kind: Cow<'static, str>,
     pub(super) validators: Validators,
     tag: String,
 }
@@ -44,92 +61,145 @@ pub(super) struct Below {
     ends_in_slash: bool,
 }
 
-/// The path of a request. Nothing for one that could lead elsewhere, or to what is hidden.
-pub(super) fn path_of(path: &str) -> Option<Below> {
-    let mut below = PathBuf::new();
-    let mut segments = path.split('/').skip(1).peekable();
-    let mut ends_in_slash = false;
-    while let Some(segment) = segments.next() {
-        if segment.is_empty() && segments.peek().is_none() {
-            ends_in_slash = true;
-            break;
-        }
-        let name = percent_encoding::percent_decode_str(segment)
-            .decode_utf8()
-            .ok()?;
-        let leads_elsewhere = name.contains(['/', '\\', '\0', ':']);
-        if name.is_empty() || name.starts_with('.') || leads_elsewhere {
-            return None;
-        }
-        below.push(&*name);
-    }
-    Some(Below {
-        path: below,
-        ends_in_slash,
-    })
-}
-
-/// Opens what is at a path.
-pub(super) fn open(root: &Path, below: &Below) -> Found {
-    match try_open(root, below) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Forbidden,
-        Err(error) if says_nothing(&error) => {
-            log::error!("{} cannot be opened: {error}", below.path.display());
-            Found::Broken
-        }
-        Err(error) => {
-            log::debug!("{} is not there: {error}", below.path.display());
-            Found::Nothing
-        }
+impl Below {
+    /// Whether it looks like the path of a page, and not like that of a file, or of what a standard has
+    /// given a name with a dot.
+    fn is_of_a_page(&self) -> bool {
+        let has_dot_name = self
+            .path
+            .iter()
+            .any(|name| name.as_bytes().starts_with(b"."));
+        let is_file = !self.ends_in_slash && self.path.extension().is_some();
+        !has_dot_name && !is_file
     }
 }
 
-/// Whether it says nothing of the file: EIO, ENOMEM, ENFILE and EMFILE, which have these numbers on
-/// every Unix, and no stable name in `std`.
-fn says_nothing(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(5 | 12 | 23 | 24))
-}
-
-fn try_open(root: &Path, below: &Below) -> io::Result<Found> {
-    let root = fs::canonicalize(root)?;
-    let mut path = fs::canonicalize(root.join(&below.path))?;
-    if !is_served(&root, &path) {
-        return Ok(Found::Nothing);
-    }
-    if fs::metadata(&path)?.is_dir() {
-        if !below.ends_in_slash {
-            return Ok(Found::FolderWithoutSlash);
+impl Folder {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            dot_names: Vec::new(),
+            fallback: None,
+            kinds: Vec::new(),
         }
-        path = fs::canonicalize(path.join("index.html"))?;
-        if !is_served(&root, &path) {
+    }
+
+    /// The path of a request. Nothing for one that could lead elsewhere, or to what is hidden.
+    pub(super) fn path_of(&self, path: &str) -> Option<Below> {
+        let mut below = PathBuf::new();
+        let mut segments = path.split('/').skip(1).peekable();
+        let mut ends_in_slash = false;
+        while let Some(segment) = segments.next() {
+            if segment.is_empty() && segments.peek().is_none() {
+                ends_in_slash = true;
+                break;
+            }
+            let name: Vec<u8> = percent_encoding::percent_decode_str(segment).collect();
+            let is_no_name = name.is_empty() || name.iter().any(|byte| b"/\0".contains(byte));
+            let name = OsString::from_vec(name);
+            if is_no_name || self.is_hidden(&name) {
+                return None;
+            }
+            below.push(name);
+        }
+        Some(Below {
+            path: below,
+            ends_in_slash,
+        })
+    }
+
+    /// Opens what is at a path, or what stands in for it.
+    pub(super) fn open(&self, below: &Below) -> Found {
+        match (self.open_itself(below), &self.fallback) {
+            (Found::Nothing, Some(fallback)) if below.is_of_a_page() => self.open_itself(&Below {
+                path: fallback.clone(),
+                ends_in_slash: false,
+            }),
+            (found, _) => found,
+        }
+    }
+
+    fn open_itself(&self, below: &Below) -> Found {
+        match self.try_open(below) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Forbidden,
+            Err(error) if says_nothing(&error) => {
+                log::error!("{} cannot be opened: {error}", below.path.display());
+                Found::Broken
+            }
+            Err(error) => {
+                log::debug!("{} is not there: {error}", below.path.display());
+                Found::Nothing
+            }
+        }
+    }
+
+    fn try_open(&self, below: &Below) -> io::Result<Found> {
+        let root = fs::canonicalize(&self.root)?;
+        let mut held = Held::at(&root.join(&below.path))?;
+        if !self.is_served(&root, held.path()) {
             return Ok(Found::Nothing);
         }
-    } else if below.ends_in_slash {
-        return Ok(Found::Nothing);
+        if held.metadata()?.is_dir() {
+            if !below.ends_in_slash {
+                return Ok(Found::FolderWithoutSlash);
+            }
+            held = Held::at(&held.path().join("index.html"))?;
+            if !self.is_served(&root, held.path()) {
+                return Ok(Found::Nothing);
+            }
+        } else if below.ends_in_slash {
+            return Ok(Found::Nothing);
+        }
+        // To open what is neither file nor folder might wait for ever.
+        if !held.metadata()?.is_file() {
+            return Ok(Found::Nothing);
+        }
+        let kind = self.kind_of(Path::new(held.name()));
+        look(held, kind).map(Found::File)
     }
-    // To open what is neither file nor folder might wait for ever.
-    if !fs::metadata(&path)?.is_file() {
-        return Ok(Found::Nothing);
+
+    fn kind_of(&self, name: &Path) -> Cow<'static, str> {
+        let extension = name.extension().unwrap_or_default();
+        let own = self.kinds.iter().rev();
+        match own
+            .map(|(own, kind)| (OsStr::new(own), kind))
+            .find(|(own, _)| extension.eq_ignore_ascii_case(own))
+        {
+            Some((_, kind)) => kind.clone().into(),
+            None => kinds::kind_of(name),
+        }
     }
-    look(&path).map(Found::File)
+
+    /// Whether something lies in the folder and no part of its path there is hidden, wherever links
+    /// have led.
+    fn is_served(&self, root: &Path, path: &Path) -> bool {
+        path.strip_prefix(root)
+            .is_ok_and(|below| !below.iter().any(|name| self.is_hidden(name)))
+    }
+
+    fn is_hidden(&self, name: &OsStr) -> bool {
+        name.as_bytes().starts_with(b".") && !self.dot_names.iter().any(|known| known == name)
+    }
 }
 
-/// Whether a file lies in the folder and no part of its path there is hidden, wherever links have led.
-fn is_served(root: &Path, path: &Path) -> bool {
-    path.strip_prefix(root).is_ok_and(|below| {
-        let mut names = below.iter();
-        !names.any(|name| name.as_encoded_bytes().starts_with(b"."))
-    })
+/// Whether it says nothing of the file: EIO, ENOMEM, ENFILE and EMFILE; that the system does not say
+/// where a file is; or that a file became shorter while it was read.
+fn says_nothing(error: &io::Error) -> bool {
+    let of_the_system = [libc::EIO, libc::ENOMEM, libc::ENFILE, libc::EMFILE];
+    error
+        .raw_os_error()
+        .is_some_and(|code| of_the_system.contains(&code))
+        || matches!(
+            error.kind(),
+            io::ErrorKind::Unsupported | io::ErrorKind::UnexpectedEof
+        )
 }
 
-fn look(path: &Path) -> io::Result<Opened> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let length = metadata.len();
-    let modified = metadata.modified()?;
-    let since = modified.duration_since(SystemTime::UNIX_EPOCH);
-    let tag = format!("{length:x}-{:x}", since.unwrap_or_default().as_nanos());
+fn look(held: Held, kind: Cow<'static, str>) -> io::Result<Opened> {
+    let mut file = held.open()?;
+    let state = State::of(&file.metadata()?)?;
+    let length = state.length;
     let bytes = if length <= PIECE {
         let mut bytes = vec![0; length as usize];
         file.read_exact(&mut bytes)?;
@@ -141,10 +211,8 @@ fn look(path: &Path) -> io::Result<Opened> {
         file,
         length,
         bytes,
-        kind: kind_of(path),
-        validators: Validators::new()
-            .with_etag(format!("\"{tag}\""))
-            .with_modified(modified),
-        tag,
+        kind,
+        validators: state.validators(SystemTime::now()),
+        tag: state.tag(),
     })
 }

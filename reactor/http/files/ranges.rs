@@ -20,19 +20,27 @@ pub(crate) enum Wanted {
 
 /// Reads the value of a `Range` header.
 pub(crate) fn wanted(header: &str, length: u64) -> Wanted {
-    let Some(list) = header.trim().strip_prefix("bytes=") else {
+    let Some((unit, list)) = header.trim().split_once('=') else {
         return Wanted::Whole;
     };
-    let mut parts = Vec::new();
-    for member in list.split(',').map(str::trim).filter(|m| !m.is_empty()) {
-        match part(member, length) {
-            None => return Wanted::Whole,
-            Some(part) if part.is_empty() => {}
-            Some(part) => parts.push(part),
-        }
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return Wanted::Whole;
     }
-    if parts.is_empty() {
+    let members = list.split(',').map(str::trim).filter(|m| !m.is_empty());
+    let Some(specs) = members.map(spec).collect::<Option<Vec<Spec>>>() else {
+        return Wanted::Whole;
+    };
+    if specs.is_empty() {
+        return Wanted::Whole;
+    }
+    let satisfiable: Vec<&Spec> = specs.iter().filter(|s| s.is_satisfiable(length)).collect();
+    if satisfiable.is_empty() {
         return Wanted::Nothing;
+    }
+    let parts: Vec<Range<u64>> = satisfiable.iter().map(|spec| spec.part(length)).collect();
+    // The end of something empty can be asked for, but `Content-Range` has no words for it.
+    if parts.iter().any(Range::is_empty) {
+        return Wanted::Whole;
     }
     // Many small parts, or the same bytes many times over, cost more than they are worth: RFC 9110,
     // section 17.15.
@@ -43,29 +51,48 @@ pub(crate) fn wanted(header: &str, length: u64) -> Wanted {
     Wanted::Parts(parts)
 }
 
-/// `first-last`, `first-` or `-length`. Nothing for what is none of them, and an empty part for one
-/// that there is not.
-fn part(member: &str, length: u64) -> Option<Range<u64>> {
+/// One member of the list.
+enum Spec {
+    /// From a byte to another one, which is part of it.
+    Between(u64, u64),
+    /// At most so many bytes at the end.
+    Suffix(u64),
+}
+
+impl Spec {
+    fn is_satisfiable(&self, length: u64) -> bool {
+        match self {
+            Self::Between(first, _) => *first < length,
+            Self::Suffix(suffix) => *suffix > 0,
+        }
+    }
+
+    /// What there is of it.
+    fn part(&self, length: u64) -> Range<u64> {
+        match self {
+            Self::Between(first, last) => *first..last.saturating_add(1).min(length),
+            Self::Suffix(suffix) => length.saturating_sub(*suffix)..length,
+        }
+    }
+}
+
+/// `first-last`, `first-` or `-length`. Nothing for what is none of them.
+fn spec(member: &str) -> Option<Spec> {
     let (first, last) = member.split_once('-')?;
     let number = |digits: &str| {
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         is_number.then(|| digits.parse().unwrap_or(u64::MAX))
     };
     if first.is_empty() {
-        let suffix = number(last)?.min(length);
-        return Some(length - suffix..length);
+        return Some(Spec::Suffix(number(last)?));
     }
     let first = number(first)?;
-    let end = if last.is_empty() {
-        length
+    let last = if last.is_empty() {
+        u64::MAX
     } else {
-        let last = number(last)?;
-        if last < first {
-            return None;
-        }
-        last.saturating_add(1).min(length)
+        number(last)?
     };
-    Some(first..end.max(first))
+    (first <= last).then_some(Spec::Between(first, last))
 }
 
 #[cfg(test)]
@@ -92,7 +119,11 @@ mod tests {
             ("bytes=20-", Wanted::Nothing),
             ("bytes=10-", Wanted::Nothing),
             ("bytes=-0", Wanted::Nothing),
-            ("bytes=", Wanted::Nothing),
+            ("bytes=20-,-0", Wanted::Nothing),
+            ("Bytes=0-4", parts(&[(0, 5)])),
+            ("bytes=", Wanted::Whole),
+            ("bytes=,", Wanted::Whole),
+            ("bytes =0-1", Wanted::Whole),
             ("bytes=5-2", Wanted::Whole),
             ("items=0-1", Wanted::Whole),
             ("bytes", Wanted::Whole),
@@ -106,6 +137,14 @@ mod tests {
         }
         let many = format!("bytes={}", "0-0,".repeat(17));
         assert_eq!(wanted(&many, 1000), Wanted::Whole);
-        assert_eq!(wanted("bytes=0-", 0), Wanted::Nothing);
+    }
+
+    #[test]
+    fn the_end_of_something_empty_is_all_of_it() {
+        assert_eq!(wanted("bytes=-5", 0), Wanted::Whole);
+        assert_eq!(wanted("bytes=0-,-5", 0), Wanted::Whole);
+        for nothing in ["bytes=-0", "bytes=0-", "bytes=0-0"] {
+            assert_eq!(wanted(nothing, 0), Wanted::Nothing, "{nothing}");
+        }
     }
 }
