@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::http::{Answer, Body, Request, Response, Site, Tree, post};
+use reactor::http::{Answer, Audience, Body, Request, Response, ServerEvent, Site, Tree, post};
 use reactor::testing::{Peer, Simulation};
 use reactor::{Deferred, Failure};
 
@@ -220,6 +220,36 @@ fn who_got_no_answer_or_half_of_one_is_logged_so() {
         let line = format!("\"{said} HTTP/1.1\" {expected}");
         assert_eq!(logged(&format!("{said} ")), [line]);
     }
+}
+
+#[test]
+fn a_listener_that_is_disconnected_is_logged() {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let audience = Audience::new(&simulation.reactor(), Duration::from_secs(15));
+    let events = audience.clone();
+    let site = Site::new(&simulation.reactor(), move |_: Request| {
+        events.subscribe(&[])
+    });
+    let port = simulation.reactor().listen_tcp("10.0.0.1:80", site);
+    port.expect("it listens");
+    let client = simulation.connect("10.0.0.1:80");
+    client.pause_reading();
+    client.write(b"GET /?listens HTTP/1.1\r\nHost: h\r\n\r\n");
+    for _ in 0..1000 {
+        simulation.run_for(Duration::from_millis(1));
+        audience.send(&ServerEvent::new("x".repeat(1000)));
+    }
+    let lines = Kept::lines(false);
+    let said = |line: &&String| {
+        line.starts_with("a listener is disconnected: it has not taken its events")
+    };
+    assert_eq!(lines.iter().filter(said).count(), 1, "{lines:?}");
+    let access = logged("listens").concat();
+    assert!(
+        access.contains("\" 200 ") && access.contains("broken off"),
+        "{access}"
+    );
 }
 
 #[test]

@@ -293,6 +293,15 @@ impl BodySink {
         }
     }
 
+    /// How many of the bytes that were written the peer has not taken.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.0.borrow().state {
+            StreamState::Detached { pending, .. } => pending.len(),
+            StreamState::Attached(outgoing) => outgoing.unsent(),
+            StreamState::Over => 0,
+        }
+    }
+
     /// Fires when there is room: at once, or when the peer has taken most of what was written.
     /// Whoever writes much waits for it in between, or the connection is dropped with
     /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). Fails with [`BodyIsOver`] when the

@@ -5,6 +5,9 @@
 //!                    └──▶ sink ──▶ another
 //! ```
 //!
+//! What is sent in one callback is gathered, and written to each sink in one piece: a burst of any
+//! size is one write, and is not taken for a listener that does not read.
+//!
 //! Source: the WHATWG's HTML standard, section 9.2.
 
 use std::cell::RefCell;
@@ -94,8 +97,10 @@ impl fmt::Display for ServerEvent {
 
 /// Everybody who listens to the same events. Clones are the same audience.
 ///
-/// Who does not take its events is disconnected, so that one slow browser costs nobody memory; it
-/// connects again by itself. Something is said at least every so often, so that one which is gone
+/// All that is sent in one callback reaches whoever reads, however much it is. Who does not take its
+/// events is disconnected, so that one slow browser costs nobody memory, and a line in the log says
+/// so; it connects again by itself. That is who lets 256 KiB wait behind what it was sent while it kept
+/// up. Something is said at least every so often, so that one which is gone
 /// without a word is noticed. When the loop is stopped all answers end, so that it need not wait.
 ///
 /// ```
@@ -122,15 +127,54 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    sinks: Vec<BodySink>,
+    listeners: Vec<Listener>,
+    /// What was sent in this callback, and not written to anybody yet.
+    gathered: Vec<u8>,
+    /// Whether the loop is about to write it.
+    is_writing_soon: bool,
     /// Whether the next heartbeat is due at some time.
     is_beating: bool,
     /// Whether a stop of the loop will be heard of.
     hears_of_stop: bool,
 }
 
+struct Listener {
+    sink: BodySink,
+    /// How much of what is gathered was sent before it came.
+    missed: usize,
+    /// What waits until it has taken what it was written before.
+    behind: Vec<u8>,
+}
+
+/// So much may wait for a listener behind what it was written while it kept up.
+const BACKLOG: usize = 256 << 10;
+
+impl Listener {
+    /// Writes to it, when it has room. Returns whether it listens on.
+    fn write(&mut self, data: &[u8]) -> bool {
+        // Who was not offered yet what it was written is not behind.
+        let keeps_up = !self.sink.is_stuck() || self.sink.has_room();
+        if keeps_up && self.behind.is_empty() {
+            return data.is_empty() || self.sink.write(data);
+        }
+        self.behind.extend_from_slice(data);
+        if keeps_up {
+            return self.sink.write(&std::mem::take(&mut self.behind));
+        }
+        if self.behind.len() > BACKLOG {
+            log::warn!(
+                "a listener is disconnected: it has not taken its events, of which {} bytes wait",
+                self.behind.len() + self.sink.waiting()
+            );
+            return false;
+        }
+        true
+    }
+}
+
 impl Audience {
-    /// Nobody yet. Something is said every `heartbeat`.
+    /// Nobody yet. Something is said every `heartbeat`. With a heartbeat of zero nothing is, and who
+    /// is gone without a word is noticed at the next event.
     #[must_use]
     pub fn new(reactor: &Reactor, heartbeat: Duration) -> Self {
         Self(Rc::new(Inner {
@@ -147,7 +191,14 @@ impl Audience {
         for event in first {
             sink.write(event.to_string().as_bytes());
         }
-        self.0.state.borrow_mut().sinks.push(sink);
+        let mut state = self.0.state.borrow_mut();
+        let missed = state.gathered.len();
+        state.listeners.push(Listener {
+            sink,
+            missed,
+            behind: Vec::new(),
+        });
+        drop(state);
         self.0.beat_later();
         self.0.hear_of_stop();
         Response::ok()
@@ -156,16 +207,17 @@ impl Audience {
             .with_header("X-Accel-Buffering", "no")
     }
 
-    /// Tells everybody.
+    /// Tells everybody who listens now, when the callback that calls this has returned.
     pub fn send(&self, event: &ServerEvent) {
-        self.0.write(event.to_string().as_bytes());
+        self.0.gather(event.to_string().as_bytes());
     }
 
     /// How many listen.
     #[must_use]
     pub fn len(&self) -> usize {
         let state = self.0.state.borrow();
-        state.sinks.iter().filter(|sink| !sink.is_over()).count()
+        let listeners = state.listeners.iter();
+        listeners.filter(|one| !one.sink.is_over()).count()
     }
 
     /// Whether nobody listens.
@@ -176,19 +228,65 @@ impl Audience {
 }
 
 impl Inner {
-    fn write(&self, data: &[u8]) {
-        let mut gone = Vec::new();
+    fn gather(self: &Rc<Self>, data: &[u8]) {
         let mut state = self.state.borrow_mut();
-        for sink in std::mem::take(&mut state.sinks) {
-            if !sink.is_stuck() && sink.write(data) {
-                state.sinks.push(sink);
-            } else {
-                gone.push(sink);
-            }
+        if !state.listeners.is_empty() {
+            state.gathered.extend_from_slice(data);
+            drop(state);
+            self.write_soon();
         }
+    }
+
+    fn write_soon(self: &Rc<Self>) {
+        let Some(reactor) = self.reactor.upgrade() else {
+            return;
+        };
+        if !std::mem::replace(&mut self.state.borrow_mut().is_writing_soon, true) {
+            let this = Rc::clone(self);
+            reactor.call_soon(move || this.write());
+        }
+    }
+
+    /// Writes what was gathered, and what waited for room that is there now.
+    fn write(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        state.is_writing_soon = false;
+        let gathered = std::mem::take(&mut state.gathered);
+        let mut listeners = std::mem::take(&mut state.listeners);
+        let mut behind = Vec::new();
+        let gone = listeners.extract_if(.., |listener| {
+            let data = &gathered[std::mem::take(&mut listener.missed)..];
+            let was_behind = !listener.behind.is_empty();
+            let listens = listener.write(data);
+            if listens && !was_behind && !listener.behind.is_empty() {
+                behind.push(listener.sink.ready());
+            }
+            !listens
+        });
+        let gone: Vec<Listener> = gone.collect();
+        state.listeners = listeners;
         drop(state);
         // Dropping a sink aborts its connection.
         drop(gone);
+        for room in behind {
+            let this = Rc::downgrade(self);
+            let _ = room.add_both(move |_| {
+                if let Some(this) = this.upgrade() {
+                    this.write_soon();
+                }
+                Ok(())
+            });
+        }
+    }
+
+    /// Ends all answers, behind what was sent before.
+    fn finish(self: &Rc<Self>) {
+        self.write();
+        let listeners = std::mem::take(&mut self.state.borrow_mut().listeners);
+        for listener in listeners {
+            listener.sink.write(&listener.behind);
+            listener.sink.finish();
+        }
     }
 
     fn beat_later(self: &Rc<Self>) {
@@ -196,7 +294,10 @@ impl Inner {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
-        if state.sinks.is_empty() || std::mem::replace(&mut state.is_beating, true) {
+        if state.listeners.is_empty()
+            || self.heartbeat.is_zero()
+            || std::mem::replace(&mut state.is_beating, true)
+        {
             return;
         }
         let this: Weak<Self> = Rc::downgrade(self);
@@ -206,7 +307,8 @@ impl Inner {
             };
             this.state.borrow_mut().is_beating = false;
             // A comment, which pages do not see.
-            this.write(b":\n\n");
+            this.gather(b":\n\n");
+            this.write();
             this.beat_later();
         });
     }
@@ -216,8 +318,7 @@ impl Inner {
             return;
         };
         if reactor.is_stopping() {
-            let sinks = std::mem::take(&mut self.state.borrow_mut().sinks);
-            return sinks.into_iter().for_each(BodySink::finish);
+            return self.finish();
         }
         if std::mem::replace(&mut self.state.borrow_mut().hears_of_stop, true) {
             return;
@@ -227,11 +328,8 @@ impl Inner {
             let Some(this) = this.upgrade() else {
                 return;
             };
-            let mut state = this.state.borrow_mut();
-            state.hears_of_stop = false;
-            let sinks = std::mem::take(&mut state.sinks);
-            drop(state);
-            sinks.into_iter().for_each(BodySink::finish);
+            this.state.borrow_mut().hears_of_stop = false;
+            this.finish();
         });
     }
 }

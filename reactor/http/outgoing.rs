@@ -137,7 +137,12 @@ impl Outgoing {
 
     /// Whether so little is unsent that more may be written.
     pub(crate) fn has_room(&self) -> bool {
-        self.transport.unsent() <= self.transport.limits().high_water
+        self.unsent() <= self.transport.limits().high_water
+    }
+
+    /// How much the peer has not taken.
+    pub(crate) fn unsent(&self) -> usize {
+        self.transport.unsent()
     }
 
     /// Whether the protocol was told to pause writing.

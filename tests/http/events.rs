@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reactor::Reactor;
 use reactor::http::{Audience, Request, ServerEvent, Site};
-use reactor::testing::Simulation;
+use reactor::testing::{Conditions, Simulation};
 
 use crate::visitor::{Visitor, request};
 
@@ -121,6 +121,88 @@ fn who_does_not_take_its_events_is_disconnected_and_the_others_hear_them_all() {
     assert!(heard > 1_000_000);
     assert_eq!(audience.len(), 1);
     assert!(!slow.is_connected());
+}
+
+#[test]
+fn many_events_in_one_callback_reach_who_reads_them() {
+    let narrow = Conditions {
+        send_buffer: 50_000..=50_000,
+        latency: Duration::from_millis(20)..=Duration::from_millis(20),
+        ..Conditions::calm()
+    };
+    let simulation = Simulation::with_conditions(narrow, 1);
+    let audience = Audience::new(&simulation.reactor(), Duration::from_secs(15));
+    let site = site(&simulation.reactor(), &audience);
+    let visitor = Visitor::visit(simulation, site);
+    let slow = visitor.another();
+    slow.pause_reading();
+    for peer in [&visitor.peer, &slow] {
+        peer.write(request("GET /").as_bytes());
+    }
+    visitor.wait(0.2);
+    assert_eq!(events(&visitor), "data: first\n\n");
+    let (reactor, everybody) = (visitor.simulation.reactor(), audience.clone());
+    let send = move |numbers: std::ops::Range<u32>| {
+        for n in numbers {
+            everybody.send(&ServerEvent::new(format!("{n} {}", "b".repeat(110))));
+        }
+    };
+    // A burst, and single ones while it is on its way.
+    let burst = send.clone();
+    reactor.call_later(Duration::ZERO, move || burst(0..9000));
+    for n in 9000..9100 {
+        let send = send.clone();
+        reactor.call_later(Duration::from_millis(u64::from(n - 8999)), move || {
+            send(n..n + 1);
+        });
+    }
+    let mut heard = String::new();
+    for _ in 0..100 {
+        visitor.wait(1.0);
+        heard.push_str(&visitor.hear());
+    }
+    let numbers = heard.lines().filter_map(|line| {
+        let (number, _) = line.strip_prefix("data: ")?.split_once(' ')?;
+        number.parse::<u32>().ok()
+    });
+    assert!(numbers.eq(0..9100));
+    assert_eq!(audience.len(), 2, "who has got one burst may still take it");
+    // Who does not is disconnected when there is more than that.
+    send(0..4000);
+    visitor.wait(1.0);
+    assert_eq!(audience.len(), 1);
+}
+
+#[test]
+fn who_comes_hears_what_is_sent_afterwards() {
+    let simulation = Simulation::new();
+    let audience = Audience::new(&simulation.reactor(), Duration::from_secs(15));
+    let events_of = audience.clone();
+    let site = Site::new(&simulation.reactor(), move |_: Request| {
+        events_of.send(&ServerEvent::new("before"));
+        let answer = events_of.subscribe(&[ServerEvent::new("first")]);
+        events_of.send(&ServerEvent::new("after"));
+        answer
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    assert_eq!(events(&visitor), "data: first\n\ndata: after\n\n");
+    let other = visitor.another();
+    other.write(request("GET /").as_bytes());
+    visitor.wait(0.1);
+    assert_eq!(events(&visitor), "data: before\n\ndata: after\n\n");
+}
+
+#[test]
+fn a_heartbeat_of_zero_is_none() {
+    let simulation = Simulation::new();
+    let audience = Audience::new(&simulation.reactor(), Duration::ZERO);
+    let site = site(&simulation.reactor(), &audience);
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    visitor.wait(1000.0);
+    assert_eq!(events(&visitor), "data: first\n\n");
+    assert_eq!(audience.len(), 1);
 }
 
 #[test]
