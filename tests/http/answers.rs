@@ -122,7 +122,11 @@ fn who_has_it_already_is_told_so_when_it_reads_and_stopped_when_it_writes() {
     let simulation = Simulation::new();
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     let show = move |request: Request| {
-        let validators = Validators::new().with_etag("\"a\"").with_modified(modified);
+        let validators = Validators::new()
+            .with_etag("\"a\"")
+            .with_modified(modified)
+            .with_header("Cache-Control", "max-age=60")
+            .with_header("Vary", "Accept");
         match validators.check(&request) {
             Err(answer) => answer,
             Ok(()) => validators.add_to(Response::text("done")),
@@ -155,7 +159,7 @@ fn who_has_it_already_is_told_so_when_it_reads_and_stopped_when_it_writes() {
             if status == 304 {
                 assert!(heard.ends_with("\r\n\r\n"), "{method} {header}: {heard}");
                 assert!(
-                    heard.contains("ETag: \"a\"\r\n"),
+                    heard.contains("ETag: \"a\"\r\nLast-Modified: Sun, 13 Sep 2020 12:26:40 GMT\r\nCache-Control: max-age=60\r\nVary: Accept\r\n"),
                     "{method} {header}: {heard}"
                 );
             }

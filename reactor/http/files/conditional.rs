@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 9110, section 13.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use crate::http::method::Method;
@@ -15,7 +16,9 @@ use crate::http::status::Status;
 /// use reactor::http::{Request, Response, Validators};
 ///
 /// fn page(request: Request) -> Response {
-///     let validators = Validators::new().with_etag("\"v7\"");
+///     let validators = Validators::new()
+///         .with_etag("\"v7\"")
+///         .with_header("Cache-Control", "max-age=60");
 ///     match validators.check(&request) {
 ///         Err(answer) => answer, // 304, or 412
 ///         Ok(()) => validators.add_to(Response::text("the seventh version\n")),
@@ -27,6 +30,8 @@ pub struct Validators {
     etag: Option<String>,
     /// In whole seconds, as a header has it.
     modified: Option<SystemTime>,
+    /// What both answers say besides.
+    headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
 /// The end of the year 9999, behind which no header line can say a time.
@@ -53,6 +58,19 @@ impl Validators {
         let since = modified.duration_since(SystemTime::UNIX_EPOCH);
         let seconds = since.unwrap_or_default().as_secs().min(LAST_SECOND);
         self.modified = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        self
+    }
+
+    /// With a header line that says how the thing is kept, and which the 304 has as the 200 does:
+    /// `Cache-Control`, `Content-Location`, `Expires` or `Vary` (RFC 9110, section 15.4.5). A client
+    /// would go on with what it was told by an older 200 otherwise.
+    #[must_use]
+    pub fn with_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -106,7 +124,7 @@ impl Validators {
         time.is_some() && time == self.modified
     }
 
-    /// The answer, with the header lines that say which state this is.
+    /// The answer, with the header lines that say which state this is, and how it is kept.
     #[must_use]
     pub fn add_to(&self, mut response: Response) -> Response {
         if let Some(etag) = &self.etag {
@@ -114,6 +132,9 @@ impl Validators {
         }
         if let Some(modified) = self.modified {
             response = response.with_header("Last-Modified", httpdate::fmt_http_date(modified));
+        }
+        for (name, value) in &self.headers {
+            response = response.with_header(name.clone(), value.clone());
         }
         response
     }
