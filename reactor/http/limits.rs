@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// The limits of one [`Site`](crate::http::Site), which hold for each of its connections.
 ///
-/// The defaults are meant for production. To change some of them:
+/// The defaults are meant for production. A time of zero is no limit: it is waited for ever. To change
+/// some of them:
 ///
 /// ```
 /// use reactor::http::HttpLimits;
@@ -44,6 +45,11 @@ pub struct HttpLimits {
     /// How long a client may take for as many bytes of an answer as lie between the two marks of
     /// [`Limits`](crate::Limits), while more than that waits for it. Then the connection is aborted.
     pub send_time: Duration,
+}
+
+/// What a time of zero means, here and wherever else a wait can be turned off.
+pub(crate) fn unless_zero(time: Duration) -> Option<Duration> {
+    (!time.is_zero()).then_some(time)
 }
 
 impl Default for HttpLimits {

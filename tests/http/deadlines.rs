@@ -289,6 +289,44 @@ fn without_a_limit_a_resource_may_take_as_long_as_it_likes() {
 }
 
 #[test]
+fn a_time_of_zero_is_no_limit() {
+    let limits = HttpLimits {
+        head_time: Duration::ZERO,
+        body_time: Duration::ZERO,
+        idle: Duration::ZERO,
+        handler_time: Some(Duration::ZERO),
+        send_time: Duration::ZERO,
+        ..HttpLimits::default()
+    };
+    let visitor = Visitor::with_limits(limits);
+    let post = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+    let streamed = post.replace("/echo", "/meter");
+    visitor.peer.pause_reading();
+    for piece in [
+        post,
+        &streamed,
+        &request("GET /later?1000"),
+        &request("GET /large?500"),
+    ] {
+        let (one, other) = piece.split_at(piece.len() - 3);
+        for part in [&one[..9], &one[9..], other] {
+            visitor.wait(1000.0);
+            visitor.say(part);
+        }
+    }
+    visitor.wait(3000.0);
+    visitor.peer.resume_reading();
+    visitor.wait(10.0);
+    let statuses: Vec<u16> = visitor
+        .bodies()
+        .into_iter()
+        .map(|(status, _)| status)
+        .collect();
+    assert_eq!(statuses, [200; 4]);
+    assert!(!visitor.is_closed());
+}
+
+#[test]
 fn who_does_not_take_its_answers_is_dropped() {
     for said in [
         request("GET /large?100000"),

@@ -10,6 +10,7 @@ use crate::http::body::{BodyIsOver, Kind, Stream};
 use crate::http::head::Framing;
 use crate::http::headers::members;
 use crate::http::incoming::BodyFeed;
+use crate::http::limits::unless_zero;
 use crate::http::mistake::Mistake;
 use crate::http::outgoing::{Outgoing, Sender};
 use crate::http::request::NotAForm;
@@ -259,7 +260,8 @@ impl HttpChannel {
 
     fn await_end_of_body(&mut self, work: &mut Work<'_>, feed: BodyFeed) {
         if !self.reader.is_within() {
-            work.transport.set_timeout(Some(self.site.limits.idle));
+            work.transport
+                .set_timeout(unless_zero(self.site.limits.idle));
         } else if feed.is_unwanted() {
             feed.end(Err(Failure::new(BodyIsOver)));
         } else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{HttpChannel, Stage};
 use crate::http::incoming::BodyFeed;
+use crate::http::limits::unless_zero;
 use crate::http::mistake::Mistake;
 use crate::http::response::Response;
 use crate::http::status::Status;
@@ -77,11 +78,12 @@ impl HttpChannel {
             return;
         };
         let time = match phase {
-            Phase::Head => Some(limits.head_time),
-            Phase::Body => Some(limits.body_time),
+            Phase::Head => unless_zero(limits.head_time),
+            Phase::Body => unless_zero(limits.body_time),
             Phase::HalfClose => Some(HALF_CLOSE),
             Phase::Handler => limits
                 .handler_time
+                .and_then(unless_zero)
                 .map(|time| time.saturating_sub(HALF_CLOSE)),
         };
         let Some(time) = time else {
@@ -153,20 +155,21 @@ impl HttpChannel {
         } else if awaits_body && transport.is_reading() {
             self.work(transport, |channel, work| channel.refuse(work, too_slow()));
         } else {
-            transport.set_timeout(Some(self.site.limits.idle));
+            transport.set_timeout(unless_zero(self.site.limits.idle));
         }
     }
 
     /// Gives the peer some time to take what is written.
     pub(super) fn limit_sending(&mut self, transport: &Transport) {
-        let Some(reactor) = self.site.reactor.upgrade() else {
+        let time = unless_zero(self.site.limits.send_time);
+        let (Some(reactor), Some(time)) = (self.site.reactor.upgrade(), time) else {
             return;
         };
         if self.send_deadline.is_some() {
             return;
         }
         let (handle, unsent) = (transport.handle::<Self>(), transport.unsent());
-        let call = reactor.call_later(self.site.limits.send_time, move || {
+        let call = reactor.call_later(time, move || {
             handle.call(move |channel, transport| channel.sending_took_long(transport, unsent));
         });
         self.send_deadline = Some(call);

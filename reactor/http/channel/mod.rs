@@ -29,6 +29,7 @@ use crate::delayed_call::DelayedCall;
 use crate::http::access_log::Entry;
 use crate::http::body::{Chunks, Stream};
 use crate::http::incoming::BodyFeed;
+use crate::http::limits::unless_zero;
 use crate::http::outgoing::Outgoing;
 use crate::http::reader::RequestReader;
 use crate::http::request::Request;
@@ -201,7 +202,7 @@ impl HttpChannel {
 
 impl Protocol for HttpChannel {
     fn connection_made(&mut self, transport: &Transport) {
-        transport.set_timeout(Some(self.site.limits.idle));
+        transport.set_timeout(unless_zero(self.site.limits.idle));
     }
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {

@@ -9,6 +9,7 @@ use crate::deferred::Failure;
 use crate::http::access_log::Entry;
 use crate::http::head::{Framing, Head};
 use crate::http::incoming::{Unwanted, incoming};
+use crate::http::limits::unless_zero;
 use crate::http::method::Method;
 use crate::http::mistake::Mistake;
 use crate::http::reader::Piece;
@@ -211,7 +212,8 @@ impl HttpChannel {
         entry: Option<Box<Entry>>,
         waits: bool,
     ) {
-        work.transport.set_timeout(Some(self.site.limits.body_time));
+        work.transport
+            .set_timeout(unless_zero(self.site.limits.body_time));
         let (feed, stream) = incoming(work.transport, Unwanted::Discard);
         request.set_stream(stream);
         let stage = Stage::Answering {
@@ -257,7 +259,8 @@ impl HttpChannel {
         };
         if let Some(feed) = exchange.feed.take() {
             feed.end(Ok(trailers));
-            work.transport.set_timeout(Some(self.site.limits.idle));
+            work.transport
+                .set_timeout(unless_zero(self.site.limits.idle));
             if !matches!(exchange.stage, Stage::Sent) {
                 self.exchange = Some(exchange);
             }
