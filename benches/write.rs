@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use reactor::{Address, Factory, Group, Limits, Protocol, Reactor, Transport};
+use reactor::{Factory, Group, Limits, Protocol, Reactor, Transport};
 
 const ROUNDS: usize = 15;
 const WRITES: u32 = 4_000;
@@ -34,7 +34,7 @@ impl Protocol for Silent {
 fn connections(reactor: &Reactor, count: u32) -> (Vec<Transport>, Vec<TcpStream>) {
     let made: Rc<RefCell<Vec<Transport>>> = Rc::default();
     let for_factory = Rc::clone(&made);
-    let factory = move |_: &Address| Silent {
+    let factory = move |_| Silent {
         made: Rc::clone(&for_factory),
     };
     let limits = Limits {

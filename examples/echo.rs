@@ -9,7 +9,7 @@
 //! its answers, the default of `writing_paused` stops reading from it, so the memory that it costs
 //! is bounded.
 
-use reactor::{Address, Protocol, Reactor, Transport};
+use reactor::{Protocol, Reactor, Transport};
 
 struct Echo;
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .nth(1)
         .unwrap_or_else(|| "127.0.0.1:1400".to_owned());
     let reactor = Reactor::new()?;
-    let port = reactor.listen_tcp(address, |_: &Address| Echo)?;
+    let port = reactor.listen_tcp(address, |_| Echo)?;
     let at = port
         .local_addr()
         .socket_addr()

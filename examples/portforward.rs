@@ -32,7 +32,7 @@ pub(crate) fn forward(
     to: ClientEndpoint,
 ) -> Result<ListeningPort, CannotListen> {
     let (reactor_again, to) = (reactor.downgrade(), Rc::new(to));
-    from.listen(reactor, move |_: &Address| Side {
+    from.listen(reactor, move |_| Side {
         next: Next::Connect(reactor_again.clone(), Rc::clone(&to)),
         this: Rc::default(),
         other: Rc::default(),

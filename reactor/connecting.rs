@@ -374,14 +374,14 @@ impl Connector {
     /// Ask before the loop goes on: of an attempt that is over the Deferred fails.
     ///
     /// ```
-    /// # use reactor::{Address, Protocol, Reactor, Reason, Transport};
+    /// # use reactor::{Protocol, Reactor, Reason, Transport};
     /// # struct Silent;
     /// # impl Protocol for Silent { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
     /// let reactor = Reactor::new()?;
-    /// let port = reactor.listen_tcp("127.0.0.1:0", |_: &Address| Silent)?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", |_| Silent)?;
     /// let address = port.local_addr().socket_addr().expect("a TCP port");
     /// let connected = reactor
-    ///     .connect_tcp("127.0.0.1", address.port(), |_: &Address| Silent)
+    ///     .connect_tcp("127.0.0.1", address.port(), |_| Silent)
     ///     .connected();
     /// let transport = reactor.run_until(connected).unwrap();
     /// assert_eq!(transport.peer_addr(), port.local_addr());

@@ -7,7 +7,7 @@
 //! of them waits.
 //!
 //! ```
-//! use reactor::{Address, Protocol, Reactor, Transport};
+//! use reactor::{Protocol, Reactor, Transport};
 //!
 //! struct Echo;
 //!
@@ -18,7 +18,7 @@
 //! }
 //!
 //! let reactor = Reactor::new()?;
-//! let port = reactor.listen_tcp("127.0.0.1:0", |_: &Address| Echo)?;
+//! let port = reactor.listen_tcp("127.0.0.1:0", |_| Echo)?;
 //! println!("type: nc 127.0.0.1 {}", port.local_addr().socket_addr().unwrap().port());
 //! # port.stop_listening(); // so that the example ends
 //! reactor.run()?; // until Ctrl-C

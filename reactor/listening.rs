@@ -58,11 +58,11 @@ impl Reactor {
     /// can be listened at.
     ///
     /// ```
-    /// # use reactor::{Address, Protocol, Reactor, Transport};
+    /// # use reactor::{Protocol, Reactor, Transport};
     /// # struct Echo;
     /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
     /// let reactor = Reactor::new()?;
-    /// let port = reactor.listen_tcp("127.0.0.1:0", |_: &Address| Echo)?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", |_| Echo)?;
     /// println!("listening at {}", port.local_addr());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

@@ -14,11 +14,11 @@
 //!
 //! ```
 //! use reactor::policies::{LimitConnectionsByPeer, LimitTotalConnections};
-//! # use reactor::{Address, Protocol, Reactor, Transport};
+//! # use reactor::{Protocol, Reactor, Transport};
 //! # struct Echo;
 //! # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
 //! let reactor = Reactor::new()?;
-//! let factory = LimitConnectionsByPeer::new(|_: &Address| Echo, 10);
+//! let factory = LimitConnectionsByPeer::new(|_| Echo, 10);
 //! reactor.listen_tcp("127.0.0.1:0", LimitTotalConnections::new(factory, 1_000))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

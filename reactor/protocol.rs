@@ -118,7 +118,8 @@ pub trait Protocol: Any {
     }
 }
 
-/// Makes the protocol of each connection. A closure `FnMut(&Address) -> P` is a factory too.
+/// Makes the protocol of each connection. A closure `FnMut(Address) -> P` is a factory too, so
+/// `|_| Echo` is one. A closure that uses the address names its type: `|peer: Address| …`.
 ///
 /// What the connections of one server share is an `Rc` in the factory, of which each protocol gets
 /// a clone: everything runs on one thread, so it needs no lock.
@@ -146,10 +147,10 @@ pub trait Factory: 'static {
     /// This factory, with other limits.
     ///
     /// ```
-    /// # use reactor::{Address, Factory, Limits, Protocol, Transport};
+    /// # use reactor::{Factory, Limits, Protocol, Transport};
     /// # struct Echo;
     /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
-    /// let factory = (|_: &Address| Echo).with_limits(Limits { unsent: 8 << 20, ..Limits::default() });
+    /// let factory = (|_| Echo).with_limits(Limits { unsent: 8 << 20, ..Limits::default() });
     /// ```
     fn with_limits(self, limits: Limits) -> WithLimits<Self>
     where
@@ -164,13 +165,14 @@ pub trait Factory: 'static {
 
 impl<F, P> Factory for F
 where
-    F: FnMut(&Address) -> P + 'static,
+    // By value: a reference of any lifetime is not what `|_| Echo` is inferred to take.
+    F: FnMut(Address) -> P + 'static,
     P: Protocol,
 {
     type Protocol = P;
 
     fn build_protocol(&mut self, address: &Address) -> Option<P> {
-        Some(self(address))
+        Some(self(address.clone()))
     }
 }
 

@@ -217,13 +217,57 @@ fn a_factory_may_refuse_or_panic_and_only_that_connection_is_closed() {
     assert_eq!(simulation.descriptors(), 2);
 }
 
+/// Keeps what its factory knew of the peer.
+struct Met(Log, String);
+
+impl Protocol for Met {
+    fn connection_made(&mut self, _: &Transport) {
+        self.0.note(&self.1);
+    }
+
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+}
+
+#[test]
+fn a_closure_is_a_factory_whether_it_looks_at_the_address_or_not() {
+    fn met(peer: Address) -> Met {
+        Met(Log::default(), peer.to_string())
+    }
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    let (one, other) = (log.clone(), log.clone());
+    let ports = [
+        reactor.listen_tcp("10.0.0.1:1", move |_| {
+            Met(one.clone(), "somebody".to_owned())
+        }),
+        reactor.listen_tcp("10.0.0.1:2", move |peer: Address| {
+            Met(other.clone(), peer.to_string())
+        }),
+        reactor.listen_tcp("10.0.0.1:3", met),
+        reactor.listen_tcp(
+            "10.0.0.1:4",
+            (|_| Met(Log::default(), String::new())).with_limits(Limits::default()),
+        ),
+    ];
+    assert!(ports.iter().all(Result::is_ok), "{ports:?}");
+    let peers: Vec<_> = (1..=2)
+        .map(|port| simulation.connect_from([10, 9, 9, 9].into(), format!("10.0.0.1:{port}")))
+        .collect();
+    simulation.run_until_idle();
+    assert_eq!(
+        log.entries(),
+        ["somebody".to_owned(), peers[1].local_addr().to_string()]
+    );
+}
+
 #[test]
 fn a_port_that_was_stopped_refuses_and_its_connections_stay() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| listener(&for_factory);
+    let factory = move |_| listener(&for_factory);
     let port = reactor
         .listen_tcp("10.0.0.1:7", factory.clone())
         .expect("the port is free");
@@ -260,13 +304,13 @@ fn a_port_that_its_own_factory_stops_does_not_disturb_the_next_owner_of_its_slot
     let log = Log::default();
     let port: Rc<RefCell<Option<reactor::ListeningPort>>> = Rc::default();
     let (own, weak, for_factory) = (Rc::clone(&port), reactor.downgrade(), log.clone());
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         if let (Some(port), Some(reactor)) = (own.take(), weak.upgrade()) {
             port.stop_listening();
             // These take the slot that has become free, while the port is still being served.
             for port in 8..12 {
                 let log = for_factory.clone();
-                let factory = move |_: &Address| {
+                let factory = move |_| {
                     log.note(format!("port {port}"));
                     listener(&log)
                 };
@@ -308,7 +352,7 @@ fn events_of_a_connection_that_is_gone_do_not_reach_the_next_owner_of_its_slot()
         let log = Log::default();
         let for_factory = log.clone();
         let kills = Rc::new(RefCell::new(Vec::<Transport>::new()));
-        let factory = move |_: &Address| {
+        let factory = move |_| {
             let kills = Rc::clone(&kills);
             support::Probe::new(&for_factory, move |heard: &Heard<'_>, t: &Transport| {
                 match heard {
@@ -361,7 +405,7 @@ fn a_client_that_is_gone_before_it_is_accepted_is_a_pair_of_callbacks_or_nothing
         let simulation = Simulation::chaotic(seed);
         let log = Log::default();
         let for_factory = log.clone();
-        let factory = move |_: &Address| listener(&for_factory);
+        let factory = move |_| listener(&for_factory);
         simulation
             .reactor()
             .listen_tcp("10.0.0.1:7", factory)
@@ -407,7 +451,7 @@ fn a_port_without_descriptors_neither_spins_nor_stalls() {
     reactor.add_observer(Rc::clone(&turns) as Rc<dyn Observer>);
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| listener(&for_factory);
+    let factory = move |_| listener(&for_factory);
     reactor
         .listen_tcp("10.0.0.1:7", factory)
         .expect("the port is free");
@@ -450,7 +494,7 @@ fn a_storm_of_clients_is_accepted_in_portions_and_whole() {
     let simulation = Simulation::new();
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| listener(&for_factory);
+    let factory = move |_| listener(&for_factory);
     simulation
         .reactor()
         .listen_tcp("10.0.0.1:7", factory)
@@ -476,7 +520,7 @@ fn an_accept_that_was_interrupted_or_came_too_late_goes_on_at_once() {
         let simulation = Simulation::with_conditions(conditions, seed);
         let log = Log::default();
         let for_factory = log.clone();
-        let factory = move |_: &Address| listener(&for_factory);
+        let factory = move |_| listener(&for_factory);
         simulation
             .reactor()
             .listen_tcp("10.0.0.1:7", factory)
@@ -513,7 +557,7 @@ fn both_ends_know_both_addresses_also_afterwards() {
     let simulation = Simulation::new();
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| Names(for_factory.clone());
+    let factory = move |_| Names(for_factory.clone());
     simulation
         .reactor()
         .listen_tcp("0.0.0.0:7", factory)
@@ -537,7 +581,7 @@ fn clients_reach_servers_on_any_network() {
         let simulation = Simulation::with_conditions(conditions, seed);
         let log = Log::default();
         let for_factory = log.clone();
-        let factory = move |_: &Address| listener(&for_factory);
+        let factory = move |_| listener(&for_factory);
         simulation
             .reactor()
             .listen_tcp("10.0.0.1:7", factory)
@@ -567,13 +611,13 @@ fn a_factory_whose_drop_panics_ends_nothing_but_itself() {
     let reactor = simulation.reactor();
     let log = Log::default();
     let (grenade, client) = (Grenade, log.clone());
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         let _held = &grenade;
         listener(&client)
     };
     let _ = reactor.connect_tcp("10.0.0.1", 81, factory);
     let (grenade, server) = (Grenade, log.clone());
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         let _held = &grenade;
         listener(&server)
     };

@@ -13,8 +13,7 @@ use std::time::Duration;
 use reactor::deferred::{Abandoned, Cancelled, Panicked, TimedOut};
 use reactor::testing::Simulation;
 use reactor::{
-    Address, Deferred, Failure, LoopingCall, Phase, Reactor, Reason, RunError, StoppedBefore,
-    SystemEvent,
+    Deferred, Failure, LoopingCall, Phase, Reactor, Reason, RunError, StoppedBefore, SystemEvent,
 };
 use support::{Log, SECOND, listener, millis};
 
@@ -325,10 +324,10 @@ fn a_connection_is_a_deferred_of_its_transport() {
     let reactor = simulation.reactor();
     let log = Log::default();
     let (server, client) = (log.clone(), Log::default());
-    let serve = move |_: &Address| listener(&server);
+    let serve = move |_| listener(&server);
     reactor.listen_tcp("10.0.0.1:80", serve).expect("a port");
     let heard = client.clone();
-    let connector = reactor.connect_tcp("10.0.0.1", 80, move |_: &Address| listener(&heard));
+    let connector = reactor.connect_tcp("10.0.0.1", 80, move |_| listener(&heard));
     let connected = outcome(connector.connected());
     simulation.run_for(SECOND);
     let transport = connected
@@ -349,8 +348,7 @@ fn a_connection_is_a_deferred_of_its_transport() {
 fn an_attempt_that_fails_or_is_cancelled_is_a_failure_with_its_reason() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
-    let attempt =
-        |port| reactor.connect_tcp("10.0.0.1", port, |_: &Address| listener(&Log::default()));
+    let attempt = |port| reactor.connect_tcp("10.0.0.1", port, |_| listener(&Log::default()));
     let refused = outcome(attempt(81).connected());
     let connector = attempt(82);
     let deferred = connector.connected();

@@ -15,7 +15,7 @@ impl Protocol for Silent {
     fn data_received(&mut self, _: &Transport, _: &[u8]) {}
 }
 
-fn silent(_: &Address) -> Silent {
+fn silent(_: Address) -> Silent {
     Silent
 }
 
@@ -78,7 +78,7 @@ fn a_client_connects_to_a_server_by_place_and_by_name() {
         .listen(&reactor, silent)
         .unwrap();
     let port = port.local_addr().socket_addr().unwrap().port();
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         *count.borrow_mut() += 1;
         Silent
     };

@@ -9,9 +9,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use reactor::testing::{Conditions, Conversation, Simulation};
-use reactor::{
-    Address, ConnectionId, Event, Factory, Limits, Observer, Protocol, Reason, Transport,
-};
+use reactor::{ConnectionId, Event, Factory, Limits, Observer, Protocol, Reason, Transport};
 use support::{Heard, Log, Probe, SECOND, Then, listener, millis, pattern, shared};
 
 /// What a socket of a calm network takes before anybody reads.
@@ -412,12 +410,12 @@ fn connections_that_never_stop_sending_delay_nobody() {
     let turns = Rc::new(Turns::default());
     reactor.add_observer(Rc::clone(&turns) as Rc<dyn Observer>);
     let port = reactor
-        .listen_tcp("10.0.0.1:9", |_: &Address| listener(&Log::default()))
+        .listen_tcp("10.0.0.1:9", |_| listener(&Log::default()))
         .expect("the port is free");
     let heard = Log::default();
     let for_ping = heard.clone();
     let ping = reactor
-        .listen_tcp("10.0.0.1:7", move |_: &Address| listener(&for_ping))
+        .listen_tcp("10.0.0.1:7", move |_| listener(&for_ping))
         .expect("the port is free");
     let flooders: Vec<_> = (0..20)
         .map(|_| simulation.connect(port.local_addr()))
@@ -496,7 +494,7 @@ fn limits_are_those_of_the_factory() {
         low_water: 0,
         ..Limits::default()
     };
-    let factory = (move |_: &Address| heedless(&for_factory)).with_limits(tight);
+    let factory = (move |_| heedless(&for_factory)).with_limits(tight);
     let port = simulation
         .reactor()
         .listen_tcp("10.0.0.1:0", factory)
@@ -517,7 +515,7 @@ fn a_storm_of_connections_is_accepted_at_the_same_pace_however_long_it_lasts() {
     let simulation = Simulation::with_conditions(near, 1);
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| listener(&for_factory);
+    let factory = move |_| listener(&for_factory);
     simulation
         .reactor()
         .listen_tcp("10.0.0.1:7", factory)

@@ -36,7 +36,7 @@ struct Room {
 fn room(simulation: Simulation) -> Room {
     let (group, log) = (Group::new(), Log::default());
     let (room, for_members) = (group.clone(), log.clone());
-    let factory = move |_: &Address| Member {
+    let factory = move |_| Member {
         room: room.clone(),
         log: for_members.clone(),
     };
@@ -343,7 +343,7 @@ fn a_member_that_talks_to_itself_does_not_wait_for_ever() {
             low_water: 10,
             ..Limits::default()
         };
-        let factory = (move |_: &Address| Echo(member.clone())).with_limits(limits);
+        let factory = (move |_| Echo(member.clone())).with_limits(limits);
         simulation
             .reactor()
             .listen_tcp("10.0.0.1:1", factory)
@@ -386,7 +386,7 @@ fn talkers_that_wait_for_each_other_are_dropped_with_their_loop() {
     let simulation = Simulation::new();
     let group = Group::new();
     let for_factory = group.clone();
-    let factory = move |_: &Address| Heedless(for_factory.clone());
+    let factory = move |_| Heedless(for_factory.clone());
     simulation
         .reactor()
         .listen_tcp("10.0.0.1:1", factory)

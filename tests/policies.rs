@@ -28,7 +28,7 @@ impl Protocol for Host {
     }
 }
 
-fn host(_: &Address) -> Host {
+fn host(_: Address) -> Host {
     let log = Rc::default();
     Host { log }
 }
@@ -129,7 +129,7 @@ impl Factory for Moody {
     fn build_protocol(&mut self, address: &Address) -> Option<Host> {
         self.0 += 1;
         assert_ne!(self.0 % 3, 0, "as it does every third time");
-        (self.0 % 2 == 1).then(|| host(address))
+        (self.0 % 2 == 1).then(|| host(address.clone()))
     }
 
     fn limits(&self) -> Limits {
@@ -166,7 +166,7 @@ fn a_policy_leaves_limits_handles_and_failures_to_what_it_wraps() {
     let simulation = Simulation::new();
     let log = Rc::new(RefCell::new(Vec::new()));
     let to_log = Rc::clone(&log);
-    let host = move |_: &Address| Host {
+    let host = move |_| Host {
         log: Rc::clone(&to_log),
     };
     let mut policy = LimitConnectionsByPeer::new(LimitTotalConnections::new(host, 1), 1);

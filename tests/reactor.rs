@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use reactor::testing::Simulation;
 use reactor::{
-    Address, Cause, DelayedCall, DelayedCallError, Event, Observer, Phase, Protocol, Reactor,
-    RunError, SystemEvent, Transport, WeakReactor,
+    Cause, DelayedCall, DelayedCallError, Event, Observer, Phase, Protocol, Reactor, RunError,
+    SystemEvent, Transport, WeakReactor,
 };
 use support::{Alive, Log, SECOND, listener, millis, shared};
 
@@ -409,7 +409,7 @@ fn a_loop_that_is_dropped_in_the_middle_of_everything_drops_all_it_has() {
         let reactor = simulation.reactor();
         let alive = Alive::default();
         let (weak, for_factory) = (reactor.downgrade(), alive.clone());
-        let factory = move |_: &Address| Holder {
+        let factory = move |_| Holder {
             reactor: weak.clone(),
             _alive: for_factory.clone(),
         };
@@ -512,7 +512,7 @@ fn an_observer_sees_each_turn_and_who_was_called_in_it() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     reactor
-        .listen_tcp("10.0.0.1:7", |_: &Address| Echo)
+        .listen_tcp("10.0.0.1:7", |_| Echo)
         .expect("the port is free");
     let kinds = Rc::new(Kinds::default());
     let observer: Rc<dyn Observer> = Rc::clone(&kinds) as _;

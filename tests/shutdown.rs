@@ -13,7 +13,7 @@ use support::{Client, Heard, Log, Probe, SECOND, Then, listener, millis, pattern
 /// A server that notes what it hears, and writes so many bytes to each client.
 fn serve(simulation: &Simulation, log: &Log, react: fn(&Heard<'_>, &Transport) -> Then) {
     let log = log.clone();
-    let factory = move |_: &Address| Probe::new(&log, react);
+    let factory = move |_| Probe::new(&log, react);
     simulation
         .reactor()
         .listen_tcp("10.0.0.1:7", factory)
@@ -155,7 +155,7 @@ fn what_was_written_before_a_stop_arrives_also_when_there_is_much_of_it() {
     };
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         Probe::new(&for_factory, |heard: &Heard<'_>, transport: &Transport| {
             if let Heard::Made = heard {
                 transport.write(&pattern(5_000_000));
@@ -341,7 +341,7 @@ fn what_is_begun_while_the_loop_stops_ends_with_it() {
     let simulation = Simulation::new();
     let log = Log::default();
     let (for_factory, weak) = (log.clone(), simulation.reactor().downgrade());
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         let (weak, log) = (weak.clone(), for_factory.clone());
         Probe::new(&for_factory, move |heard: &Heard<'_>, _: &Transport| {
             if let (Heard::ShutdownRequested | Heard::Lost(_), Some(reactor)) =
@@ -349,7 +349,7 @@ fn what_is_begun_while_the_loop_stops_ends_with_it() {
             {
                 let late = log.clone();
                 // It is refused to nobody, and closed when the grace is over.
-                let factory = move |_: &Address| listener(&late);
+                let factory = move |_| listener(&late);
                 reactor
                     .listen_tcp("10.0.0.8:0", factory)
                     .expect("a port is free");

@@ -76,7 +76,7 @@ fn an_echo_of_ten_megabytes_is_right() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let address = address(&port);
     let heard = run_with(&reactor, move || {
@@ -99,7 +99,7 @@ fn an_abort_is_a_reset_and_a_lose_is_an_end() {
     let reactor = Reactor::new().expect("a loop");
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         Probe::new(&for_factory, |heard: &Heard<'_>, transport: &Transport| {
             match heard {
                 Heard::Data(b"abort") => transport.abort_connection(),
@@ -141,7 +141,7 @@ fn a_client_that_closes_its_half_gets_three_megabytes() {
     let reactor = Reactor::new().expect("a loop");
     let log = Log::default();
     let for_factory = log.clone();
-    let factory = move |_: &Address| {
+    let factory = move |_| {
         Probe::new(&for_factory, |heard: &Heard<'_>, transport: &Transport| {
             if let Heard::Data(_) = heard {
                 transport.write(&pattern(3_000_000));
@@ -185,7 +185,7 @@ fn the_last_words_reach_a_client_that_is_still_talking() {
     // A socket that is closed with unread bytes resets the connection and destroys them.
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
-    let factory = |_: &Address| {
+    let factory = |_| {
         Probe::new(
             &Log::default(),
             |heard: &Heard<'_>, transport: &Transport| {
@@ -219,7 +219,7 @@ fn a_client_that_resets_is_told_from_one_that_closes_also_when_reading_is_paused
         let reactor = Reactor::new().expect("a loop");
         let log = Log::default();
         let (for_factory, weak) = (log.clone(), reactor.downgrade());
-        let factory = move |_: &Address| {
+        let factory = move |_| {
             let weak = weak.clone();
             Probe::new(
                 &for_factory,
@@ -262,12 +262,10 @@ fn a_busy_port_says_so_in_the_system_s_words() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let at = address(&port);
-    let error = reactor
-        .listen_tcp(at, |_: &Address| Echo)
-        .expect_err("it is taken");
+    let error = reactor.listen_tcp(at, |_| Echo).expect_err("it is taken");
     assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
     let text = error.to_string();
     assert!(
@@ -275,7 +273,7 @@ fn a_busy_port_says_so_in_the_system_s_words() {
         "{text}"
     );
     let error = reactor
-        .listen_tcp("nonsense", |_: &Address| Echo)
+        .listen_tcp("nonsense", |_| Echo)
         .expect_err("no address");
     assert!(
         error
@@ -290,7 +288,7 @@ fn a_stopped_port_can_be_listened_at_again_at_once_while_its_connections_live() 
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let at = address(&port);
     let mut stays = connect(at).expect("it listens");
@@ -300,9 +298,7 @@ fn a_stopped_port_can_be_listened_at_again_at_once_while_its_connections_live() 
         TcpStream::connect(at).expect_err("nobody listens").kind(),
         io::ErrorKind::ConnectionRefused
     );
-    reactor
-        .listen_tcp(at, |_: &Address| Echo)
-        .expect("it is free again");
+    reactor.listen_tcp(at, |_| Echo).expect("it is free again");
     let heard = run_with(&reactor, move || {
         stays.write_all(b"still here")?;
         stays.shutdown(Shutdown::Write)?;
@@ -320,7 +316,7 @@ fn a_refused_connection_fails_with_the_system_s_error() {
     let reactor = Reactor::new().expect("a loop");
     // A port that nobody listens at: its owner has just gone.
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let at = address(&port);
     port.stop_listening();
@@ -341,7 +337,7 @@ fn a_host_name_is_looked_up_on_another_thread() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let log = Log::default();
     let at = address(&port).port();
@@ -398,7 +394,7 @@ fn two_loops_on_two_threads_serve_each_other() {
     let server = thread::spawn(move || {
         let reactor = Reactor::new().expect("a loop");
         let port = reactor
-            .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+            .listen_tcp("127.0.0.1:0", |_| Echo)
             .expect("a port is free");
         tell.send((address(&port), reactor.remote()))
             .expect("the other is there");
@@ -454,7 +450,7 @@ fn no_descriptor_is_left_whatever_became_of_it() {
     let own = descriptors() - before;
     assert!(own <= 4, "a loop has {own} descriptors");
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let at = address(&port);
     let refuses = reactor
@@ -489,12 +485,12 @@ fn no_descriptor_is_left_whatever_became_of_it() {
     );
     // Dropped in the middle, with a connection at each end and a port.
     let port = reactor
-        .listen_tcp("127.0.0.1:0", |_: &Address| Echo)
+        .listen_tcp("127.0.0.1:0", |_| Echo)
         .expect("a port is free");
     let stream = connect(address(&port)).expect("it listens");
     let log = Log::default();
     let for_factory = log.clone();
-    let client = move |_: &Address| listener(&for_factory);
+    let client = move |_| listener(&for_factory);
     let _ = reactor.connect_tcp("127.0.0.1", address(&port).port(), client);
     while !log.contains("made") {
         reactor.turn(Some(PATIENCE)).expect("a turn");
@@ -526,7 +522,7 @@ fn an_idle_client_costs_no_turns() {
         }
     }
     let reactor = Reactor::new().expect("a loop");
-    let stays = |_: &Address| {
+    let stays = |_| {
         Probe::new(
             &Log::default(),
             |heard: &Heard<'_>, _: &Transport| match heard {

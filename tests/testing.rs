@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use reactor::testing::{Conditions, Conversation, Simulation};
-use reactor::{Address, Event, Limits, Observer, Protocol, Reason, RunError, Transport};
+use reactor::{Event, Limits, Observer, Protocol, Reason, RunError, Transport};
 use support::{Client, Heard, Log, Probe, SECOND, Then, listener, millis, pattern, shared};
 
 struct Echo;
@@ -43,7 +43,7 @@ fn traced_run(seed: u64) -> Vec<String> {
     });
     reactor.add_observer(Rc::clone(&trace) as Rc<dyn Observer>);
     let _ = reactor
-        .listen_tcp("10.0.0.1:7", |_: &Address| Echo)
+        .listen_tcp("10.0.0.1:7", |_| Echo)
         .expect("the port is free");
     let peers: Vec<_> = (0..20).map(|_| simulation.connect("10.0.0.1:7")).collect();
     for peer in &peers {
@@ -165,7 +165,7 @@ fn a_run_that_would_sleep_for_ever_fails_instead() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     let _ = reactor
-        .listen_tcp("10.0.0.1:7", |_: &Address| Echo)
+        .listen_tcp("10.0.0.1:7", |_| Echo)
         .expect("the port is free");
     let error = reactor.run().expect_err("nothing will happen");
     assert!(matches!(error, RunError::Driver(_)), "{error}");
@@ -232,7 +232,7 @@ fn descriptors_run_out_and_come_back() {
     let reactor = simulation.reactor();
     simulation.limit_descriptors(3);
     let _ = reactor
-        .listen_tcp("10.0.0.1:7", |_: &Address| Echo)
+        .listen_tcp("10.0.0.1:7", |_| Echo)
         .expect("the port is free");
     let mut peers: Vec<_> = (0..4).map(|_| simulation.connect("10.0.0.1:7")).collect();
     for peer in &peers {

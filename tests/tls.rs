@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use reactor::testing::{Conditions, Peer, PeerListener, Simulation};
 use reactor::tls::{PemPart, TlsClientConfig, TlsError, TlsLayer, TlsServerConfig};
-use reactor::{Address, Factory, Layer, Limits, Protocol, Reason, Transport};
+use reactor::{Factory, Layer, Limits, Protocol, Reason, Transport};
 use support::{Heard, Log, Probe, SECOND, Then, millis, pattern};
 
 const ROOT: &[u8] = include_bytes!("support/tls/ca.pem");
@@ -75,7 +75,7 @@ impl Side {
         F: Fn(&Heard<'_>, &Transport) -> Then + Clone + 'static,
     {
         let this = self.clone();
-        move |_: &Address| this.protocol(react.clone())
+        move |_| this.protocol(react.clone())
     }
 
     fn transport(&self) -> Transport {
@@ -733,7 +733,7 @@ fn much_flows_both_ways_and_little_of_it_is_held() {
     let reactor = simulation.reactor();
     let pour = |side: &Side| {
         let mut protocol = Some(pours(side, MUCH, &most));
-        move |_: &Address| protocol.take().expect("one connection")
+        move |_| protocol.take().expect("one connection")
     };
     reactor
         .listen_tls(PLACE, &server(), pour(&ours))
@@ -879,9 +879,9 @@ fn the_protocol_inside_is_reached_and_its_factory_asked() {
         unsent: 5,
         ..Limits::default()
     };
-    let factory = (|_: &Address| Counting(0)).with_limits(limits);
+    let factory = (|_| Counting(0)).with_limits(limits);
     reactor
-        .listen_tls(PLACE, &server(), |_: &Address| Counting(0))
+        .listen_tls(PLACE, &server(), |_| Counting(0))
         .expect("the port is free");
     let connected = reactor
         .connect_tls(HOST, 443, &client(), factory)

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
-use reactor::{Address, Factory, Group, Reason};
+use reactor::{Factory, Group, Reason};
 
 use crate::visible::visible;
 
@@ -69,7 +69,7 @@ impl LineProtocol for Chat {
 /// Makes the protocols of those who enter the room.
 pub(crate) fn factory(room: &Rc<Room>) -> impl Factory {
     let room = Rc::clone(room);
-    move |_: &Address| {
+    move |_| {
         LineReceiver::new(Chat {
             room: Rc::clone(&room),
         })

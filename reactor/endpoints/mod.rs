@@ -55,12 +55,12 @@ const CLIENTS: Kinds<Client> = &[("tcp", |arguments| {
 ///
 /// ```
 /// use reactor::endpoints::server_from_string;
-/// # use reactor::{Address, Protocol, Reactor, Transport};
+/// # use reactor::{Protocol, Reactor, Transport};
 /// # struct Echo;
 /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
 /// let reactor = Reactor::new()?;
 /// let endpoint = server_from_string("tcp:0:interface=127.0.0.1")?;
-/// let port = endpoint.listen(&reactor, |_: &Address| Echo)?;
+/// let port = endpoint.listen(&reactor, |_| Echo)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -75,12 +75,12 @@ pub fn server_from_string(endpoint: &str) -> Result<ServerEndpoint, BadEndpoint>
 ///
 /// ```
 /// use reactor::endpoints::client_from_string;
-/// # use reactor::{Address, Protocol, Reactor, Transport};
+/// # use reactor::{Protocol, Reactor, Transport};
 /// # struct Echo;
 /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
 /// let reactor = Reactor::new()?;
 /// let endpoint = client_from_string("tcp:127.0.0.1:1400:timeout=5")?;
-/// let connector = endpoint.connect(&reactor, |_: &Address| Echo);
+/// let connector = endpoint.connect(&reactor, |_| Echo);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -32,7 +32,7 @@ const DEFAULT_MAX_LENGTH: usize = 16 << 10;
 ///
 /// ```
 /// use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
-/// use reactor::{Address, Reactor};
+/// use reactor::Reactor;
 ///
 /// struct Greeter;
 ///
@@ -48,7 +48,7 @@ const DEFAULT_MAX_LENGTH: usize = 16 << 10;
 /// }
 ///
 /// let reactor = Reactor::new()?;
-/// reactor.listen_tcp("127.0.0.1:0", |_: &Address| LineReceiver::new(Greeter))?;
+/// reactor.listen_tcp("127.0.0.1:0", |_| LineReceiver::new(Greeter))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait LineProtocol: Any {

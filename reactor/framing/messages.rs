@@ -93,7 +93,7 @@ impl std::error::Error for MessageTooLong {}
 ///
 /// ```
 /// use reactor::framing::{MessageProtocol, MessageReceiver, MessageTransport, Netstrings};
-/// use reactor::{Address, Reactor};
+/// use reactor::Reactor;
 ///
 /// struct Echo;
 ///
@@ -104,7 +104,7 @@ impl std::error::Error for MessageTooLong {}
 /// }
 ///
 /// let reactor = Reactor::new()?;
-/// let factory = |_: &Address| MessageReceiver::new(Netstrings::default(), Echo);
+/// let factory = |_| MessageReceiver::new(Netstrings::default(), Echo);
 /// reactor.listen_tcp("127.0.0.1:0", factory)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

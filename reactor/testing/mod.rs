@@ -5,7 +5,7 @@
 //! [`Peer`] is the other side of a connection, played by the test:
 //!
 //! ```
-//! use reactor::{Address, Protocol, Transport};
+//! use reactor::{Protocol, Transport};
 //! use reactor::testing::Simulation;
 //!
 //! struct Echo;
@@ -17,7 +17,7 @@
 //! }
 //!
 //! let simulation = Simulation::new();
-//! simulation.reactor().listen_tcp("10.0.0.1:7", |_: &Address| Echo)?;
+//! simulation.reactor().listen_tcp("10.0.0.1:7", |_| Echo)?;
 //! let client = simulation.connect("10.0.0.1:7");
 //! client.write(b"hello");
 //! simulation.run_until_idle();

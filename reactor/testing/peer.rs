@@ -17,7 +17,7 @@ use crate::driver::simulated::{EndId, Network, Owner, PortId};
 ///
 /// ```
 /// use std::time::Duration;
-/// use reactor::{Address, Protocol, Transport};
+/// use reactor::{Protocol, Transport};
 /// use reactor::testing::Simulation;
 ///
 /// struct Talkative;
@@ -32,7 +32,7 @@ use crate::driver::simulated::{EndId, Network, Owner, PortId};
 /// }
 ///
 /// let simulation = Simulation::new();
-/// simulation.reactor().listen_tcp("10.0.0.1:19", |_: &Address| Talkative)?;
+/// simulation.reactor().listen_tcp("10.0.0.1:19", |_| Talkative)?;
 /// let client = simulation.connect("10.0.0.1:19");
 /// client.pause_reading();
 /// simulation.run_for(Duration::from_secs(10));
@@ -196,7 +196,7 @@ impl fmt::Debug for Peer {
 /// A server that the test plays. Dropping it ends it; who was not accepted is reset.
 ///
 /// ```
-/// use reactor::{Address, Protocol, Transport};
+/// use reactor::{Protocol, Transport};
 /// use reactor::testing::Simulation;
 ///
 /// struct Greeter;
@@ -211,7 +211,7 @@ impl fmt::Debug for Peer {
 ///
 /// let simulation = Simulation::new();
 /// let server = simulation.listen("10.0.0.1:80");
-/// let _ = simulation.reactor().connect_tcp("10.0.0.1", 80, |_: &Address| Greeter);
+/// let _ = simulation.reactor().connect_tcp("10.0.0.1", 80, |_| Greeter);
 /// simulation.run_until_idle();
 /// let peer = server.accept().expect("the reactor has connected");
 /// simulation.run_until_idle();

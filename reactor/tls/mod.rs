@@ -23,7 +23,7 @@
 //! ```
 //! use reactor::testing::Simulation;
 //! use reactor::tls::{TlsClientConfig, TlsServerConfig};
-//! use reactor::{Address, Protocol, Transport};
+//! use reactor::{Protocol, Transport};
 //!
 //! struct Echo;
 //!
@@ -41,10 +41,10 @@
 //! let simulation = Simulation::new();
 //! let reactor = simulation.reactor();
 //! let server = TlsServerConfig::from_pem(chain, key)?;
-//! reactor.listen_tls("10.0.0.1:7", &server, |_: &Address| Echo)?;
+//! reactor.listen_tls("10.0.0.1:7", &server, |_| Echo)?;
 //!
 //! let client = TlsClientConfig::with_root_pem(root)?; // or with_system_roots()
-//! let connector = reactor.connect_tls("10.0.0.1", 7, &client, |_: &Address| Echo);
+//! let connector = reactor.connect_tls("10.0.0.1", 7, &client, |_| Echo);
 //! # let connected = connector.connected();
 //! # simulation.run_until_idle();
 //! # assert!(connected.into_result().is_ok_and(|outcome| outcome.is_ok_and(|t| t.is_open())));
@@ -95,13 +95,13 @@ impl Reactor {
     ///
     /// ```no_run
     /// use reactor::tls::TlsClientConfig;
-    /// # use reactor::{Address, Protocol, Reactor, Transport};
+    /// # use reactor::{Protocol, Reactor, Transport};
     /// # struct Silent;
     /// # impl Protocol for Silent { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
     ///
     /// let reactor = Reactor::new()?;
     /// let tls = TlsClientConfig::with_system_roots()?;
-    /// let _ = reactor.connect_tls("example.com", 443, &tls, |_: &Address| Silent);
+    /// let _ = reactor.connect_tls("example.com", 443, &tls, |_| Silent);
     /// reactor.run()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

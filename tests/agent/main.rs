@@ -1076,7 +1076,7 @@ fn a_body_that_somebody_on_the_way_has_cut_off_is_not_taken_for_the_whole() {
         include_bytes!("../support/tls/server.key"),
     );
     let server = server.expect("a certificate and its key");
-    let factory = |_: &reactor::Address| Half;
+    let factory = |_| Half;
     reactor
         .listen_tls("10.0.0.1:443", &server, factory)
         .expect("it listens");

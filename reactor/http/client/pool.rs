@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
-use crate::address::Address;
 use crate::connecting::Connector;
 use crate::deferred::Failure;
 use crate::handle::Handle;
@@ -180,7 +179,7 @@ impl Pool {
     fn connector(self: &Rc<Self>, origin: &Origin) -> Result<Connector, Reason> {
         let reactor = self.reactor.upgrade().ok_or(Reason::Shutdown)?;
         let (pool, at) = (Rc::downgrade(self), origin.clone());
-        let factory = move |_: &Address| ClientChannel::new(pool.clone(), at.clone());
+        let factory = move |_| ClientChannel::new(pool.clone(), at.clone());
         let limits = Limits {
             connect: self.limits.connect,
             ..Limits::default()

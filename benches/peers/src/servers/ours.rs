@@ -4,17 +4,17 @@ use std::net::SocketAddr;
 
 use comparison::{Result, announce};
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
-use reactor::{Address, Factory, Group, Protocol, Reactor, Reason, Transport};
+use reactor::{Factory, Group, Protocol, Reactor, Reason, Transport};
 
 use super::Mode;
 
 pub(super) fn run(mode: Mode) -> Result<()> {
     let reactor = Reactor::new()?;
     let address = match mode {
-        Mode::Echo => listen(&reactor, |_: &Address| Echo)?,
+        Mode::Echo => listen(&reactor, |_| Echo)?,
         Mode::Chat => {
             let everybody = Group::new();
-            listen(&reactor, move |_: &Address| {
+            listen(&reactor, move |_| {
                 LineReceiver::new(Chat {
                     everybody: everybody.clone(),
                     message: Vec::new(),
