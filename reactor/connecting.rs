@@ -116,6 +116,7 @@ impl Reactor {
             waiting: Vec::new(),
         };
         self.put(token, Occupant::Attempt(Box::new(attempt)));
+        self.note_begun(token);
         Connector {
             reactor: self.downgrade(),
             token,
@@ -256,6 +257,7 @@ impl Reactor {
         if has_come && connection.gets_in_line() {
             self.0.ready.borrow_mut().push_back(token);
         }
+        self.note_begun(token);
         self.connection_made(connection);
         self.fire(waiting, &Ok(transport));
     }
@@ -288,21 +290,26 @@ impl Reactor {
         self.try_next_address(attempt);
     }
 
-    /// Ends an attempt from outside.
-    pub(crate) fn give_up_attempt(&self, token: Token, reason: Reason) {
-        let Some(mut attempt) = self.take_attempt(token) else {
+    /// Ends an attempt for its consumer. The factory must not be called from inside the callback
+    /// that cancels, so it is called in the next turn.
+    pub(crate) fn cancel_attempt(&self, token: Token) {
+        let Some(attempt) = self.take_attempt(token) else {
             return;
         };
-        attempt.addresses.clear();
-        attempt.stream = None;
-        attempt.last_error = reason;
+        let attempt = given_up(attempt, Reason::Cancelled);
         let weak = self.downgrade();
-        // The factory must not be called from inside the callback that gives up.
         self.call_soon(move || {
             if let Some(reactor) = weak.upgrade() {
                 reactor.attempt_failed(attempt);
             }
         });
+    }
+
+    /// Ends an attempt for the loop, which makes no callback meanwhile.
+    pub(crate) fn fail_attempt(&self, token: Token, reason: Reason) {
+        if let Some(attempt) = self.take_attempt(token) {
+            self.attempt_failed(given_up(attempt, reason));
+        }
     }
 
     fn attempt_failed(&self, mut attempt: Box<Attempt>) {
@@ -351,6 +358,14 @@ impl Reactor {
     }
 }
 
+/// An attempt without what it has begun, and with the reason why.
+fn given_up(mut attempt: Box<Attempt>, reason: Reason) -> Box<Attempt> {
+    attempt.addresses.clear();
+    attempt.stream = None;
+    attempt.last_error = reason;
+    attempt
+}
+
 /// An attempt to connect, which may be given up. Dropping it does not.
 #[derive(Clone, Debug)]
 pub struct Connector {
@@ -363,7 +378,7 @@ impl Connector {
     /// builds no protocol. Does nothing when the attempt has succeeded or failed already.
     pub fn cancel(&self) {
         if let Some(reactor) = self.reactor.upgrade() {
-            reactor.give_up_attempt(self.token, Reason::Cancelled);
+            reactor.cancel_attempt(self.token);
         }
     }
 

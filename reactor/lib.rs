@@ -92,6 +92,8 @@ mod timers;
 
 mod shutdown;
 
+mod triggers;
+
 mod threads;
 
 mod tasks;
@@ -141,9 +143,9 @@ pub use observer::{Callback, Cause, Event, Observer};
 pub use protocol::{Factory, Protocol, WithLimits};
 pub use reactor::{Reactor, RunError, WeakReactor};
 pub use reason::Reason;
-pub use shutdown::{Phase, SystemEvent};
 pub use threads::{ReactorGone, RemoteReactor};
 pub use transport::{ConnectionId, Transport};
+pub use triggers::{Phase, SystemEvent};
 
 /// The README, whose program is compiled.
 #[cfg(doctest)]

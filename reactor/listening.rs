@@ -122,6 +122,7 @@ impl Reactor {
             in_line: false,
         };
         self.put(token, Occupant::Port(Box::new(port)));
+        self.note_begun(token);
         Ok(ListeningPort {
             reactor: self.downgrade(),
             token,

@@ -127,8 +127,12 @@ impl Reactor {
 
     /// Runs the loop until it was asked to [`stop`](Self::stop), or until nothing is left that could
     /// ever wake it: no connection, no attempt to connect, no listening port, no delayed or queued
-    /// call, no task, no work on a thread, and no [`RemoteReactor`]. May be called again afterwards;
-    /// what was not done by then is still there.
+    /// call, no task, no work on a thread, and no [`RemoteReactor`]. Then it stops as if it was asked
+    /// to, so the triggers of the shutdown are called in either case; what they begin is waited for as
+    /// in any other stop, and not longer. May be called again afterwards; what was not done by then is
+    /// still there.
+    ///
+    /// When it was asked to stop before, it calls the triggers of the startup, and stops.
     ///
     /// SIGINT and SIGTERM stop the loop meanwhile, unless
     /// [`handle_signals`](Self::handle_signals) says otherwise.
@@ -136,10 +140,14 @@ impl Reactor {
     /// # Errors
     ///
     /// [`RunError::AlreadyRunning`] when it is called from inside a callback of the same loop, and
-    /// [`RunError::Driver`] when the operating system does not let the loop wait.
+    /// [`RunError::Driver`] when the operating system does not let the loop wait; then no trigger is
+    /// called.
     pub fn run(&self) -> Result<(), RunError> {
         let running = self.begin_run()?;
-        while !self.has_stopped() && self.has_something_to_wait_for() {
+        while !self.has_stopped() {
+            if !self.has_something_to_wait_for() {
+                self.stop();
+            }
             self.make_turn(None)?;
         }
         drop(running);
@@ -148,8 +156,9 @@ impl Reactor {
 
     /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
     /// or due, at most for `timeout`; `None` is for as long as there is anything to wait for.
-    /// Signals are left to the caller, and so is the end: the loop does not run in the sense of
-    /// [`run`](Self::run), so no trigger is called and [`stop`](Self::stop) does nothing.
+    /// Signals are left to the caller, and so is the end: no trigger of the startup is called, and
+    /// nothing stops for want of anything to wait for. A [`stop`](Self::stop) goes on in the turns that
+    /// follow it, and is complete when [`is_stopping`](Self::is_stopping) says `false` again.
     ///
     /// # Errors
     ///

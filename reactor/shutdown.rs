@@ -6,43 +6,24 @@
 //! ```
 //!
 //! A trigger may return a Deferred, which its stage waits for. When the grace is over nothing is
-//! waited for any more: connections that are left are aborted.
+//! waited for any more: the stages that are left follow at once, and connections that are left are
+//! aborted. Whatever makes the turns carries a stop out, `run` and `turn` alike: each turn ends by
+//! going as far as it can.
 
 use std::cell::{Cell, RefCell};
-use std::panic::Location;
-use std::rc::Rc;
 use std::time::Duration;
 
-use crate::deferred::{Deferred, Outcome};
 use crate::delayed_call::Due;
 use crate::driver::Signal;
-use crate::observer::{Callback, Cause};
+use crate::observer::Cause;
 use crate::reactor::{Occupant, Reactor, RunError, as_nanos};
 use crate::reason::Reason;
+use crate::table::Token;
 use crate::timers::TimerId;
+use crate::triggers::{Phase, SystemEvent, Triggers};
 
 /// The grace of [`Reactor::stop`] and of a signal.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(3);
-
-/// An event of a loop's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SystemEvent {
-    /// `run` begins.
-    Startup,
-    /// The loop stops.
-    Shutdown,
-}
-
-/// When a trigger is called, relative to what the loop itself does for the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// Before anything is done: ports are open, and connections know nothing.
-    Before,
-    /// Ports are closed, and connections were asked to end.
-    During,
-    /// All connections are lost.
-    After,
-}
 
 /// Where a loop stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,20 +36,12 @@ enum Stage {
     Preparing,
     /// It waits for its connections, for work on threads and for the triggers "during".
     Draining,
-    /// The grace is over.
+    /// The grace is over, and what is left is aborted.
     Aborting,
     /// It waits for the triggers "after".
     Finishing,
-    /// `run` returns.
+    /// The stop is complete, and `run` returns.
     Stopped,
-}
-
-struct Trigger {
-    phase: Phase,
-    event: SystemEvent,
-    call: Box<dyn FnOnce() -> Deferred<()>>,
-    name: &'static str,
-    place: &'static Location<'static>,
 }
 
 /// Where a loop stands, and who wants to know when that changes.
@@ -76,9 +49,15 @@ pub(crate) struct Life {
     stage: Cell<Stage>,
     running: Cell<bool>,
     grace: Cell<Option<TimerId>>,
-    triggers: RefCell<Vec<Trigger>>,
-    /// How many Deferreds that triggers of this run returned have not fired.
-    waiting: RefCell<Rc<Cell<usize>>>,
+    grace_is_over: Cell<bool>,
+    pub(crate) triggers: Triggers,
+    /// What was begun while the loop drains, and is to be told.
+    latecomers: RefCell<Vec<Token>>,
+    /// Attempts of those who try again when they are told that the one before has failed. Telling
+    /// them again and again would be a loop without sleep, so nothing waits for these.
+    persistent: RefCell<Vec<Token>>,
+    /// Whether an attempt is being failed by the stop.
+    fails_attempt: Cell<bool>,
 }
 
 impl Default for Life {
@@ -87,8 +66,11 @@ impl Default for Life {
             stage: Cell::new(Stage::Up),
             running: Cell::new(false),
             grace: Cell::new(None),
-            triggers: RefCell::default(),
-            waiting: RefCell::default(),
+            grace_is_over: Cell::new(false),
+            triggers: Triggers::default(),
+            latecomers: RefCell::default(),
+            persistent: RefCell::default(),
+            fails_attempt: Cell::new(false),
         }
     }
 }
@@ -108,8 +90,7 @@ impl Reactor {
     /// connections are lost. Those that are left when the grace is over are aborted, with
     /// [`Reason::Shutdown`].
     ///
-    /// Does nothing when the loop does not run. A second call may shorten the grace, not
-    /// lengthen it.
+    /// A second call may shorten the grace, not lengthen it. The grace counts from the call.
     ///
     /// The stages, each of which waits for the one before:
     ///
@@ -118,12 +99,27 @@ impl Reactor {
     ///                   -> connections drain and threads end -> triggers "after" -> run returns
     /// ```
     ///
-    /// Delayed calls and tasks go on meanwhile and are not waited for.
+    /// Delayed calls and tasks go on meanwhile and are not waited for. A port that is opened while
+    /// connections drain is closed at the end of the turn, and an attempt to connect that is begun
+    /// then fails with [`Reason::Shutdown`]: whoever says goodbye to others does it in a trigger
+    /// "before".
+    ///
+    /// A loop that does not run is stopped by what makes its next turns. A stop before
+    /// [`run`](Self::run) lets it call the triggers of the startup, carry the stop out, and return.
+    /// In a program that calls [`turn`](Self::turn), the stop goes on in the turns that follow, and
+    /// is complete when [`is_stopping`](Self::is_stopping) says `false` again:
+    ///
+    /// ```
+    /// # use reactor::Reactor;
+    /// let reactor = Reactor::new()?;
+    /// reactor.stop(); // perhaps in a callback
+    /// while reactor.is_stopping() {
+    ///     reactor.turn(None)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown(&self, grace: Duration) {
         let life = &self.0.life;
-        if !life.running.get() || life.stage.get() == Stage::Stopped {
-            return;
-        }
         if life.stage.get() == Stage::Up {
             life.stage.set(Stage::Asked);
         }
@@ -139,41 +135,16 @@ impl Reactor {
         }
     }
 
-    /// Whether the loop was asked to stop, and [`run`](Self::run) has not returned yet.
+    /// Whether the loop was asked to stop, and the stop is not complete yet.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.0.life.running.get() && self.0.life.stage.get() != Stage::Up
-    }
-
-    /// Calls `f` once, at the next event of this kind. Triggers of one phase are called in the
-    /// order in which they were added. A stop waits, within its grace, for a Deferred that `f`
-    /// returns; a failure is logged.
-    #[track_caller]
-    pub fn add_system_event_trigger<R>(
-        &self,
-        phase: Phase,
-        event: SystemEvent,
-        f: impl FnOnce() -> R + 'static,
-    ) where
-        R: Outcome<Output = ()>,
-    {
-        let trigger = Trigger {
-            phase,
-            event,
-            name: std::any::type_name_of_val(&f),
-            call: Box::new(move || f().into_deferred()),
-            place: Location::caller(),
-        };
-        self.0.life.triggers.borrow_mut().push(trigger);
+        self.0.life.stage.get() != Stage::Up
     }
 
     pub(crate) fn begin_run(&self) -> Result<Running<'_>, RunError> {
         if self.is_turning() || self.0.life.running.replace(true) {
             return Err(RunError::AlreadyRunning);
         }
-        self.0.life.stage.set(Stage::Up);
-        // What the run before did not wait for to its end is nothing that this one waits for.
-        self.0.life.waiting.take();
         let running = Running(self);
         if self.takes_signals() {
             self.0
@@ -201,14 +172,18 @@ impl Reactor {
         match self.0.life.stage.get() {
             Stage::Asked | Stage::Aborting => true,
             Stage::Preparing | Stage::Finishing => !self.waits_for_triggers(),
-            Stage::Draining => self.has_drained(),
+            Stage::Draining => self.has_latecomers() || self.has_drained(),
             Stage::Up | Stage::Stopped => false,
         }
     }
 
     /// The end of each turn: goes as far towards the stop as it can.
     pub(crate) fn go_on_stopping(&self) {
-        let stage = &self.0.life.stage;
+        let Life {
+            stage,
+            grace_is_over,
+            ..
+        } = &self.0.life;
         if stage.get() == Stage::Asked {
             stage.set(Stage::Preparing);
             self.call_triggers(SystemEvent::Shutdown, Phase::Before);
@@ -217,33 +192,54 @@ impl Reactor {
             stage.set(Stage::Draining);
             self.begin_draining();
         }
+        if stage.get() == Stage::Draining {
+            self.tell_latecomers();
+        }
+        if stage.get() == Stage::Draining && grace_is_over.get() {
+            stage.set(Stage::Aborting);
+        }
         if stage.get() == Stage::Aborting {
             self.abort_all();
         }
         if self.has_drained() {
-            let is_forced = stage.replace(Stage::Finishing) == Stage::Aborting;
+            stage.set(Stage::Finishing);
             self.call_triggers(SystemEvent::Shutdown, Phase::After);
-            if is_forced {
-                stage.set(Stage::Stopped);
-            }
         }
         if stage.get() == Stage::Finishing && !self.waits_for_triggers() {
             stage.set(Stage::Stopped);
+            if !self.is_running() {
+                self.end_stop();
+            }
         }
     }
 
-    fn waits_for_triggers(&self) -> bool {
-        self.0.life.waiting.borrow().get() > 0
+    /// A complete stop leaves nothing behind: the loop may be used again.
+    fn end_stop(&self) {
+        let life = &self.0.life;
+        life.stage.set(Stage::Up);
+        life.grace_is_over.set(false);
+        if let Some(timer) = life.grace.take() {
+            self.0.timers.borrow_mut().remove(timer);
+        }
+        life.triggers.give_up_waiting();
+        life.latecomers.take();
+        life.persistent.take();
     }
 
-    /// Whether nothing is left to wait for. Attempts to connect that are begun again and again do
-    /// not hold up an abort.
+    fn waits_for_triggers(&self) -> bool {
+        self.0.life.triggers.are_waited_for() && !self.0.life.grace_is_over.get()
+    }
+
+    /// Whether nothing is left to wait for.
     fn has_drained(&self) -> bool {
         let mut table = self.0.table.borrow_mut();
         match self.0.life.stage.get() {
             Stage::Draining => {
-                table.len() == 0 && self.0.jobs.len() == 0 && !self.waits_for_triggers()
+                let mut left = self.0.life.persistent.borrow().clone();
+                left.retain(|token| matches!(table.peek(*token), Some(Occupant::Attempt(_))));
+                left.len() == table.len() && self.0.jobs.len() == 0 && !self.waits_for_triggers()
             }
+            // Attempts that are begun again and again do not hold up an abort either.
             Stage::Aborting => {
                 let mut left = table.tokens().into_iter();
                 left.all(|token| matches!(table.peek(token), None | Some(Occupant::Attempt(_))))
@@ -256,13 +252,7 @@ impl Reactor {
 
     pub(crate) fn grace_is_over(&self) {
         self.0.life.grace.set(None);
-        match self.0.life.stage.get() {
-            Stage::Asked | Stage::Preparing | Stage::Draining => {
-                self.0.life.stage.set(Stage::Aborting);
-            }
-            Stage::Finishing => self.0.life.stage.set(Stage::Stopped),
-            Stage::Up | Stage::Aborting | Stage::Stopped => {}
-        }
+        self.0.life.grace_is_over.set(true);
     }
 
     /// SIGINT and SIGTERM ask for an orderly stop; while one is under way, they end it at once.
@@ -283,32 +273,64 @@ impl Reactor {
     fn begin_draining(&self) {
         let tokens = self.0.table.borrow().tokens();
         for token in tokens {
-            if self.is_port(token) {
-                self.stop_listening(token);
-            }
-            self.give_up_attempt(token, Reason::Shutdown);
-            let Some(occupant) = self.take(token) else {
-                continue;
-            };
-            let Occupant::Connection(mut connection) = occupant else {
-                continue;
-            };
-            self.call(
-                &mut connection,
-                Cause::ShutdownRequested,
-                |protocol, transport| {
-                    protocol.shutdown_requested(transport);
-                },
-            );
-            self.put_connection(connection);
+            self.request_shutdown(token);
         }
         self.call_triggers(SystemEvent::Shutdown, Phase::During);
+    }
+
+    /// Remembers a port, an attempt or a connection that was begun too late to be told with the
+    /// others.
+    pub(crate) fn note_begun(&self, token: Token) {
+        let life = &self.0.life;
+        if life.stage.get() != Stage::Draining {
+            return;
+        }
+        let list = match life.fails_attempt.get() {
+            true => &life.persistent,
+            false => &life.latecomers,
+        };
+        list.borrow_mut().push(token);
+    }
+
+    fn has_latecomers(&self) -> bool {
+        !self.0.life.latecomers.borrow().is_empty()
+    }
+
+    /// What those who are told begin in turn is told at the end of the next turn.
+    fn tell_latecomers(&self) {
+        for token in self.0.life.latecomers.take() {
+            self.request_shutdown(token);
+        }
+    }
+
+    /// Closes a port, gives an attempt up, or asks a connection to end.
+    fn request_shutdown(&self, token: Token) {
+        if self.is_port(token) {
+            self.stop_listening(token);
+        }
+        self.0.life.fails_attempt.set(true);
+        self.fail_attempt(token, Reason::Shutdown);
+        self.0.life.fails_attempt.set(false);
+        let Some(occupant) = self.take(token) else {
+            return;
+        };
+        let Occupant::Connection(mut connection) = occupant else {
+            return self.put(token, occupant);
+        };
+        self.call(
+            &mut connection,
+            Cause::ShutdownRequested,
+            |protocol, transport| {
+                protocol.shutdown_requested(transport);
+            },
+        );
+        self.put_connection(connection);
     }
 
     fn abort_all(&self) {
         let tokens = self.0.table.borrow().tokens();
         for token in tokens {
-            self.give_up_attempt(token, Reason::Shutdown);
+            self.fail_attempt(token, Reason::Shutdown);
             if self.is_port(token) {
                 self.stop_listening(token);
             }
@@ -318,50 +340,14 @@ impl Reactor {
             }
         }
     }
-
-    fn call_triggers(&self, event: SystemEvent, phase: Phase) {
-        loop {
-            let mut triggers = self.0.life.triggers.borrow_mut();
-            let next = triggers
-                .iter()
-                .position(|t| t.event == event && t.phase == phase);
-            let Some(index) = next else { return };
-            let trigger = triggers.remove(index);
-            drop(triggers);
-            self.call_trigger(trigger);
-        }
-    }
-
-    fn call_trigger(&self, trigger: Trigger) {
-        let callback = || Callback {
-            cause: Cause::SystemEvent,
-            connection: None,
-            name: trigger.name,
-            place: Some(trigger.place),
-        };
-        // A panic was logged, and concerns nobody else.
-        let Ok(deferred) = self.0.dispatch.call(callback, trigger.call) else {
-            return;
-        };
-        let waiting = Rc::clone(&self.0.life.waiting.borrow());
-        waiting.set(waiting.get() + 1);
-        let place = trigger.place;
-        deferred.add_both(move |result| {
-            waiting.set(waiting.get() - 1);
-            if let Err(failure) = result {
-                log::error!("the system event trigger set at {place} failed: {failure}");
-            }
-        });
-    }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let Reactor(inner) = self.0;
         inner.life.running.set(false);
-        inner.life.stage.set(Stage::Up);
-        if let Some(timer) = inner.life.grace.take() {
-            inner.timers.borrow_mut().remove(timer);
+        if self.0.has_stopped() {
+            self.0.end_stop();
         }
         if let Err(error) = inner.driver.borrow_mut().take_signals(false) {
             log::warn!("signal handlers cannot be taken back: {error}");

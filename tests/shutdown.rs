@@ -2,12 +2,15 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::testing::Simulation;
-use reactor::{Address, Deferred, Factory, Limits, Phase, Reactor, Reason, SystemEvent, Transport};
+use reactor::testing::{Peer, PeerListener, Simulation};
+use reactor::{
+    Address, Deferred, Factory, Limits, Phase, Protocol, Reactor, Reason, SystemEvent, Transport,
+};
 use support::{Client, Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
 
 /// A server that notes what it hears, and writes so many bytes to each client.
@@ -55,7 +58,7 @@ fn the_stages_of_a_stop_come_in_their_order() {
     });
     note_triggers(&simulation, &log);
     let client = simulation.connect("10.0.0.1:7");
-    let late = Rc::new(std::cell::RefCell::new(None));
+    let late = Rc::new(RefCell::new(None));
     let (network, for_late, before) = (simulation.clone(), Rc::clone(&late), log.clone());
     after(&simulation, SECOND, move |reactor| {
         assert!(!reactor.is_stopping());
@@ -135,15 +138,170 @@ fn a_trigger_that_panics_does_not_stop_the_stop() {
 }
 
 #[test]
-fn a_stop_does_nothing_to_a_loop_that_does_not_run() {
+fn a_stop_before_the_run_is_carried_out_by_it() {
     let simulation = Simulation::new();
-    simulation.reactor().stop();
-    assert!(!simulation.reactor().is_stopping());
+    let reactor = simulation.reactor();
     let log = Log::default();
+    serve(&simulation, &log, |_, _| Then::Default);
+    note_triggers(&simulation, &log);
+    let startup = log.clone();
+    let note = move || startup.note("startup");
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Startup, note);
     let note = log.clone();
-    after(&simulation, SECOND, move |_| note.note("called"));
+    after(&simulation, SECOND, move |_| note.note("a second later"));
+    reactor.stop();
+    assert!(reactor.is_stopping());
+    reactor.run().expect("the loop runs");
+    assert!(!reactor.is_stopping());
+    assert_eq!(
+        log.take(),
+        ["startup", "before 1", "before 2", "during", "after"]
+    );
+    assert_eq!(simulation.elapsed(), Duration::ZERO);
+    assert_eq!(simulation.descriptors(), 0, "the port is closed");
+    reactor.run().expect("the loop runs again");
+    assert_eq!(log.entries(), ["a second later"], "one stop is one stop");
+}
+
+#[test]
+fn a_stop_goes_on_in_the_turns_of_a_program_that_has_a_loop_of_its_own() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    serve(&simulation, &log, |heard, transport| {
+        if let Heard::ShutdownRequested = heard {
+            transport.write(b"Goodbye");
+        }
+        Then::Default
+    });
+    note_triggers(&simulation, &log);
+    let client = simulation.connect("10.0.0.1:7");
+    after(&simulation, SECOND, Reactor::stop);
+    simulation.run_for(SECOND + millis(10));
+    assert_eq!(client.read(), b"Goodbye");
+    assert!(reactor.is_stopping(), "the client has not closed yet");
+    client.close();
+    while reactor.is_stopping() {
+        reactor.turn(None).expect("it turns");
+    }
+    let expected = [
+        "made",
+        "before 1",
+        "before 2",
+        "shutdownrequested",
+        "during",
+        "lost: the connection was closed on this side",
+        "after",
+    ];
+    assert_eq!(log.entries(), expected);
+    assert!(simulation.elapsed() < SECOND + millis(20));
+    assert_eq!(simulation.descriptors(), 0);
+}
+
+#[test]
+fn the_shutdown_has_its_triggers_also_when_nothing_is_left_to_wait_for() {
+    type Last = fn(&Simulation);
+    let last: [(&str, Last); 4] = [
+        ("nothing", |_| ()),
+        ("a delayed call", |simulation| {
+            after(simulation, SECOND, |_| ());
+        }),
+        ("a connection", |simulation| {
+            let server = simulation.listen("10.0.0.9:9");
+            let client = Client::new(&Log::default(), |_: &Heard<'_>, _: &Transport| {
+                Then::Default
+            });
+            let _ = simulation.reactor().connect_tcp("10.0.0.9", 9, client);
+            after(simulation, SECOND, move |_| drop(server.accept()));
+        }),
+        ("another thread", |simulation| {
+            let remote = simulation.reactor().remote();
+            std::thread::spawn(move || remote.call_from_thread(|_| ()).is_ok());
+        }),
+    ];
+    for (what, begin) in last {
+        let simulation = Simulation::new();
+        let log = Log::default();
+        note_triggers(&simulation, &log);
+        begin(&simulation);
+        for _ in 0..2 {
+            simulation.reactor().run().expect("the loop runs");
+            assert!(!simulation.reactor().is_stopping());
+        }
+        assert_eq!(
+            log.entries(),
+            ["before 1", "before 2", "during", "after"],
+            "{what}"
+        );
+        assert!(simulation.elapsed() <= SECOND + millis(10), "{what}");
+    }
+}
+
+#[test]
+fn a_run_that_ends_by_itself_waits_for_its_triggers_as_a_stop_does() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let (weak, note) = (simulation.reactor().downgrade(), log.clone());
+    let save = move || {
+        let reactor = weak.upgrade().expect("it runs this");
+        assert!(reactor.is_stopping());
+        reactor.call_later(60 * SECOND, move || note.note("a minute later"));
+        reactor.defer_later(SECOND)
+    };
+    let reactor = simulation.reactor();
+    reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, save);
+    after(&simulation, SECOND, |_| ());
+    reactor.run().expect("the loop runs");
+    assert_eq!(simulation.elapsed(), 2 * SECOND, "it was saved");
+    assert!(log.entries().is_empty(), "a delayed call is not waited for");
+    reactor.run().expect("the loop runs again");
+    assert_eq!(log.entries(), ["a minute later"], "what is left goes on");
+    let (resolver, never) = Deferred::<()>::pending();
+    reactor.add_system_event_trigger(Phase::After, SystemEvent::Shutdown, || never);
+    let begin = simulation.elapsed();
+    reactor.run().expect("the loop runs again");
+    assert_eq!(simulation.elapsed() - begin, 3 * SECOND, "the grace");
+    drop(resolver);
+}
+
+#[test]
+fn a_startup_that_does_not_come_to_its_end_does_not_hold_up_the_stop() {
+    let simulation = Simulation::new();
+    let (resolver, started) = Deferred::<()>::pending();
+    simulation
+        .reactor()
+        .add_system_event_trigger(Phase::Before, SystemEvent::Startup, || started);
+    after(&simulation, SECOND, Reactor::stop);
     simulation.reactor().run().expect("the loop runs");
-    assert_eq!(log.entries(), ["called"]);
+    assert_eq!(simulation.elapsed(), SECOND);
+    drop(resolver);
+}
+
+#[test]
+fn all_triggers_are_called_also_when_the_grace_is_over_before() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    serve(&simulation, &log, |_, _| Then::Default);
+    let _client = simulation.connect("10.0.0.1:7");
+    note_triggers(&simulation, &log);
+    let (resolver, never) = Deferred::<()>::pending();
+    simulation
+        .reactor()
+        .add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, || never);
+    after(&simulation, SECOND, Reactor::stop);
+    simulation.reactor().run().expect("the loop runs");
+    let expected = [
+        "made",
+        "before 1",
+        "before 2",
+        "shutdownrequested",
+        "during",
+        "lost: the reactor was shut down",
+        "after",
+    ];
+    assert_eq!(log.entries(), expected);
+    assert_eq!(simulation.elapsed(), 4 * SECOND);
+    drop(resolver);
 }
 
 #[test]
@@ -259,15 +417,122 @@ fn attempts_that_are_begun_again_and_again_do_not_hold_up_the_end() {
             }
         }
     }
+    for has_client in [false, true] {
+        let simulation = Simulation::new();
+        serve(&simulation, &Log::default(), |heard, _| match heard {
+            Heard::ShutdownRequested => Then::Nothing, // it stays
+            _ => Then::Default,
+        });
+        let _client = has_client.then(|| simulation.connect("10.0.0.1:7"));
+        simulation.swallow("10.0.0.9:9");
+        let weak = simulation.reactor().downgrade();
+        let _ = simulation
+            .reactor()
+            .connect_tcp("10.0.0.9", 9, Stubborn(weak));
+        after(&simulation, SECOND, |reactor| reactor.shutdown(2 * SECOND));
+        simulation.reactor().run().expect("the loop runs");
+        let expected = if has_client { 3 * SECOND } else { SECOND };
+        assert_eq!(simulation.elapsed(), expected);
+    }
+}
+
+#[test]
+fn a_client_that_connects_again_is_told_of_the_stop_too() {
     let simulation = Simulation::new();
-    let weak = simulation.reactor().downgrade();
+    let server = Rc::new(simulation.listen("10.0.0.9:9"));
+    let (log, weak) = (Log::default(), simulation.reactor().downgrade());
+    let again = log.clone();
+    let reconnecting = Client::new(&log, move |heard: &Heard<'_>, _: &Transport| {
+        if let (Heard::Lost(_), Some(reactor)) = (heard, weak.upgrade()) {
+            let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
+            let _ = reactor.connect_tcp("10.0.0.9", 9, Client::new(&again, react));
+        }
+        Then::Default
+    });
     let _ = simulation
         .reactor()
-        .connect_tcp("10.0.0.9", 9, Stubborn(weak));
-    after(&simulation, SECOND, |reactor| reactor.shutdown(2 * SECOND));
+        .connect_tcp("10.0.0.9", 9, reconnecting);
+    let (accepted, accepting) = (Rc::new(RefCell::new(None)), Rc::clone(&server));
+    let closing = Rc::clone(&accepted);
+    after(&simulation, SECOND, move |reactor| {
+        accepted.replace(accepting.accept());
+        reactor.stop();
+    });
+    after(&simulation, SECOND + millis(1), move |_| {
+        drop(closing.take());
+    });
+    simulation.reactor().run().expect("the loop runs");
+    let expected = [
+        "made",
+        "shutdownrequested",
+        "lost: the connection was closed on this side",
+        "failed: the reactor was shut down",
+    ];
+    assert_eq!(log.entries(), expected);
+    assert!(
+        simulation.elapsed() < SECOND + millis(2),
+        "{:?}",
+        simulation.elapsed()
+    );
+    assert!(server.accept().is_none(), "nothing was connected again");
+}
+
+#[test]
+fn a_client_that_never_gives_up_is_told_as_often_as_it_connects() {
+    /// Begins again when an attempt has failed, and when a connection is lost.
+    struct Again(reactor::WeakReactor);
+    impl Again {
+        fn begin(&self) {
+            if let Some(reactor) = self.0.upgrade() {
+                let _ = reactor.connect_tcp("10.0.0.9", 9, Self(self.0.clone()));
+            }
+        }
+    }
+    impl Protocol for Again {
+        fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+
+        fn connection_lost(&mut self, _: &Transport, _: &Reason) {
+            self.begin();
+        }
+    }
+    impl Factory for Again {
+        type Protocol = Self;
+
+        fn build_protocol(&mut self, _: &Address) -> Option<Self> {
+            Some(Self(self.0.clone()))
+        }
+
+        fn connection_failed(&mut self, _: &Reason) {
+            self.begin();
+        }
+    }
+    /// Closes what the other side has closed, every ten milliseconds.
+    fn accept_until(end: Duration, simulation: &Simulation, server: PeerListener, open: Vec<Peer>) {
+        let network = simulation.clone();
+        after(simulation, millis(10), move |_| {
+            let accepted = std::iter::from_fn(|| server.accept());
+            let mut open: Vec<Peer> = open.into_iter().chain(accepted).collect();
+            open.retain(|peer| !peer.has_ended());
+            if network.elapsed() < end {
+                accept_until(end, &network, server, open);
+            }
+        });
+    }
+    let simulation = Simulation::new();
+    let server = simulation.listen("10.0.0.9:9");
+    Again(simulation.reactor().downgrade()).begin();
+    accept_until(4 * SECOND, &simulation, server, Vec::new());
+    after(&simulation, SECOND, Reactor::stop);
+    // Meanwhile another connection takes its time.
+    serve(&simulation, &Log::default(), |heard, _| match heard {
+        Heard::ShutdownRequested => Then::Nothing,
+        _ => Then::Default,
+    });
+    let slow = simulation.connect("10.0.0.1:7");
+    after(&simulation, SECOND + millis(500), move |_| slow.close());
     simulation.reactor().run().expect("the loop runs");
     assert!(
-        simulation.elapsed() <= 3 * SECOND + millis(1),
+        simulation.elapsed() < SECOND + millis(600),
         "{:?}",
         simulation.elapsed()
     );
@@ -348,7 +613,7 @@ fn what_is_begun_while_the_loop_stops_ends_with_it() {
                 (heard, weak.upgrade())
             {
                 let late = log.clone();
-                // It is refused to nobody, and closed when the grace is over.
+                // It is refused to nobody, and closed at the end of the turn.
                 let factory = move |_| listener(&late);
                 reactor
                     .listen_tcp("10.0.0.8:0", factory)
@@ -361,11 +626,13 @@ fn what_is_begun_while_the_loop_stops_ends_with_it() {
         .reactor()
         .listen_tcp("10.0.0.1:7", factory)
         .expect("the port is free");
-    let _client = simulation.connect("10.0.0.1:7");
+    let client = simulation.connect("10.0.0.1:7");
     after(&simulation, SECOND, |reactor| reactor.shutdown(5 * SECOND));
+    let closing = client.clone();
+    after(&simulation, SECOND + millis(1), move |_| closing.close());
     simulation.reactor().run().expect("the loop runs");
     assert!(
-        simulation.elapsed() <= 6 * SECOND + millis(1),
+        simulation.elapsed() < SECOND + millis(2),
         "{:?}",
         simulation.elapsed()
     );

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::http::body::{Body, BodySink};
 use crate::http::response::Response;
 use crate::reactor::{Reactor, WeakReactor};
-use crate::shutdown::{Phase, SystemEvent};
+use crate::triggers::{Phase, SystemEvent};
 
 /// One event.
 ///

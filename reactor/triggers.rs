@@ -1,0 +1,124 @@
+//! Triggers: what a consumer wants to be called at the events of a loop's life.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::deferred::{Deferred, Outcome};
+use crate::observer::{Callback, Cause};
+use crate::reactor::Reactor;
+
+/// An event of a loop's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SystemEvent {
+    /// `run` begins.
+    Startup,
+    /// The loop stops.
+    Shutdown,
+}
+
+/// When a trigger is called, relative to what the loop itself does for the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Before anything is done: ports are open, and connections know nothing.
+    Before,
+    /// Ports are closed, and connections were asked to end.
+    During,
+    /// All connections are lost.
+    After,
+}
+
+/// The triggers that were not called yet, and those whose Deferreds are waited for.
+#[derive(Default)]
+pub(crate) struct Triggers {
+    set: RefCell<Vec<Trigger>>,
+    /// How many Deferreds that triggers of this stop returned have not fired.
+    waiting: RefCell<Rc<Cell<usize>>>,
+}
+
+impl Triggers {
+    pub(crate) fn are_waited_for(&self) -> bool {
+        self.waiting.borrow().get() > 0
+    }
+
+    /// What one stop did not wait for to its end is nothing that the next one waits for.
+    pub(crate) fn give_up_waiting(&self) {
+        self.waiting.take();
+    }
+}
+
+struct Trigger {
+    phase: Phase,
+    event: SystemEvent,
+    call: Box<dyn FnOnce() -> Deferred<()>>,
+    name: &'static str,
+    place: &'static Location<'static>,
+}
+
+impl Reactor {
+    /// Calls `f` once, at the next event of this kind. Triggers of one phase are called in the
+    /// order in which they were added.
+    ///
+    /// Triggers of the startup are called when [`run`](Self::run) or
+    /// [`run_until`](Self::run_until) begins; a Deferred of theirs is not waited for. Triggers of the
+    /// shutdown are called in every stop, whether [`stop`](Self::stop), a signal or the end of `run`
+    /// for want of anything to wait for has begun it, and also when its grace is over. A stop waits,
+    /// within its grace, for a Deferred that they return. A failure is logged.
+    #[track_caller]
+    pub fn add_system_event_trigger<R>(
+        &self,
+        phase: Phase,
+        event: SystemEvent,
+        f: impl FnOnce() -> R + 'static,
+    ) where
+        R: Outcome<Output = ()>,
+    {
+        let trigger = Trigger {
+            phase,
+            event,
+            name: std::any::type_name_of_val(&f),
+            call: Box::new(move || f().into_deferred()),
+            place: Location::caller(),
+        };
+        self.0.life.triggers.set.borrow_mut().push(trigger);
+    }
+
+    pub(crate) fn call_triggers(&self, event: SystemEvent, phase: Phase) {
+        loop {
+            let mut triggers = self.0.life.triggers.set.borrow_mut();
+            let next = triggers
+                .iter()
+                .position(|t| t.event == event && t.phase == phase);
+            let Some(index) = next else { return };
+            let trigger = triggers.remove(index);
+            drop(triggers);
+            self.call_trigger(trigger);
+        }
+    }
+
+    fn call_trigger(&self, trigger: Trigger) {
+        let callback = || Callback {
+            cause: Cause::SystemEvent,
+            connection: None,
+            name: trigger.name,
+            place: Some(trigger.place),
+        };
+        // A panic was logged, and concerns nobody else.
+        let Ok(deferred) = self.0.dispatch.call(callback, trigger.call) else {
+            return;
+        };
+        let waiting = match trigger.event {
+            SystemEvent::Shutdown => Rc::clone(&self.0.life.triggers.waiting.borrow()),
+            // Nothing waits for the startup, a stop least of all.
+            SystemEvent::Startup => Rc::default(),
+        };
+        waiting.set(waiting.get() + 1);
+        let place = trigger.place;
+        deferred.add_both(move |result| {
+            waiting.set(waiting.get() - 1);
+            if let Err(failure) = result {
+                log::error!("the system event trigger set at {place} failed: {failure}");
+            }
+        });
+    }
+}
