@@ -45,6 +45,22 @@ impl<P: 'static> Handle<P> {
     /// in a callback of the protocol does.
     #[track_caller]
     pub fn call(&self, f: impl FnOnce(&mut P, &Transport) + 'static) {
+        self.post(false, f);
+    }
+
+    /// As [`call`](Self::call), but looks at the socket first, whatever the last event has said of
+    /// it: what has come is read, and the end with it, and what is unsent is offered to it again at
+    /// the end of the turn. This costs a system call.
+    ///
+    /// An event is as old as the turn. Whoever gives up a connection, or trusts one that was idle,
+    /// wants to know what has become of it since.
+    #[track_caller]
+    pub(crate) fn call_after_look(&self, f: impl FnOnce(&mut P, &Transport) + 'static) {
+        self.post(true, f);
+    }
+
+    #[track_caller]
+    fn post(&self, looks: bool, f: impl FnOnce(&mut P, &Transport) + 'static) {
         let Some(transport) = self.transport.upgrade() else {
             return;
         };
@@ -59,6 +75,7 @@ impl<P: 'static> Handle<P> {
             wanted: TypeId::of::<P>(),
             name: std::any::type_name::<P>(),
             place: Location::caller(),
+            looks,
             call: Box::new(call),
         });
     }

@@ -42,6 +42,8 @@ pub(crate) struct Post {
     pub(crate) wanted: TypeId,
     pub(crate) name: &'static str,
     pub(crate) place: &'static Location<'static>,
+    /// Whether the socket is looked at before: see `Handle::call_after_look`.
+    pub(crate) looks: bool,
     pub(crate) call: PartCall,
 }
 

@@ -59,9 +59,9 @@ impl Reactor {
         self.run_woken_tasks();
         self.wait(timeout, &mut scratch.ready)?;
         self.serve_ready(&scratch.ready, &mut scratch.buffer);
-        self.run_posts();
+        self.run_posts(&mut scratch.buffer);
         self.run_due_timers();
-        self.run_posts();
+        self.run_posts(&mut scratch.buffer);
         self.run_woken_tasks();
         self.serve_requests(&mut scratch.asking);
         self.report_lost();
@@ -227,7 +227,7 @@ impl Reactor {
     }
 
     /// Calls made through handles, those they make included.
-    fn run_posts(&self) {
+    fn run_posts(&self, buffer: &mut Option<Box<ReadBuffer>>) {
         for _ in 0..POSTS_A_TURN {
             let Some(post) = self.0.requests.next_post() else {
                 return;
@@ -238,6 +238,10 @@ impl Reactor {
             let Occupant::Connection(mut connection) = occupant else {
                 continue;
             };
+            if post.looks {
+                let buffer = buffer.get_or_insert_with(|| Box::new([0; READ_BUFFER]));
+                self.look(&mut connection, buffer);
+            }
             self.deliver_post(&mut connection, post);
             self.put_connection(connection);
         }

@@ -42,6 +42,15 @@ impl Reactor {
         bytes
     }
 
+    /// Reads what is there and has the socket asked again whether it takes bytes, though no event
+    /// has said that anything has changed.
+    #[cold]
+    pub(crate) fn look(&self, connection: &mut Connection, buffer: &mut ReadBuffer) {
+        (connection.readable, connection.writable) = (true, true);
+        connection.transport.ask_for_more();
+        self.receive(connection, buffer);
+    }
+
     /// Tells the protocol that a pause is over, before it gets what came meanwhile: it may keep
     /// bytes from before the pause, and pause again because of them.
     pub(super) fn tell_resumed(&self, connection: &mut Connection) {

@@ -3,6 +3,7 @@
 mod answers;
 mod exchanges;
 mod pool;
+mod stale;
 mod urls;
 mod waiting;
 

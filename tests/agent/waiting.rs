@@ -85,6 +85,110 @@ fn an_upload_that_the_server_does_not_take_is_given_up() {
     assert_eq!(game.agent.connections(), 0);
 }
 
+/// The bodies of a large upload, in memory and in pieces.
+fn large_bodies() -> [Body; 2] {
+    let chunks = (0..1_000).map(|_| Ok(vec![b'x'; 10_000]));
+    [Body::from(vec![b'x'; 10 << 20]), Body::from_chunks(chunks)]
+}
+
+#[test]
+fn the_time_for_the_head_is_that_time_where_nothing_is_taken() {
+    for body in large_bodies() {
+        let game = Game::with_limits(hasty());
+        let request = ClientRequest::new(Method::Post, url("http://server/"));
+        let answer = game.agent.request(request.with_body(body));
+        game.wait(0.001);
+        let server = game.accept();
+        server.pause_reading();
+        game.wait(4.9);
+        assert!(!answer.is_fired());
+        game.wait(0.2);
+        assert!(matches!(error(answer), RequestError::TimedOut(_)));
+    }
+}
+
+#[test]
+fn the_time_for_the_head_begins_anew_with_what_the_server_takes_and_only_then() {
+    for body in large_bodies() {
+        let game = Game::with_limits(hasty());
+        let request = ClientRequest::new(Method::Post, url("http://server/"));
+        let answer = game.agent.request(request.with_body(body));
+        game.wait(0.001);
+        let server = game.accept();
+        server.pause_reading();
+        let _ = server.read();
+        game.wait(4.0);
+        assert!(!server.read().is_empty());
+        game.wait(4.9);
+        assert!(!answer.is_fired(), "it has taken some after 4 seconds");
+        game.wait(0.2);
+        assert!(matches!(error(answer), RequestError::TimedOut(_)));
+    }
+}
+
+#[test]
+fn connecting_is_a_part_of_the_time_for_the_head() {
+    for body in [Body::empty(), Body::from("x")] {
+        let game = Game::with_limits(hasty());
+        let latency = Duration::from_secs(1);
+        game.simulation
+            .set_conditions(reactor::testing::Conditions {
+                latency: latency..=latency,
+                ..reactor::testing::Conditions::calm()
+            });
+        let request = ClientRequest::new(Method::Post, url("http://server/"));
+        let answer = game.agent.request(request.with_body(body));
+        game.wait(4.9);
+        assert!(!answer.is_fired());
+        game.wait(0.2);
+        assert!(matches!(error(answer), RequestError::TimedOut(_)));
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn the_time_for_the_head_is_that_time_where_the_server_does_not_shake_hands() {
+    use reactor::tls::TlsClientConfig;
+    for body in [Body::empty(), Body::from(vec![b'x'; 1 << 20])] {
+        let game = Game::with_limits(hasty());
+        let _listener = game.simulation.listen("10.0.0.1:443");
+        let trusts = TlsClientConfig::with_root_pem(include_bytes!("../support/tls/ca.pem"));
+        let agent = game.agent.clone().with_tls(trusts.expect("a root"));
+        let request = ClientRequest::new(Method::Post, url("https://server/"));
+        let answer = agent.request(request.with_body(body));
+        game.wait(4.9);
+        assert!(!answer.is_fired());
+        game.wait(0.2);
+        assert!(matches!(error(answer), RequestError::TimedOut(_)));
+        assert_eq!(agent.connections(), 0);
+    }
+}
+
+#[test]
+fn an_answer_that_has_come_is_read_before_the_time_is_over() {
+    let game = Game::with_limits(hasty());
+    let reactor = game.simulation.reactor();
+    game.simulation
+        .set_conditions(reactor::testing::Conditions {
+            latency: Duration::ZERO..=Duration::ZERO,
+            ..reactor::testing::Conditions::calm()
+        });
+    let (agent, resolved) = (game.agent.clone(), Rc::new(RefCell::new(None)));
+    // A timer of the same instant as the deadline, and before it.
+    let server: Rc<RefCell<Option<Peer>>> = Rc::default();
+    let answering = Rc::clone(&server);
+    reactor.call_later(Duration::from_secs(5), move || {
+        let server = answering.take().expect("a connection");
+        server.write(HELLO.as_bytes());
+    });
+    resolved.replace(Some(agent.get("http://server/")));
+    game.wait(1.0);
+    server.replace(Some(game.accept()));
+    game.wait(4.5);
+    let answer = resolved.take().expect("it was asked");
+    assert!(result(answer).is_ok());
+}
+
 #[test]
 fn a_server_that_closes_during_an_upload_is_noticed_at_once() {
     let game = Game::new();

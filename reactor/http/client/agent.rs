@@ -32,8 +32,9 @@ pub struct AgentLimits {
     /// How long connecting may take.
     pub connect: Duration,
     /// How long it may take until the head of the answer has come, connecting and waiting for a
-    /// connection included, for each redirect anew. It begins anew as long as the server goes on
-    /// taking the body of the request, and does not end while that is waited for here.
+    /// connection included, for each redirect anew. It begins anew with what the server takes of the
+    /// body of a request, as far as the operating system tells: an eighth of the time may pass until
+    /// it does. It does not end while the body is waited for here.
     pub head_time: Duration,
     /// How long the body of an answer may go without a byte while somebody waits for it.
     pub body_time: Duration,
@@ -45,7 +46,8 @@ pub struct AgentLimits {
     pub connections_per_host: usize,
     /// How many of them are kept while they have nothing to do.
     pub idle_per_host: usize,
-    /// How long they are kept.
+    /// How long they are kept. It is less where a server says that it keeps them for less, with
+    /// `Keep-Alive: timeout=`.
     pub idle: Duration,
 }
 

@@ -22,6 +22,7 @@ use crate::http::mistake::Mistake;
 use crate::http::outgoing::{Outgoing, Sender};
 use crate::http::status::Status;
 use crate::protocol::Protocol;
+use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::transport::Transport;
 
@@ -49,6 +50,8 @@ struct Exchange {
     answer: Answer,
     /// Whether the connection may be used for another request.
     persistent: bool,
+    /// For how long the server keeps it then, if it says so.
+    server_keeps: Option<Duration>,
     sending: Sending,
     body_time: Duration,
     /// Why it fails, where the reason why the connection is lost says less.
@@ -88,13 +91,13 @@ impl ClientChannel {
     /// Sends a request. The connection is idle.
     pub(crate) fn begin(&mut self, transport: &Transport, mut job: Job) {
         if job.resolver.is_cancelled() {
-            return self.is_free(transport);
+            return self.is_free(transport, None);
         }
         transport.set_timeout(None);
         let framing = job.request.framing();
         let may_be_stale = self.is_used && !job.wants_new_connection;
         let again = may_be_stale.then(|| job.request.again()).flatten();
-        let is_repeatable = framing == Framing::None && job.request.method.is_idempotent();
+        let is_repeatable = job.request.is_repeatable();
         transport.write(&job.request.head());
         let Job {
             request,
@@ -115,6 +118,7 @@ impl ClientChannel {
                 feed: None,
             },
             persistent: true,
+            server_keeps: None,
             sending: Sending::Done,
             body_time: self
                 .pool
@@ -123,25 +127,30 @@ impl ClientChannel {
             error: None,
         });
         match request.body.bytes() {
-            Some([]) => {}
+            Some([]) => return,
             Some(bytes) => {
                 transport.write(bytes);
             }
             None => self.begin_body(transport, request.body.0, framing),
         }
+        if let (Some(exchange), Some(reactor)) = (&self.exchange, reactor_of(&self.pool)) {
+            let (way, transport) = (Rc::clone(&exchange.way), transport.clone());
+            // When this turn has handed the socket what it has written.
+            reactor.call_soon(move || way.has_body(&transport));
+        }
     }
 
     fn begin_body(&mut self, transport: &Transport, body: Kind, framing: Framing) {
-        let (Some(exchange), Some(pool)) = (&mut self.exchange, self.pool.upgrade()) else {
+        let (Some(exchange), Some(reactor)) = (&mut self.exchange, reactor_of(&self.pool)) else {
             return transport.abort_connection();
         };
         exchange.way.is_at(Progress::Sending(transport.clone()));
         let sender = Rc::new(Connection(transport.handle()));
-        let outgoing = Outgoing::new(transport, &pool.reactor, sender, framing);
+        let outgoing = Outgoing::new(transport, &reactor.downgrade(), sender, framing);
         match body {
             Kind::Chunks(chunks) => {
                 exchange.sending = Sending::Chunks(chunks, outgoing);
-                self.there_is_room();
+                self.write_more(&reactor);
             }
             Kind::Stream(stream) => {
                 exchange.sending = Sending::Stream(Rc::clone(&stream));
@@ -151,17 +160,21 @@ impl ClientChannel {
         }
     }
 
+    /// The server has taken what was written of the body, or most of it.
     fn there_is_room(&mut self) {
-        let (Some(exchange), Some(pool)) = (&mut self.exchange, self.pool.upgrade()) else {
+        if let (Some(exchange), Some(reactor)) = (&self.exchange, reactor_of(&self.pool)) {
+            exchange.way.is_moving(reactor.now());
+            self.write_more(&reactor);
+        }
+    }
+
+    fn write_more(&mut self, reactor: &Reactor) {
+        let Some(exchange) = &mut self.exchange else {
             return;
         };
-        let Some(reactor) = pool.reactor.upgrade() else {
-            return;
-        };
-        exchange.way.is_moving();
         match &mut exchange.sending {
             Sending::Chunks(chunks, outgoing) => {
-                let Some(result) = outgoing.take_chunks(&reactor, chunks) else {
+                let Some(result) = outgoing.take_chunks(reactor, chunks) else {
                     return;
                 };
                 let sending = std::mem::replace(&mut exchange.sending, Sending::Ending);
@@ -182,7 +195,9 @@ impl ClientChannel {
         match result {
             Ok(_) => {
                 exchange.way.is_at(Progress::Sent(transport.clone()));
-                exchange.way.is_moving();
+                if let Some(reactor) = reactor_of(&self.pool) {
+                    exchange.way.is_moving(reactor.now());
+                }
             }
             Err(failure) => self.fail(transport, RequestError::BadBody(failure.to_string())),
         }
@@ -227,7 +242,7 @@ impl ClientChannel {
             transport.abort_connection();
         } else if exchange.persistent {
             exchange.way.is_at(Progress::Nowhere);
-            self.is_free(transport);
+            self.is_free(transport, exchange.server_keeps);
         } else {
             transport.lose_connection();
         }
@@ -236,9 +251,9 @@ impl ClientChannel {
         answer.hand_over();
     }
 
-    fn is_free(&mut self, transport: &Transport) {
+    fn is_free(&mut self, transport: &Transport, server_keeps: Option<Duration>) {
         match self.pool.upgrade() {
-            Some(pool) => pool.connection_is_idle(&self.origin, transport),
+            Some(pool) => pool.connection_is_idle(&self.origin, transport, server_keeps),
             None => transport.lose_connection(),
         }
     }
@@ -256,6 +271,10 @@ impl ClientChannel {
         }
         transport.abort_connection();
     }
+}
+
+fn reactor_of(pool: &Weak<Pool>) -> Option<Reactor> {
+    pool.upgrade()?.reactor.upgrade()
 }
 
 impl Protocol for ClientChannel {
@@ -333,6 +352,7 @@ impl Protocol for ClientChannel {
 impl Exchange {
     fn head_has_come(&mut self, transport: &Transport, head: ResponseHead, body_limit: usize) {
         self.persistent &= head.persistent;
+        self.server_keeps = head.keep_alive;
         let (feed, stream) = incoming(transport, Unwanted::Abort);
         let response = ClientResponse::new(head, self.url.clone(), stream, body_limit);
         transport.set_timeout(Some(self.body_time));

@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::connecting::Connector;
 use crate::deferred::{Canceller, Deferred, Failure, Resolver};
 use crate::delayed_call::DelayedCall;
+use crate::http::client::channel::ClientChannel;
 use crate::http::client::error::RequestError;
 use crate::http::client::pool::{Pool, Ticket};
 use crate::http::client::request::ClientRequest;
@@ -29,9 +30,32 @@ pub(crate) struct Way {
     progress: RefCell<Progress>,
     time: Duration,
     deadline: RefCell<Option<DelayedCall>>,
-    /// How many bytes of the request the operating system had not taken at the last look.
-    unsent: Cell<usize>,
+    /// Since when the answer is waited for.
+    since: Cell<Instant>,
+    /// When the socket took its first bytes of a request with a body.
+    first_taken: Cell<Option<Instant>>,
+    /// Which look at the socket was the last one since then.
+    look: Cell<Look>,
     is_late: Cell<bool>,
+}
+
+/// After which part of the time the socket is looked at for the first time.
+const SOON: u32 = 8;
+
+/// A look at the socket, though no event has said that anything has changed.
+#[derive(Clone, Copy)]
+enum Look {
+    NotYet,
+    Soon,
+    InTheEnd,
+}
+
+/// What becomes of a wait.
+enum Step {
+    Wait(Duration),
+    /// Looks at the socket, and decides behind that.
+    Look(Transport),
+    GiveUp,
 }
 
 /// Where a job is.
@@ -61,12 +85,14 @@ impl Job {
             progress: RefCell::new(Progress::Nowhere),
             time,
             deadline: RefCell::new(None),
-            unsent: Cell::new(usize::MAX),
+            since: Cell::new(reactor.now()),
+            first_taken: Cell::new(None),
+            look: Cell::new(Look::NotYet),
             is_late: Cell::new(false),
         });
         let cancelled = Rc::clone(&way);
         resolver.on_cancel(move || cancelled.stop().map(|why| Err(Failure::from(why))));
-        way.watch(reactor, deferred.canceller());
+        way.watch(reactor, time / SOON, deferred.canceller());
         let at_the_end = Rc::clone(&way);
         let deferred = deferred.add_both(move |answer| {
             at_the_end.end();
@@ -93,41 +119,82 @@ impl Way {
 
     /// The server has taken some of the request, or all of it is written: the time for the answer
     /// begins anew.
-    pub(crate) fn is_moving(&self) {
+    pub(crate) fn is_moving(&self, now: Instant) {
+        self.begins_anew(now);
         if let Some(deadline) = &*self.deadline.borrow() {
             // It fails when the call was made.
-            let _ = deadline.reset(self.time);
+            let _ = deadline.reset(self.time / SOON);
         }
     }
 
-    fn watch(self: &Rc<Self>, reactor: &Reactor, canceller: Canceller) {
+    /// The request has a body, of which the socket has taken what it takes at once. That says
+    /// nothing of the server.
+    pub(crate) fn has_body(&self, transport: &Transport) {
+        self.first_taken.set(Some(transport.taken_at()));
+    }
+
+    fn begins_anew(&self, since: Instant) {
+        self.since.set(since);
+        self.look.set(Look::NotYet);
+    }
+
+    fn watch(self: &Rc<Self>, reactor: &Reactor, time: Duration, canceller: Canceller) {
         let (way, weak) = (Rc::clone(self), reactor.downgrade());
-        let call = reactor.call_later(self.time, move || way.time_is_over(&weak, canceller));
+        let call = reactor.call_later(time, move || way.check_time(&weak, canceller));
         self.deadline.replace(Some(call));
     }
 
-    fn time_is_over(self: &Rc<Self>, reactor: &WeakReactor, canceller: Canceller) {
-        if self.is_on_its_way() {
-            if let Some(reactor) = reactor.upgrade() {
-                self.watch(&reactor, canceller);
-            }
+    fn check_time(self: &Rc<Self>, reactor: &WeakReactor, canceller: Canceller) {
+        let Some(reactor) = reactor.upgrade() else {
             return;
+        };
+        match self.next_step(reactor.now()) {
+            Step::Wait(time) => self.watch(&reactor, time, canceller),
+            Step::Look(transport) => {
+                let handle = transport.handle::<ClientChannel>();
+                handle.call_after_look(|_, _| {});
+                self.watch(&reactor, Duration::ZERO, canceller);
+            }
+            Step::GiveUp => {
+                self.is_late.set(true);
+                canceller.cancel();
+            }
         }
-        self.is_late.set(true);
-        canceller.cancel();
     }
 
-    /// Whether it is not the server that is waited for: it has taken all that was written of the
-    /// body so far, or goes on taking it.
-    fn is_on_its_way(&self) -> bool {
-        match &*self.progress.borrow() {
-            Progress::Nowhere | Progress::InLine(_) | Progress::Connecting(_) => false,
-            Progress::Sending(transport) if transport.unsent() == 0 => transport.is_open(),
-            Progress::Sending(transport) | Progress::Sent(transport) => {
-                let unsent = transport.unsent();
-                unsent > 0 && unsent < self.unsent.replace(unsent)
-            }
+    /// What to do at this moment.
+    ///
+    /// A server that takes a large body slowly is waited for, but the operating system tells of what
+    /// was taken only when that is much. So the socket is offered the rest soon after it has taken
+    /// bytes, and again in the end: what it takes then, the server has taken in between. In the end
+    /// there may also be an answer that nobody has read, because somebody has computed meanwhile.
+    fn next_step(&self, now: Instant) -> Step {
+        let progress = self.progress.borrow();
+        let (Progress::Sending(transport) | Progress::Sent(transport)) = &*progress else {
+            return self.wait_until(self.time, now).unwrap_or(Step::GiveUp);
+        };
+        let (unsent, taken_at) = (transport.unsent(), transport.taken_at());
+        let counts = self.first_taken.get().is_some_and(|first| taken_at > first);
+        if matches!(*progress, Progress::Sending(_)) && unsent == 0 && transport.is_open() {
+            self.begins_anew(now); // it is not the server that is waited for
+        } else if counts && taken_at > self.since.get() {
+            self.begins_anew(taken_at);
         }
+        let (time, look) = match self.look.get() {
+            Look::NotYet if unsent > 0 => (self.time / SOON, Look::Soon),
+            Look::NotYet | Look::Soon => (self.time, Look::InTheEnd),
+            Look::InTheEnd => return Step::GiveUp,
+        };
+        self.wait_until(time, now).unwrap_or_else(|| {
+            self.look.set(look);
+            Step::Look(transport.clone())
+        })
+    }
+
+    /// Waits until the answer was waited for so long, if it was not yet.
+    fn wait_until(&self, time: Duration, now: Instant) -> Option<Step> {
+        let waited = now.saturating_duration_since(self.since.get());
+        (waited < time).then(|| Step::Wait(time - waited))
     }
 
     /// What cancelling does. Returns why the request fails, if not because somebody cancelled it.

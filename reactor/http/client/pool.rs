@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::connecting::Connector;
 use crate::deferred::Failure;
@@ -19,6 +20,10 @@ use crate::protocol::Factory;
 use crate::reactor::{Reactor, WeakReactor};
 use crate::reason::Reason;
 use crate::transport::Transport;
+
+/// So much earlier than a server says a connection is given up, because its end is on the way for
+/// some time, and meanwhile a request would meet it.
+const CLOSING_TAKES: Duration = Duration::from_secs(1);
 
 /// The connections of one agent.
 pub(crate) struct Pool {
@@ -68,7 +73,7 @@ impl Pool {
         if !job.wants_new_connection
             && let Some(transport) = self.idle_connection(&origin)
         {
-            return self.send(job, &transport);
+            return self.send_on_idle(job, &transport);
         }
         self.stand_in_line(job, &origin);
         self.serve_line(&origin);
@@ -139,14 +144,36 @@ impl Pool {
     }
 
     fn send(self: &Rc<Self>, job: Job, transport: &Transport) {
+        let handle: Handle<ClientChannel> = transport.handle();
+        handle.call(self.handover(job, transport));
+    }
+
+    /// Sends a request on a connection that was idle. The server may have closed it since anybody
+    /// last looked, which is found out before a request goes out that is not sent twice.
+    fn send_on_idle(self: &Rc<Self>, job: Job, transport: &Transport) {
+        let handle: Handle<ClientChannel> = transport.handle();
+        if job.request.is_repeatable() {
+            handle.call(self.handover(job, transport));
+        } else {
+            handle.call_after_look(self.handover(job, transport));
+        }
+    }
+
+    /// What begins a request on a connection. If that ends before, the job comes back.
+    fn handover(
+        self: &Rc<Self>,
+        job: Job,
+        transport: &Transport,
+    ) -> impl FnOnce(&mut ClientChannel, &Transport) + use<> {
         job.way.is_at(Progress::Sent(transport.clone()));
         let handover = Handover::new(job, Rc::downgrade(self));
-        let handle: Handle<ClientChannel> = transport.handle();
-        handle.call(move |channel, transport| {
-            if let Some(job) = handover.accept() {
+        move |channel, transport| {
+            if transport.is_open()
+                && let Some(job) = handover.accept()
+            {
                 channel.begin(transport, job);
             }
-        });
+        }
     }
 
     fn connect(self: &Rc<Self>, job: Job, origin: &Origin) {
@@ -191,8 +218,14 @@ impl Pool {
         Ok(reactor.connect_tcp(origin.name(), origin.port, factory))
     }
 
-    /// A connection has finished an answer. Who is first in line gets it.
-    pub(crate) fn connection_is_idle(self: &Rc<Self>, origin: &Origin, transport: &Transport) {
+    /// A connection has finished an answer. Who is first in line gets it. Otherwise it is kept for
+    /// as long as the agent keeps one, and the server, if it has said how long that is.
+    pub(crate) fn connection_is_idle(
+        self: &Rc<Self>,
+        origin: &Origin,
+        transport: &Transport,
+        server_keeps: Option<Duration>,
+    ) {
         let mut hosts = self.hosts.borrow_mut();
         let host = hosts.entry(origin.clone()).or_default();
         if let Some((_, job)) = host.line.pop_first() {
@@ -200,7 +233,9 @@ impl Pool {
             return self.send(job, transport);
         }
         let stops = self.reactor.upgrade().is_none_or(|r| r.is_stopping());
-        if stops || self.limits.idle_per_host == 0 {
+        let server_keeps = server_keeps.map(|time| time.saturating_sub(CLOSING_TAKES));
+        let time = server_keeps.map_or(self.limits.idle, |time| time.min(self.limits.idle));
+        if stops || self.limits.idle_per_host == 0 || time.is_zero() {
             return transport.lose_connection();
         }
         // The one that was used last is the least likely to be closed by the server.
@@ -211,7 +246,7 @@ impl Pool {
             oldest.lose_connection();
         }
         host.idle.push_back(transport.clone());
-        transport.set_timeout(Some(self.limits.idle));
+        transport.set_timeout(Some(time));
     }
 
     /// A connection is over, or did not come about. Whoever waits may have another one.

@@ -120,6 +120,11 @@ impl ClientRequest {
         })
     }
 
+    /// Whether sending it twice does no harm, though the server may have seen it.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.framing() == Framing::None && self.method.is_idempotent()
+    }
+
     /// How the body goes out.
     pub(crate) fn framing(&self) -> Framing {
         match self.body.length() {

@@ -7,11 +7,12 @@
 //! Source: RFC 9112, sections 4, 5.2 and 6.3.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use httparse::Header;
 
 use crate::http::head::{Connection, Framing, Version, content_length};
-use crate::http::headers::Headers;
+use crate::http::headers::{Headers, members};
 use crate::http::limits::MOST_HEADERS;
 use crate::http::method::Method;
 use crate::http::mistake::Mistake;
@@ -29,6 +30,8 @@ pub(crate) struct ResponseHead {
     pub(crate) framing: Framing,
     /// Whether another request may be sent on the connection.
     pub(crate) persistent: bool,
+    /// How long the server then waits for it, if it says so.
+    pub(crate) keep_alive: Option<Duration>,
 }
 
 impl ResponseHead {
@@ -60,6 +63,7 @@ impl ResponseHead {
             headers: Headers::new(),
             framing: Framing::None,
             persistent: false,
+            keep_alive: None,
         };
         head.read_fields(response.headers, method)?;
         Ok(Some((head, length)))
@@ -72,6 +76,8 @@ impl ResponseHead {
             let value = unfolded(value);
             if name.eq_ignore_ascii_case("connection") {
                 connection.read(&value);
+            } else if name.eq_ignore_ascii_case("keep-alive") {
+                self.keep_alive = self.keep_alive.or(keep_alive(&value));
             } else if name.eq_ignore_ascii_case("content-length") {
                 let this = content_length(&value);
                 let this = this.ok_or(Mistake::bad("Content-Length is digits"))?;
@@ -103,6 +109,16 @@ impl ResponseHead {
         self.persistent &= self.framing != Framing::UntilClose;
         Ok(())
     }
+}
+
+/// The time in `timeout=5, max=100`, the usual form of what RFC 2068, section 19.7.1.1, has left to
+/// those who use it.
+fn keep_alive(value: &[u8]) -> Option<Duration> {
+    let seconds = members(value).find_map(|member| {
+        let (name, seconds) = member.split_at_checked("timeout=".len())?;
+        name.eq_ignore_ascii_case(b"timeout=").then_some(seconds)
+    })?;
+    content_length(seconds).map(Duration::from_secs)
 }
 
 /// A value on one line: each line end and the white space around it become one space.
