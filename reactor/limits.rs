@@ -25,9 +25,11 @@ pub struct Limits {
     /// one write.
     pub unsent: usize,
     /// How long, after `lose_connection`, the peer may go without taking a byte before the rest is
-    /// dropped; and how long it may at most take to close its side once it has everything.
+    /// dropped; and how long it may at most take to close its side once it has everything. Zero
+    /// drops at once what the socket does not take.
     pub linger: Duration,
-    /// How long an attempt to connect may take, name resolution and all addresses together.
+    /// How long an attempt to connect may take, name resolution and all addresses together. Zero is
+    /// a mistake, with which every attempt fails.
     pub connect: Duration,
 }
 

@@ -86,6 +86,8 @@ pub(crate) enum Occupant {
     Connection(Box<Connection>),
     Port(Box<Port>),
     Attempt(Box<Attempt>),
+    /// One address that the attempt with this token tries.
+    Trial(Token),
 }
 
 pub(crate) struct QueuedCall {

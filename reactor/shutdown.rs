@@ -235,14 +235,21 @@ impl Reactor {
         let mut table = self.0.table.borrow_mut();
         match self.0.life.stage.get() {
             Stage::Draining => {
-                let mut left = self.0.life.persistent.borrow().clone();
-                left.retain(|token| matches!(table.peek(*token), Some(Occupant::Attempt(_))));
-                left.len() == table.len() && self.0.jobs.len() == 0 && !self.waits_for_triggers()
+                let persistent = self.0.life.persistent.borrow();
+                let slots = |token: &Token| match table.peek(*token) {
+                    Some(Occupant::Attempt(attempt)) => attempt.slots(),
+                    _ => 0,
+                };
+                let left: usize = persistent.iter().map(slots).sum();
+                left == table.len() && self.0.jobs.len() == 0 && !self.waits_for_triggers()
             }
             // Attempts that are begun again and again do not hold up an abort either.
             Stage::Aborting => {
                 let mut left = table.tokens().into_iter();
-                left.all(|token| matches!(table.peek(token), None | Some(Occupant::Attempt(_))))
+                left.all(|token| {
+                    let left = table.peek(token);
+                    matches!(left, None | Some(Occupant::Attempt(_) | Occupant::Trial(_)))
+                })
             }
             Stage::Up | Stage::Asked | Stage::Preparing | Stage::Finishing | Stage::Stopped => {
                 false

@@ -197,12 +197,8 @@ impl Reactor {
                 self.accept(&mut port, event.is_some());
                 self.put(token, Occupant::Port(port));
             }
-            Some(Occupant::Attempt(mut attempt)) => {
-                if let Some(event) = event {
-                    attempt.note_ready(*event);
-                }
-                self.attempt_ready(attempt);
-            }
+            Some(Occupant::Trial(attempt)) => self.trial_ready(attempt, token, event),
+            Some(other @ Occupant::Attempt(_)) => self.put(token, other),
             Some(Occupant::Connection(_)) | None => {}
         }
     }
@@ -211,12 +207,14 @@ impl Reactor {
     fn get_in_line(&self, event: Ready) {
         let mut table = self.0.table.borrow_mut();
         let gets_in_line = match table.peek(event.token) {
-            None => false,
+            None | Some(Occupant::Attempt(_)) => false,
             Some(Occupant::Connection(connection)) => {
                 connection.note_ready(event) && connection.gets_in_line()
             }
-            Some(Occupant::Attempt(attempt)) => {
-                attempt.note_ready(event);
+            Some(&mut Occupant::Trial(attempt)) => {
+                if let Some(Occupant::Attempt(attempt)) = table.peek(attempt) {
+                    attempt.note_ready(event);
+                }
                 true
             }
             Some(Occupant::Port(port)) => port.gets_in_line(),

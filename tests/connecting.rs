@@ -114,44 +114,6 @@ fn an_attempt_can_be_given_up_at_any_time_and_leaves_nothing() {
     }
 }
 
-#[test]
-fn all_addresses_of_a_host_are_tried_each_in_its_share_of_the_time() {
-    let simulation = Simulation::new();
-    let ips = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|ip| ip.parse().expect("an address"));
-    simulation.add_host("example.org", &ips);
-    simulation.swallow("10.0.0.1:80");
-    let server = simulation.listen("10.0.0.3:80");
-    let log = Log::default();
-    let _ = simulation
-        .reactor()
-        .connect_tcp("Example.ORG", 80, client(&log));
-    simulation.run_for(millis(9_999));
-    assert_eq!(log.entries(), [""; 0]);
-    // A third of the thirty seconds is over; the second refuses at once, the third answers.
-    simulation.run_for(millis(2));
-    assert_eq!(log.entries(), ["made"]);
-    assert!(server.accept().is_some());
-
-    drop(server);
-    let _ = simulation
-        .reactor()
-        .connect_tcp("example.org", 80, client(&log));
-    simulation.run_for(31 * SECOND);
-    assert!(
-        log.contains("failed: connection refused"),
-        "the last one's error: {log:?}"
-    );
-    simulation.add_host("nowhere.org", &[]);
-    let _ = simulation
-        .reactor()
-        .connect_tcp("nowhere.org", 80, client(&log));
-    simulation.run_until_idle();
-    assert!(
-        log.contains("failed: nowhere.org:80 has no address"),
-        "{log:?}"
-    );
-}
-
 /// Refuses the clients whose number it is told, by nothing or by a panic.
 struct Picky {
     log: Log,

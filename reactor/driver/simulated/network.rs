@@ -272,8 +272,17 @@ impl Network {
         let refuses = self.faults.get(&remote) == Some(&Fault::Refuses);
         match self.port_at(remote) {
             Some(port) if !refuses => self.open(client, port, remote, local),
+            None if local == remote && !refuses => self.meet_itself(client),
             _ => self.later(Happening::Refused(client)),
         }
+    }
+
+    /// An end that was given the very port that it connects to is connected to itself.
+    fn meet_itself(&mut self, client: EndId) {
+        if let Some(end) = self.ends.get_mut(&client) {
+            end.other = client;
+        }
+        self.later(Happening::Established(client));
     }
 
     fn port_at(&self, address: SocketAddr) -> Option<PortId> {

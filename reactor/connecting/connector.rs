@@ -1,0 +1,217 @@
+//! What an attempt to connect shares with those who asked for it.
+//!
+//! ```text
+//!   Connecting ──▶ Established ──▶ Over(Ok)
+//!       │   protocol is   │  connection_made has returned, or it is Over(Err)
+//!       │     built       ▼
+//!       ├──────────────▶ Over(Err)
+//!       └──▶ GivenUp ──────▲   in the next turn: no callback starts inside another one
+//! ```
+//!
+//! An attempt may be given up in any callback, also in those that belong to it, so how far it has
+//! come is not in the loop's table, where it is not found while it is being served.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use crate::deferred::{Deferred, Failure, Resolver};
+use crate::reactor::{Reactor, WeakReactor};
+use crate::reason::Reason;
+use crate::table::Token;
+use crate::transport::{Closing, Transport};
+
+/// How far an attempt has come.
+pub(super) enum Stage {
+    /// Addresses are looked up or tried, or the factory is asked for a protocol.
+    Connecting,
+    /// Nobody wants it any more. Its sockets are closed, and who waits is told, in the next turn.
+    GivenUp,
+    /// `connection_made` is being called.
+    Established(Transport),
+    Over(Result<Transport, Reason>),
+}
+
+/// An attempt as those see it who asked for it.
+pub(super) struct Progress {
+    pub(super) stage: Stage,
+    /// Who waits for the outcome.
+    waiting: Vec<Resolver<Transport>>,
+    /// How many of them still want it.
+    wanted_by: usize,
+}
+
+impl Progress {
+    fn end(&mut self, outcome: Result<Transport, Reason>) -> Vec<Resolver<Transport>> {
+        self.stage = Stage::Over(outcome);
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+/// The attempt's own hold on its progress: nobody waits for an attempt that is gone.
+pub(super) struct Owned(Rc<RefCell<Progress>>);
+
+impl Owned {
+    pub(super) fn new() -> Self {
+        Self(Rc::new(RefCell::new(Progress {
+            stage: Stage::Connecting,
+            waiting: Vec::new(),
+            wanted_by: 0,
+        })))
+    }
+
+    pub(super) fn connector(&self, reactor: WeakReactor, token: Token) -> Connector {
+        Connector {
+            reactor,
+            token,
+            progress: Rc::clone(&self.0),
+        }
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        matches!(self.0.borrow().stage, Stage::GivenUp)
+    }
+
+    pub(super) fn established(&self, transport: Transport) {
+        self.0.borrow_mut().stage = Stage::Established(transport);
+    }
+
+    /// Notes the end. Returns who waits for it.
+    pub(super) fn end(&self, outcome: Result<Transport, Reason>) -> Vec<Resolver<Transport>> {
+        self.0.borrow_mut().end(outcome)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // The resolvers' own drops run callbacks of a consumer, outside the borrow.
+        let waiting = std::mem::take(&mut self.0.borrow_mut().waiting);
+        drop(waiting);
+    }
+}
+
+/// Notes that nobody wants the attempt any more. Returns whether that is news.
+fn give_up(progress: &RefCell<Progress>) -> bool {
+    let stage = &mut progress.borrow_mut().stage;
+    let is_connecting = matches!(stage, Stage::Connecting);
+    if is_connecting {
+        *stage = Stage::GivenUp;
+    }
+    is_connecting
+}
+
+/// The connection, unless it has been dropped already.
+pub(super) fn outcome(transport: Transport) -> Result<Transport, Reason> {
+    match transport.closing() {
+        // What was written still goes out.
+        Closing::No | Closing::AfterFlush => Ok(transport),
+        Closing::Now | Closing::Lost => Err(transport.reason()),
+    }
+}
+
+/// An attempt to connect, which may be given up. Dropping it does not.
+#[derive(Clone)]
+pub struct Connector {
+    reactor: WeakReactor,
+    pub(super) token: Token,
+    progress: Rc<RefCell<Progress>>,
+}
+
+impl Connector {
+    /// Gives the attempt up. The factory hears `connection_failed` with [`Reason::Cancelled`], and
+    /// builds no protocol; what it builds while it is given up is dropped. Does nothing when the
+    /// connection is established or the attempt has failed.
+    pub fn cancel(&self) {
+        if let Some(reactor) = self.reactor.upgrade()
+            && give_up(&self.progress)
+        {
+            reactor.end_attempt_soon(self.token);
+        }
+    }
+
+    /// The outcome as a Deferred: the connection's transport, after `connection_made`, or the
+    /// [`Reason`] why there is none, which the factory does not hear then. A connection that
+    /// `connection_made` has aborted is none. When the attempt is over, the Deferred has fired
+    /// already: with what became of it, which is a failure when the connection is lost by now.
+    ///
+    /// Cancelling the Deferred gives the attempt up, as soon as all have done so that were asked
+    /// for. One that is cancelled while `connection_made` runs aborts the connection.
+    ///
+    /// ```
+    /// # use reactor::{Protocol, Reactor, Reason, Transport};
+    /// # struct Silent;
+    /// # impl Protocol for Silent { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    /// let reactor = Reactor::new()?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", |_| Silent)?;
+    /// let address = port.local_addr().socket_addr().expect("a TCP port");
+    /// let connected = reactor
+    ///     .connect_tcp("127.0.0.1", address.port(), |_| Silent)
+    ///     .connected();
+    /// let transport = reactor.run_until(connected).unwrap();
+    /// assert_eq!(transport.peer_addr(), port.local_addr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn connected(&self) -> Deferred<Transport> {
+        let (resolver, deferred) = Deferred::pending();
+        if self.reactor.upgrade().is_none() {
+            return deferred; // its resolver is dropped here: it fails as abandoned
+        }
+        let over = match &self.progress.borrow().stage {
+            Stage::Over(outcome) => Some(outcome.clone()),
+            Stage::Connecting | Stage::GivenUp | Stage::Established(_) => None,
+        };
+        if let Some(over) = over {
+            resolver.fire(over.and_then(outcome).map_err(Failure::from));
+            return deferred;
+        }
+        // Weak, because the progress holds the resolver, which holds this.
+        let (reactor, token) = (self.reactor.clone(), self.token);
+        let progress = Rc::downgrade(&self.progress);
+        resolver.on_cancel(move || withdraw(reactor.upgrade(), token, &progress));
+        let mut progress = self.progress.borrow_mut();
+        progress.wanted_by += 1;
+        progress.waiting.push(resolver);
+        drop(progress);
+        deferred
+    }
+
+    /// Whether the attempt has neither succeeded nor failed nor been given up. It has succeeded
+    /// when its protocol is built.
+    #[must_use]
+    pub fn is_connecting(&self) -> bool {
+        let is_connecting = matches!(self.progress.borrow().stage, Stage::Connecting);
+        is_connecting && self.reactor.upgrade().is_some()
+    }
+}
+
+/// One of those who waited does not want the outcome any more.
+fn withdraw(reactor: Option<Reactor>, token: Token, progress: &Weak<RefCell<Progress>>) {
+    let (Some(reactor), Some(progress)) = (reactor, progress.upgrade()) else {
+        return;
+    };
+    let mut shared = progress.borrow_mut();
+    shared.wanted_by -= 1;
+    if shared.wanted_by > 0 {
+        return;
+    }
+    if let Stage::Established(transport) = &shared.stage {
+        transport.fail_connection(Reason::Cancelled);
+    }
+    drop(shared);
+    if give_up(&progress) {
+        reactor.end_attempt_soon(token);
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match &self.progress.borrow().stage {
+            Stage::Connecting => "connecting".to_owned(),
+            Stage::GivenUp => "given up".to_owned(),
+            Stage::Established(_) | Stage::Over(Ok(_)) => "connected".to_owned(),
+            Stage::Over(Err(reason)) => reason.to_string(),
+        };
+        f.debug_struct("Connector").field("stage", &stage).finish()
+    }
+}
