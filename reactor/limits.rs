@@ -12,12 +12,17 @@ use std::time::Duration;
 ///
 /// let patient = Limits { unsent: 8 << 20, ..Limits::default() };
 /// ```
+///
+/// Of marks that contradict each other the lowest holds, so that one of them may be set alone:
+/// `Limits { high_water: 1000, ..Limits::default() }` resumes at 1,000 bytes too, and with
+/// `unsent: 1000` writing is paused above 1,000 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Unsent bytes, left over when the socket would take no more, above which the protocol hears
-    /// `writing_paused`.
+    /// `writing_paused`. At most [`unsent`](Self::unsent).
     pub high_water: usize,
-    /// Unsent bytes at or below which it hears `writing_resumed`.
+    /// Unsent bytes at or below which it hears `writing_resumed`. At most
+    /// [`high_water`](Self::high_water).
     pub low_water: usize,
     /// Unsent bytes above which another write drops the connection with
     /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). One write of any size is taken
@@ -42,5 +47,15 @@ impl Default for Limits {
             linger: Duration::from_secs(30),
             connect: Duration::from_secs(30),
         }
+    }
+}
+
+impl Limits {
+    /// These limits, with marks of which none is above the one that it has to come before: somebody
+    /// who is told to go on above the mark at which one is told to stop would hear both in turns.
+    pub(crate) fn in_order(mut self) -> Self {
+        self.high_water = self.high_water.min(self.unsent);
+        self.low_water = self.low_water.min(self.high_water);
+        self
     }
 }

@@ -79,7 +79,7 @@ impl Reactor {
         let addresses = address
             .to_socket_addrs()
             .map_err(|error| cannot(format!("{address:?}"), error))?;
-        let limits = Rc::new(factory.limits());
+        let limits = Rc::new(factory.limits().in_order());
         let factory: SharedFactory = Rc::new(RefCell::new(Box::new(factory)));
         let mut failed = cannot(
             format!("{address:?}"),

@@ -529,3 +529,47 @@ fn a_storm_of_connections_is_accepted_at_the_same_pace_however_long_it_lasts() {
     simulation.run_for(SECOND);
     assert!(clients.iter().all(reactor::testing::Peer::is_connected));
 }
+
+/// Writes as much as it is told, a thousand bytes at a time.
+fn marks(limits: Limits, bytes: usize) -> Vec<String> {
+    let log = Log::default();
+    let narrow = Conditions {
+        send_buffer: 1_000..=1_000,
+        receive_buffer: 1_000..=1_000,
+        ..Conditions::calm()
+    };
+    let simulation = Simulation::with_conditions(narrow, 0);
+    let conversation = Conversation::begin(&simulation, listener(&log), limits);
+    log.take();
+    conversation.ask(move |_, transport| {
+        assert!(transport.write(&vec![b'x'; bytes]));
+    });
+    conversation.run_for(SECOND);
+    assert_eq!(conversation.hear().len(), bytes);
+    log.take()
+}
+
+#[test]
+fn of_marks_that_contradict_each_other_the_lowest_holds() {
+    let once = ["writingpaused", "writingresumed", "readingresumed"];
+    let high_alone = Limits {
+        high_water: 1_000,
+        ..Limits::default()
+    };
+    assert_eq!(marks(high_alone, 50_000), once);
+    let unsent_alone = Limits {
+        unsent: 1_000,
+        ..Limits::default()
+    };
+    assert_eq!(
+        marks(unsent_alone.clone(), 50_000),
+        once,
+        "before an overflow"
+    );
+    assert_eq!(marks(unsent_alone, 900), Vec::<String>::new());
+    let nothing = Limits {
+        high_water: 0,
+        ..Limits::default()
+    };
+    assert_eq!(marks(nothing, 50_000), once);
+}

@@ -88,7 +88,7 @@ impl Reactor {
     /// the factory hears `connection_failed`; nothing is called before this method has returned.
     #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
     pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
-        let limits = factory.limits();
+        let limits = factory.limits().in_order();
         if limits.connect.is_zero() {
             let mistake = "Limits::connect is zero, which leaves no time to connect";
             let error = io::Error::new(io::ErrorKind::InvalidInput, mistake);
