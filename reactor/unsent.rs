@@ -45,9 +45,17 @@ impl Blocks {
     /// Copies `data` into the turn's block.
     #[inline]
     pub(crate) fn append(&self, data: &[u8]) -> Part {
+        self.append_all(&[data])
+    }
+
+    /// Copies `pieces` into the turn's block, one behind the other.
+    #[inline]
+    pub(crate) fn append_all(&self, pieces: &[&[u8]]) -> Part {
         let mut block = self.writing.borrow_mut();
         let from = block.len();
-        block.extend_from_slice(data);
+        for piece in pieces {
+            block.extend_from_slice(piece);
+        }
         Part {
             block: self.number.get(),
             from,

@@ -51,6 +51,31 @@ fn a_strict_receiver_takes_and_sends_its_own_delimiter_only() {
 }
 
 #[test]
+fn a_line_is_one_write_of_any_size() {
+    let lines = Lines::doing(|transport, line| {
+        let length = std::str::from_utf8(line)
+            .expect("a number")
+            .parse()
+            .expect("a number");
+        transport.send_line(&vec![b'x'; length]);
+    });
+    lines.say(b"3000000\r\n");
+    let heard = lines.conversation.hear();
+    assert_eq!(heard.len(), 3_000_002);
+    assert!(heard.ends_with(b"x\r\n"));
+    // The one behind it is too much.
+    lines.conversation.peer().pause_reading();
+    lines.say(b"3000000\r\n1\r\n");
+    lines.happened(&[
+        "3000000",
+        "reading_resumed",
+        "3000000",
+        "1",
+        "lost: more than 1048576 bytes waited for a peer that did not read",
+    ]);
+}
+
+#[test]
 fn a_line_of_sixteen_kibibytes_is_taken_and_a_longer_one_ends_the_connection() {
     let lines = Lines::doing(|_, _| {});
     let longest = "x".repeat(16 << 10);

@@ -204,6 +204,47 @@ fn a_handle_reaches_the_protocol_inside_the_receiver() {
     assert_eq!(messages.conversation.hear(), b"2:hi,");
 }
 
+/// Sends a message of the length that it is told.
+struct Sender;
+
+impl MessageProtocol for Sender {
+    fn message_received(&mut self, transport: &MessageTransport<'_>, message: &[u8]) {
+        let length = std::str::from_utf8(message).map(str::parse);
+        let length: usize = length.expect("a number").expect("a number");
+        assert_eq!(transport.send_message(&vec![b'x'; length]), Ok(true));
+    }
+}
+
+#[test]
+fn a_message_is_one_write_of_any_size_with_what_is_around_it() {
+    fn sends(framing: impl Framing, asked: &[u8], length: usize) {
+        let limits = Limits {
+            unsent: 100,
+            ..Limits::default()
+        };
+        let receiver = MessageReceiver::new(framing, Sender);
+        let sender = Conversation::begin(&Simulation::new(), receiver, limits);
+        sender.say(asked);
+        assert_eq!(sender.hear().len(), length);
+        assert!(sender.reason().is_none());
+    }
+    for length in [99, 100, 101, 1_000_000] {
+        let text = length.to_string();
+        let digits = text.len();
+        let netstring = format!("{digits}:{text},");
+        let all = length + digits + 2;
+        sends(Netstrings::default(), netstring.as_bytes(), all);
+        let prefixed = format!("\0{}{text}", char::from(digits as u8));
+        match length {
+            1_000_000 => {
+                let prefixed = format!("\0\0{prefixed}");
+                sends(LengthPrefix::u32(), prefixed.as_bytes(), length + 4);
+            }
+            _ => sends(LengthPrefix::u16(), prefixed.as_bytes(), length + 2),
+        }
+    }
+}
+
 /// Messages of two bytes.
 #[derive(Clone, Copy)]
 struct Pairs;

@@ -85,7 +85,7 @@ impl Framing for LengthPrefix {
         }
         let bytes = length.to_be_bytes();
         let prefix = &bytes[bytes.len() - self.width..];
-        Ok(transport.write(prefix) && transport.write(message))
+        Ok(transport.write_sequence(&[prefix, message]))
     }
 }
 

@@ -48,7 +48,7 @@ impl LineTransport<'_> {
     ///
     /// The line should not contain the delimiter; it is not searched for one.
     pub fn send_line(&self, line: &[u8]) -> bool {
-        self.transport.write(line) && self.transport.write(self.delimiter)
+        self.transport.write_sequence(&[line, self.delimiter])
     }
 
     /// From now on what is received goes to

@@ -56,9 +56,7 @@ impl Framing for Netstrings {
 
     fn send(&self, transport: &Transport, message: &[u8]) -> Result<bool, MessageTooLong> {
         let length = format!("{}:", message.len());
-        let mut taken = transport.write(length.as_bytes());
-        taken = taken && transport.write(message);
-        Ok(taken && transport.write(b","))
+        Ok(transport.write_sequence(&[length.as_bytes(), message, b","]))
     }
 }
 

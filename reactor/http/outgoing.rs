@@ -62,9 +62,9 @@ impl Outgoing {
             Framing::UntilClose => self.transport.write(data),
             Framing::Chunked if data.is_empty() => true,
             Framing::Chunked => {
-                self.transport.write(chunk_line(data.len()).as_bytes())
-                    && self.transport.write_rest(data)
-                    && self.transport.write_rest(b"\r\n")
+                let line = chunk_line(data.len());
+                self.transport
+                    .write_sequence(&[line.as_bytes(), data, b"\r\n"])
             }
             Framing::Length(left) => match left.checked_sub(data.len() as u64) {
                 Some(rest) => {

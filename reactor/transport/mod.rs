@@ -150,6 +150,13 @@ impl Transport {
         self.write_part(|| self.0.requests.blocks.append(data))
     }
 
+    /// As [`write`](Self::write), of several pieces that are one message: a header and what belongs
+    /// to it, a line and its end. They are one write, of any size, and are taken together or not at
+    /// all.
+    pub fn write_sequence(&self, pieces: &[&[u8]]) -> bool {
+        self.write_part(|| self.0.requests.blocks.append_all(pieces))
+    }
+
     /// Sends what was written, then closes the connection.
     ///
     /// Nothing is delivered and nothing taken from now on. When all is sent, the peer is told, and
