@@ -273,6 +273,41 @@ fn a_framing_of_ones_own_is_two_functions() {
     always(Pairs, b"abcd!fgh", &["ab", "cd", lost]);
 }
 
+/// Says of all that it gets that it is this.
+#[derive(Clone)]
+struct Always(Parsed);
+
+impl Framing for Always {
+    fn parse(&self, _: &[u8]) -> Result<Parsed, String> {
+        Ok(self.0.clone())
+    }
+
+    fn send(&self, _: &Transport, _: &[u8]) -> Result<bool, MessageTooLong> {
+        Ok(true)
+    }
+}
+
+#[test]
+fn a_framing_that_takes_nothing_or_too_much_ends_the_connection_and_says_why() {
+    let said = |message: Range<usize>, end| {
+        let messages = Messages::with(Always(Parsed::Message { message, end }));
+        messages.conversation.say(b"hello");
+        messages.log.take().pop()
+    };
+    let why = |found| {
+        Some(format!(
+            "lost: the callback data_received panicked: messages::Always has found a message at {found}: \
+             expected an end of 1 to 5, and the message before it"
+        ))
+    };
+    assert_eq!(said(0..0, 0), why("0..0 that ends at 0"));
+    assert_eq!(said(0..6, 6), why("0..6 that ends at 6"));
+    assert_eq!(said(0..5, 4), why("0..5 that ends at 4"));
+    #[expect(clippy::reversed_empty_ranges, reason = "it is the mistake")]
+    let reversed = 3..2;
+    assert_eq!(said(reversed, 5), why("3..2 that ends at 5"));
+}
+
 /// The defaults of every event.
 struct Lazy;
 

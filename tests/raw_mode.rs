@@ -13,6 +13,28 @@ use reactor::{Layer, Reason};
 use support::{CLOSED, Lines};
 
 #[test]
+fn raw_data_that_is_given_back_to_raw_mode_ends_the_connection_and_does_not_come_for_ever() {
+    for copies in [false, true] {
+        let lines = Lines::new(
+            |receiver| receiver,
+            |transport, _| transport.set_raw_mode(),
+            move |transport, data| {
+                let copy = data.to_vec();
+                transport.set_line_mode(if copies { &copy } else { data });
+                transport.set_raw_mode();
+            },
+        );
+        lines.say(b"PUT\r\nabc");
+        lines.happened(&[
+            "PUT",
+            "raw abc",
+            "lost: the callback data_received panicked: raw_data_received has given all of its data back and \
+             asked for raw data again: it would get the same for ever",
+        ]);
+    }
+}
+
+#[test]
 fn raw_data_begins_behind_the_line_and_what_is_given_back_is_lines_again() {
     let bytes = b"put\r\nabcdeone\r\ntwo\r\n";
     for cut in 0..=bytes.len() {

@@ -61,6 +61,9 @@ impl LineTransport<'_> {
     /// From now on what is received is lines. `extra` comes before what is received later: the
     /// bytes of raw data that do not belong to it, or none. It is delivered when the callback that
     /// calls this has returned, and not copied when it is the end of what that was given.
+    ///
+    /// A callback that gives all of its raw data back and then asks for raw data again would get the
+    /// same for ever: that is a panic, which ends the connection.
     pub fn set_line_mode(&self, extra: &[u8]) {
         self.mode.set(Mode::Lines);
         let is_tail = extra.as_ptr_range().end == self.input.as_ptr_range().end;

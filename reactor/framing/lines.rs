@@ -262,6 +262,11 @@ impl<P: LineProtocol> LineReceiver<P> {
         let lent = LineTransport::new(transport, delimiter, &self.mode).giving(data);
         self.protocol.raw_data_received(&lent, data);
         let (given_back, extra) = lent.into_rest();
+        assert!(
+            self.mode.get() == Mode::Lines || given_back + extra.len() < data.len(),
+            "raw_data_received has given all of its data back and asked for raw data again: it \
+             would get the same for ever"
+        );
         self.held.push(&extra);
         &data[data.len() - given_back..]
     }

@@ -32,13 +32,18 @@ pub(super) const LONGEST: usize = usize::MAX / 32;
 pub trait Framing: 'static {
     /// Looks for a message at the beginning of what was received, which may be empty.
     ///
+    /// A message takes at least one byte, and lies within what was received. One that does not is a
+    /// mistake of the framing, not of the peer, and a panic: the connection is dropped with
+    /// [`Reason::Panicked`], which says what was expected.
+    ///
     /// # Errors
     ///
     /// When no message begins so, what was expected: the connection is dropped with it, as a
     /// [`Reason::Violation`].
     fn parse(&self, received: &[u8]) -> Result<Parsed, String>;
 
-    /// Writes a message. The answer is that of [`Transport::write`].
+    /// Writes a message, in one write: what is around it belongs to it, so use
+    /// [`Transport::write_sequence`]. The answer is that of [`Transport::write`].
     ///
     /// # Errors
     ///
@@ -59,7 +64,7 @@ pub enum Parsed {
     Message {
         /// Where it is.
         message: Range<usize>,
-        /// Where the next one begins.
+        /// Where the next one begins: behind the message, and not before the first byte.
         end: usize,
     },
 }
@@ -248,6 +253,7 @@ impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
         while input.len() >= self.wanted && transport.is_reading() {
             match self.framing.parse(input) {
                 Ok(Parsed::Message { message, end }) => {
+                    check::<F>(&message, end, input.len());
                     self.wanted = 1;
                     let message = &input[message];
                     input = &input[end..];
@@ -297,6 +303,17 @@ impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
             });
         }
     }
+}
+
+/// A framing that takes nothing for a message would find the same one for ever.
+fn check<F>(message: &Range<usize>, end: usize, received: usize) {
+    let Range { start, end: stop } = *message;
+    assert!(
+        start <= stop && stop <= end && 0 < end && end <= received,
+        "{} has found a message at {start}..{stop} that ends at {end}: expected an end of 1 to \
+         {received}, and the message before it",
+        std::any::type_name::<F>()
+    );
 }
 
 impl<F: Framing, P: MessageProtocol> Protocol for MessageReceiver<F, P> {
