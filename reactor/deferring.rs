@@ -109,12 +109,29 @@ impl Reactor {
         deferred
     }
 
-    /// Runs the loop until the Deferred fires, stops it in an orderly way, and returns the result.
-    /// Of a Deferred that is fired already the result is returned at once.
+    /// Runs the loop until the Deferred fires, and returns the result. Of a Deferred that is fired
+    /// already the result is returned at once.
     ///
-    /// When the loop stops before, because of a signal or because there is nothing left to wait
-    /// for, the Deferred is cancelled and what it makes of that is returned. When the loop cannot
-    /// run, the Deferred is cancelled too.
+    /// The loop only pauses, at the end of the turn in which the Deferred fires: connections, ports,
+    /// timers and tasks are still there, and go on in the next [`run`](Self::run), `run_until` or
+    /// [`turn`](Self::turn). No trigger of the shutdown is called. A program that is done ends in the
+    /// orderly way by a stop, which sends what was written last and closes what is open:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use reactor::Reactor;
+    /// let reactor = Reactor::new()?;
+    /// let first = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 1))?;
+    /// let second = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 2))?;
+    /// assert_eq!(first + second, 3);
+    /// reactor.stop();
+    /// reactor.run()?; // carries the stop out
+    /// # Ok::<(), reactor::Failure>(())
+    /// ```
+    ///
+    /// When the loop is asked to stop before, by [`stop`](Self::stop) or by a signal, it does so, with
+    /// all that belongs to a stop. Then, or when nothing is left to wait for, or when the loop cannot
+    /// run, a Deferred that has not fired is cancelled, and what it makes of that is returned.
     ///
     /// # Errors
     ///
@@ -131,10 +148,10 @@ impl Reactor {
         deferred.add_both(move |fired| {
             to_set.replace(Some(fired));
             if let Some(reactor) = reactor.upgrade() {
-                reactor.stop();
+                reactor.call_soon(|| ()); // so that the turn which is under way does not sleep
             }
         });
-        let run = self.run();
+        let run = self.run_while(|| result.borrow().is_none());
         if let Some(result) = result.take() {
             return result;
         }
@@ -165,7 +182,8 @@ impl Reactor {
     }
 }
 
-/// The loop stopped before a Deferred fired, and the Deferred did not fire when it was cancelled.
+/// The loop stopped, or had nothing left to wait for, before a Deferred fired, and the Deferred did
+/// not fire when it was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoppedBefore;
 

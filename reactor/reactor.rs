@@ -156,6 +156,21 @@ impl Reactor {
         Ok(())
     }
 
+    /// Runs the loop while that is wanted and something is left to wait for, and leaves it as it is
+    /// then. A stop that was asked for is carried out first.
+    pub(crate) fn run_while(&self, is_wanted: impl Fn() -> bool) -> Result<(), RunError> {
+        let running = self.begin_run()?;
+        while !self.has_stopped() {
+            let pauses = !is_wanted() || !self.has_something_to_wait_for();
+            if pauses && !self.is_stopping() {
+                break;
+            }
+            self.make_turn(None)?;
+        }
+        drop(running);
+        Ok(())
+    }
+
     /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
     /// or due, at most for `timeout`; `None` is for as long as there is anything to wait for.
     /// Signals are left to the caller, and so is the end: no trigger of the startup is called, and

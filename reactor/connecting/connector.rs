@@ -148,6 +148,7 @@ impl Connector {
     ///     .connect_tcp("127.0.0.1", address.port(), |_| Silent)
     ///     .connected();
     /// let transport = reactor.run_until(connected).unwrap();
+    /// assert!(transport.is_open());
     /// assert_eq!(transport.peer_addr(), port.local_addr());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
