@@ -1,7 +1,7 @@
 //! Where a connection comes from or goes to.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// One end of a connection.
 ///
@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
-    /// An IP address and a TCP port.
+    /// An IP address and a TCP port. Made with `from`, an IPv4 address is always one, also where it
+    /// came inside an IPv6 one.
     Tcp(SocketAddr),
 }
 
@@ -24,7 +25,13 @@ impl Address {
 }
 
 impl From<SocketAddr> for Address {
-    fn from(address: SocketAddr) -> Self {
+    /// An address, in its one form: `::ffff:127.0.0.1` is `127.0.0.1`, so that nobody has two.
+    fn from(mut address: SocketAddr) -> Self {
+        if let IpAddr::V6(ip) = address.ip()
+            && let Some(ip) = ip.to_ipv4_mapped()
+        {
+            address.set_ip(ip.into());
+        }
         Self::Tcp(address)
     }
 }

@@ -54,6 +54,10 @@ impl Reactor {
     /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
     /// operating system choose; [`ListeningPort::local_addr`] tells what it chose.
     ///
+    /// An address is for its own family: `0.0.0.0` is every IPv4 address of this machine and `::`
+    /// every IPv6 address, and who wants both listens at both, on the same port if need be. So the
+    /// IPv4 address of a peer is always one, and never `::ffff:127.0.0.1`.
+    ///
     /// A host name is looked up at once, which blocks. Of its addresses the first is taken that
     /// can be listened at.
     ///
@@ -279,8 +283,8 @@ impl ListeningPort {
     }
 }
 
-/// Why it was not possible to listen at an address.
-#[derive(Debug)]
+/// Why it was not possible to listen at an address. Shown in either way, as `main` shows what it
+/// returns, it is a sentence that says what to do.
 pub struct CannotListen {
     address: String,
     source: io::Error,
@@ -296,7 +300,33 @@ impl CannotListen {
 
 impl fmt::Display for CannotListen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: {}", self.address, self.source)
+        write!(f, "cannot listen on {}: {}", self.address, self.source)?;
+        match advice(self.source.kind()) {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn advice(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::AddrInUse => Some(
+            "another program, or another copy of this one, listens there: stop it, or take another port",
+        ),
+        io::ErrorKind::AddrNotAvailable => Some("this machine does not have that address"),
+        io::ErrorKind::PermissionDenied => {
+            Some("ports below 1024 are not for every user: take another port")
+        }
+        io::ErrorKind::InvalidInput => {
+            Some("an address has a host and a port, as 127.0.0.1:1400 and [::1]:1400 do")
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Debug for CannotListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -400,7 +400,6 @@ impl fmt::Debug for Inner {
 }
 
 /// Why a loop did not run, or stopped running.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
     /// The loop is running: `run` or `turn` was called from inside one of its callbacks.
@@ -415,6 +414,13 @@ impl fmt::Display for RunError {
             Self::AlreadyRunning => write!(f, "the reactor is running already"),
             Self::Driver(error) => write!(f, "the reactor cannot wait for events: {error}"),
         }
+    }
+}
+
+/// As `main` shows what it returns.
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

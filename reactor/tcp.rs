@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mio::Registry;
 use mio::net::{TcpListener, TcpStream};
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::address::Address;
 use crate::driver::mio::register;
@@ -16,6 +16,10 @@ use crate::table::Token;
 
 /// Whether an accepted socket has the options of its listener, so that they need not be set on each.
 const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Whether a port may be taken again while connections of its last owner are still fading away. On
+/// Windows the option would allow to take it from an owner that is alive.
+const REUSES_ADDRESSES: bool = cfg!(unix);
 
 /// How many connections may wait to be accepted, where the kernel is not told to keep fewer. The
 /// standard library asks for 128; a client that finds them taken asks again after a second.
@@ -59,11 +63,11 @@ impl Stream for MioStream {
     }
 
     fn peer_addr(&self) -> io::Result<Address> {
-        self.0.peer_addr().map(Address::Tcp)
+        self.0.peer_addr().map(Address::from)
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        self.0.local_addr().map(Address::Tcp)
+        self.0.local_addr().map(Address::from)
     }
 
     fn reset_on_drop(&mut self) {
@@ -83,10 +87,24 @@ impl MioListener {
         registry: Rc<Registry>,
         token: Token,
     ) -> io::Result<Self> {
-        let mut listener = TcpListener::bind(address)?;
-        let socket = SockRef::from(&listener);
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            // An address is for its own family, on every system. Otherwise `::` would have clients
+            // of IPv4 on some, and no port beside one at `0.0.0.0`.
+            socket.set_only_v6(true)?;
+        }
+        if REUSES_ADDRESSES {
+            socket.set_reuse_address(true)?;
+        }
+        socket.bind(&address.into())?;
         socket.set_tcp_nodelay(true)?;
         socket.listen(BACKLOG)?;
+        let mut listener = TcpListener::from_std(socket.into());
         register(&registry, &mut listener, token)?;
         Ok(Self { listener, registry })
     }
@@ -99,10 +117,10 @@ impl Listener for MioListener {
             stream.set_nodelay(true)?;
         }
         register(&self.registry, &mut stream, token)?;
-        Ok((Box::new(MioStream(stream)), Address::Tcp(address)))
+        Ok((Box::new(MioStream(stream)), address.into()))
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        self.listener.local_addr().map(Address::Tcp)
+        self.listener.local_addr().map(Address::from)
     }
 }

@@ -236,10 +236,10 @@ fn a_port_that_was_stopped_refuses_and_its_connections_stay() {
     let error = reactor
         .listen_tcp("10.0.0.1:7", factory.clone())
         .expect_err("it is taken");
-    assert_eq!(
-        error.to_string(),
-        "cannot listen on 10.0.0.1:7: address in use"
-    );
+    let said = "cannot listen on 10.0.0.1:7: address in use; another program, or another copy of \
+                this one, listens there: stop it, or take another port";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(format!("{error:?}"), said, "as `main` shows it");
     let stays = simulation.connect("10.0.0.1:7");
     simulation.run_until_idle();
     port.stop_listening();
@@ -531,6 +531,51 @@ fn both_ends_know_both_addresses_also_afterwards() {
     simulation.run_until_idle();
     assert_eq!(log.entries(), [format!("10.0.0.1:7 {name}")]);
     assert!(name.to_string().starts_with("10.9.9.9:"));
+}
+
+#[test]
+fn an_address_is_for_its_own_family() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let log = Log::default();
+    for address in ["0.0.0.0:7", "[::]:7"] {
+        let (log, at) = (log.clone(), address);
+        let factory = move |_| {
+            log.note(at);
+            listener(&Log::default())
+        };
+        reactor.listen_tcp(address, factory).expect("both fit");
+    }
+    let _peers = ["10.0.0.1:7", "[2001:db8::1]:7"].map(|address| {
+        let peer = simulation.connect(address);
+        simulation.run_until_idle();
+        peer
+    });
+    assert_eq!(log.entries(), ["0.0.0.0:7", "[::]:7"]);
+    let taken = reactor.listen_tcp("10.0.0.1:7", |_| listener(&Log::default()));
+    let taken = taken.expect_err("it is one of all").io_error().kind();
+    assert_eq!(taken, std::io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn an_ipv4_address_in_an_ipv6_one_is_that_ipv4_address() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let _server = simulation.listen("10.0.0.1:80");
+    let to = log.clone();
+    let factory = move |peer: Address| {
+        to.note(peer);
+        listener(&to)
+    };
+    let reactor = simulation.reactor();
+    let _connector = reactor.connect_tcp("::ffff:10.0.0.1", 80, factory);
+    let port = reactor.listen_tcp("[::ffff:10.0.0.1]:81", |_| listener(&Log::default()));
+    assert_eq!(
+        port.expect("a port").local_addr().to_string(),
+        "10.0.0.1:81"
+    );
+    simulation.run_until_idle();
+    assert_eq!(log.entries(), ["10.0.0.1:80", "made"]);
 }
 
 #[test]

@@ -6,8 +6,9 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
@@ -281,6 +282,39 @@ fn a_busy_port_says_so_in_the_system_s_words() {
             .starts_with("cannot listen on \"nonsense\": "),
         "{error}"
     );
+}
+
+/// `nc 127.0.0.1` reached a port at `::` on systems that make it one of both families.
+#[test]
+fn every_ipv6_address_and_every_ipv4_address_can_have_the_same_port() {
+    let _turn = one_at_a_time();
+    let reactor = Reactor::new().expect("a loop");
+    let met = Rc::new(RefCell::new(Vec::new()));
+    let listen = |address: SocketAddr| {
+        let met = Rc::clone(&met);
+        reactor.listen_tcp(address, move |peer: Address| {
+            met.borrow_mut().push((address.is_ipv6(), peer));
+            Echo
+        })
+    };
+    let Ok(port) = listen((Ipv6Addr::UNSPECIFIED, 0).into()) else {
+        return; // a system without IPv6
+    };
+    let number = address(&port).port();
+    listen((Ipv4Addr::UNSPECIFIED, number).into()).expect("the port is free for IPv4");
+    let clients: Vec<SocketAddr> = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::from(Ipv6Addr::LOCALHOST),
+    ]
+    .map(|ip| TcpStream::connect((ip, number)))
+    .map(|client| client.expect("somebody listens").local_addr().expect("one"))
+    .to_vec();
+    while met.borrow().len() < 2 {
+        reactor.turn(Some(PATIENCE)).expect("it turns");
+    }
+    met.borrow_mut().sort_by_key(|(is_ipv6, _)| *is_ipv6);
+    let expected = [(false, clients[0].into()), (true, clients[1].into())];
+    assert_eq!(*met.borrow(), expected);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::fmt;
 ///     r#"endpoint "tcp:14OO", character 5: port is a number from 0 to 65535, not "14OO""#,
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct BadEndpoint {
     endpoint: String,
     at: usize,
@@ -97,6 +97,13 @@ impl fmt::Display for BadEndpoint {
         } = self;
         let character = endpoint[..*at].chars().count() + 1;
         write!(f, "endpoint {endpoint:?}, character {character}: {mistake}")
+    }
+}
+
+/// As `main` shows what it returns.
+impl fmt::Debug for BadEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

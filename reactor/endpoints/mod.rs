@@ -14,6 +14,9 @@
 //! | --- | --- | --- |
 //! | `tcp` | `port`, and perhaps `interface` | `host`, `port`, and perhaps `timeout` |
 //!
+//! Without an interface it is every IPv4 address; `interface=\:\:` is every IPv6 address, and both
+//! may have the same port.
+//!
 //! A backslash takes the special meaning from the colon, equals sign or backslash behind it. The
 //! interface is an address or a name of this machine, the timeout a number of seconds.
 //!

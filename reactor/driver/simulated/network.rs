@@ -146,6 +146,16 @@ impl Network {
     }
 }
 
+/// Whether a port at `all` is one at every address of `one`'s family.
+fn is_every_address(all: SocketAddr, one: SocketAddr) -> bool {
+    let is_same_family = all.is_ipv4() == one.is_ipv4();
+    is_same_family && all.ip().is_unspecified() && all.port() == one.port()
+}
+
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    one == other || is_every_address(one, other) || is_every_address(other, one)
+}
+
 /// The agenda.
 impl Network {
     /// Lets something happen after the network's latency.
@@ -189,7 +199,11 @@ impl Network {
     ) -> io::Result<(PortId, SocketAddr)> {
         if address.port() == 0 {
             address.set_port(self.free_port());
-        } else if self.ports.values().any(|port| port.address == address) {
+        } else if self
+            .ports
+            .values()
+            .any(|port| collide(port.address, address))
+        {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         if token.is_some() {
@@ -288,7 +302,7 @@ impl Network {
     fn port_at(&self, address: SocketAddr) -> Option<PortId> {
         let listens = |port: &Port| {
             let at = port.address;
-            at.port() == address.port() && (at.ip() == address.ip() || at.ip().is_unspecified())
+            at == address || is_every_address(at, address)
         };
         let mut ports = self.ports.iter();
         ports.find(|(_, port)| listens(port)).map(|(id, _)| *id)
