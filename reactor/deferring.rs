@@ -1,19 +1,20 @@
 //! The reactor's own Deferreds: time that passes, work on other threads, connections, the whole run.
 
 use std::any::Any;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::deferred::{Clock, Deferred, Failure, Panicked, Resolver};
 use crate::delayed_call::DelayedCall;
+use crate::observer::{Callback, Cause};
 use crate::reactor::Reactor;
+use crate::reason::Reason;
 use crate::table::{Table, Token};
+use crate::thread_pool::Ticket;
 
 /// What a thread has made, on its way to who knows its type.
 type Made = Box<dyn Any + Send>;
@@ -22,8 +23,12 @@ type Made = Box<dyn Any + Send>;
 #[derive(Default)]
 pub(crate) struct Jobs(RefCell<Table<Job>>);
 
-/// Fires the Deferred of some work.
-type Job = Box<dyn FnOnce(Made)>;
+struct Job {
+    /// By which it is taken back, once it was given to the pool.
+    ticket: Option<Ticket>,
+    /// Fires the Deferred.
+    done: Box<dyn FnOnce(Result<Made, Failure>)>,
+}
 
 impl Jobs {
     pub(crate) fn len(&self) -> usize {
@@ -69,11 +74,15 @@ impl Reactor {
     /// Does work that blocks, or that takes long, on a thread of the reactor's pool, and fires with
     /// what it returns. A panic makes it fail with [`Panicked`].
     ///
-    /// The pool has at most eight threads; more work waits for one of them. The Deferred fires on
-    /// the loop's thread, in the order in which work is done. While work is to be done,
-    /// [`run`](Self::run) does not return for want of anything to wait for, and a shutdown waits for
-    /// it, within its grace. Cancelled work that has not begun is not done, and the result of work
-    /// that has is dropped.
+    /// The pool has at most eight threads, or as many as
+    /// [`suggest_thread_pool_size`](Self::suggest_thread_pool_size) says; more work waits for one of
+    /// them. The Deferred fires on the loop's thread, in the order in which work is done. While work is
+    /// to be done, [`run`](Self::run) does not return for want of anything to wait for, and a shutdown
+    /// waits for it.
+    ///
+    /// Work that has not begun is not done when its Deferred is cancelled, when the grace of a shutdown
+    /// is over, which fails it with [`Reason::Shutdown`], or when the loop is gone. Work that has begun
+    /// goes on, and its result is dropped.
     ///
     /// ```
     /// # use reactor::Reactor;
@@ -91,22 +100,40 @@ impl Reactor {
         F: FnOnce() -> T + Send + 'static,
     {
         let (resolver, deferred) = Deferred::pending();
-        let is_cancelled = Arc::new(AtomicBool::new(false));
-        let cancel = Arc::clone(&is_cancelled);
-        resolver.on_cancel(move || cancel.store(true, Ordering::SeqCst));
+        let weak = self.downgrade();
+        let cell: Rc<Cell<Option<Token>>> = Rc::default();
+        let of_job = Rc::clone(&cell);
+        resolver.on_cancel(move || {
+            if let (Some(reactor), Some(job)) = (weak.upgrade(), of_job.get()) {
+                // Dropping the resolver leaves it to the cancelling how the Deferred fires.
+                drop(reactor.take_back_job(job));
+            }
+        });
         let job = self.add_job(resolver);
+        cell.set(Some(job));
         let remote = self.remote();
-        self.0.thread_queue.in_pool(move || {
-            let made = match is_cancelled.load(Ordering::SeqCst) {
-                true => None,
-                false => Some(catch_unwind(AssertUnwindSafe(work))),
-            };
-            let made = made.map(|made| made.map_err(|payload| Panicked::new(payload.as_ref())));
-            let made: Made = Box::new(made);
+        let ticket = self.0.thread_queue.pool().give(Box::new(move || {
+            let made = catch_unwind(AssertUnwindSafe(work));
+            let made: Made = Box::new(made.map_err(|payload| Panicked::new(payload.as_ref())));
             // It fails when the loop is gone, and nobody waits.
             let _ = remote.call_from_thread(move |reactor| reactor.job_done(job, made));
-        });
+        }));
+        if let Some(job) = self.0.jobs.0.borrow_mut().peek(job) {
+            job.ticket = Some(ticket);
+        }
         deferred
+    }
+
+    /// Sets how many threads at most do the work of [`defer_to_thread`](Self::defer_to_thread). When
+    /// there are more, those that are too many end when they have done what they are at. Names are
+    /// looked up on other threads.
+    ///
+    /// # Panics
+    ///
+    /// When `size` is zero.
+    pub fn suggest_thread_pool_size(&self, size: usize) {
+        assert!(size > 0, "a pool without threads does no work");
+        self.0.thread_queue.pool().set_size(size);
     }
 
     /// Runs the loop until the Deferred fires, and returns the result. Of a Deferred that is fired
@@ -161,23 +188,59 @@ impl Reactor {
     }
 
     fn add_job<T: Send + 'static>(&self, resolver: Resolver<T>) -> Token {
-        let done = move |made: Made| {
-            // The thread made what this job's work returns, or nothing if it was cancelled.
-            if let Ok(Some(made)) = made.downcast::<Option<Result<T, Panicked>>>().map(|m| *m) {
+        let done = move |made: Result<Made, Failure>| match made.map(Made::downcast) {
+            Ok(Ok(made)) => {
+                let made: Result<T, Panicked> = *made;
                 resolver.fire(made.map_err(Failure::from));
             }
+            // A job's work makes what its Deferred is fired with.
+            Ok(Err(_)) => {}
+            Err(failure) => resolver.errback(failure),
         };
         let mut jobs = self.0.jobs.0.borrow_mut();
-        let job = jobs.reserve();
-        let left_over = jobs.put(job, Box::new(done));
+        let token = jobs.reserve();
+        let job = Job {
+            ticket: None,
+            done: Box::new(done),
+        };
+        let left_over = jobs.put(token, job);
         debug_assert!(left_over.is_none(), "the slot was reserved");
-        job
+        token
     }
 
     fn job_done(&self, job: Token, made: Made) {
-        let done = self.0.jobs.0.borrow_mut().remove(job);
-        if let Some(done) = done {
-            done(made);
+        let job = self.0.jobs.0.borrow_mut().remove(job);
+        if let Some(job) = job {
+            (job.done)(Ok(made));
+        }
+    }
+
+    /// Takes back a job whose work has not begun.
+    fn take_back_job(&self, token: Token) -> Option<Job> {
+        let mut jobs = self.0.jobs.0.borrow_mut();
+        let ticket = jobs.peek(token)?.ticket?;
+        let work = self.0.thread_queue.pool().take_back(ticket)?;
+        let job = jobs.remove(token);
+        drop(jobs);
+        self.drop_guarded(work);
+        job
+    }
+
+    /// Takes back all work that has not begun: the loop stops, and waits for it no longer.
+    pub(crate) fn give_up_jobs(&self) {
+        let tokens = self.0.jobs.0.borrow().tokens();
+        let callback = || Callback {
+            cause: Cause::DeferredFired,
+            connection: None,
+            name: "defer_to_thread",
+            place: None,
+        };
+        for token in tokens {
+            if let Some(job) = self.take_back_job(token) {
+                let failure = Failure::from(Reason::Shutdown);
+                // A Deferred keeps the panics of its callbacks to itself.
+                let _ = self.0.dispatch.call(callback, || (job.done)(Err(failure)));
+            }
         }
     }
 }

@@ -96,6 +96,8 @@ mod triggers;
 
 mod threads;
 
+mod thread_pool;
+
 mod tasks;
 
 mod deferring;

@@ -206,6 +206,7 @@ impl Reactor {
             self.call_triggers(SystemEvent::Shutdown, Phase::After);
         }
         if stage.get() == Stage::Finishing && !self.waits_for_triggers() {
+            self.give_up_jobs();
             stage.set(Stage::Stopped);
             if !self.is_running() {
                 self.end_stop();
@@ -335,6 +336,7 @@ impl Reactor {
     }
 
     fn abort_all(&self) {
+        self.give_up_jobs();
         let tokens = self.0.table.borrow().tokens();
         for token in tokens {
             self.fail_attempt(token, Reason::Shutdown);

@@ -1,21 +1,21 @@
-//! Other threads: the one handle of the loop that they may hold, and a pool for work that blocks.
+//! Other threads: the one handle of the loop that they may hold, and what the loop has done on
+//! threads of its own. Names are looked up on other threads than those for work that blocks, so
+//! that no client waits for a connection because files are read.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::driver::Wake;
 use crate::reactor::Reactor;
+use crate::thread_pool::{ThreadPool, Ticket, Work};
 
-/// At most so many threads do work that blocks; more work waits for one of them.
+/// At most so many threads do work that blocks, unless the program says otherwise.
 const POOL_SIZE: usize = 8;
 
-/// A thread that has had nothing to do for this long ends.
-const POOL_IDLE: Duration = Duration::from_secs(10);
+/// At most so many names are looked up at a time.
+const LOOKUPS: usize = 8;
 
 type ThreadCall = Box<dyn FnOnce(&Reactor) + Send>;
 
@@ -26,10 +26,25 @@ pub(crate) struct QueuedThreadCall {
     pub(crate) place: &'static Location<'static>,
 }
 
-/// The loop's end: calls that other threads have queued, and the pool.
+/// The loop's end: calls that other threads have queued, and its own threads.
 pub(crate) struct ThreadQueue {
     shared: Arc<Shared>,
-    pool: Pool,
+    /// For work that blocks.
+    pool: ThreadPool,
+    /// For names.
+    names: ThreadPool,
+}
+
+/// A name that is looked up. When nobody wants it any more, it leaves the queue.
+pub(crate) struct Lookup {
+    names: ThreadPool,
+    ticket: Ticket,
+}
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        drop(self.names.take_back(self.ticket));
+    }
 }
 
 struct Shared {
@@ -47,6 +62,29 @@ impl Shared {
         // Nothing that panics runs under this lock.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Queues a call and wakes the loop, unless that is gone.
+    #[track_caller]
+    fn call<F>(&self, f: F) -> Result<(), ReactorGone<F>>
+    where
+        F: FnOnce(&Reactor) + Send + 'static,
+    {
+        let mut calls = self.calls();
+        let Some(calls_of_loop) = calls.as_mut() else {
+            return Err(ReactorGone(f));
+        };
+        let (name, place) = (std::any::type_name::<F>(), Location::caller());
+        calls_of_loop.push(QueuedThreadCall {
+            call: Box::new(f),
+            name,
+            place,
+        });
+        drop(calls);
+        if !self.pending.swap(true, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+        Ok(())
+    }
 }
 
 impl ThreadQueue {
@@ -59,7 +97,8 @@ impl ThreadQueue {
         };
         Self {
             shared: Arc::new(shared),
-            pool: Pool::default(),
+            pool: ThreadPool::new("reactor-pool", POOL_SIZE),
+            names: ThreadPool::new("reactor-names", LOOKUPS),
         }
     }
 
@@ -87,16 +126,48 @@ impl ThreadQueue {
             .unwrap_or_default()
     }
 
-    /// Does `work` on a thread of the pool.
-    pub(crate) fn in_pool(&self, work: impl FnOnce() + Send + 'static) {
-        self.pool.run(Box::new(work));
+    /// The threads for work that blocks.
+    pub(crate) fn pool(&self) -> &ThreadPool {
+        &self.pool
+    }
+
+    /// Asks for something on a thread for names, and tells the loop the answer. Does not keep the
+    /// loop running, as a [`RemoteReactor`] does: whoever wants the answer does.
+    pub(crate) fn look_up<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce() -> T + Send + 'static,
+        found: impl FnOnce(&Reactor, T) + Send + 'static,
+    ) -> Lookup {
+        let shared = Arc::clone(&self.shared);
+        let ticket = self.names.give(Box::new(move || {
+            let answer = ask();
+            // It fails when nobody is left who wants to know.
+            let _ = shared.call(move |reactor| found(reactor, answer));
+        }));
+        Lookup {
+            names: self.names.clone(),
+            ticket,
+        }
     }
 }
 
 impl Drop for ThreadQueue {
+    /// What other threads have queued is not called, and what has not begun is not done any more.
     fn drop(&mut self) {
         let calls = self.shared.calls().take();
-        drop(calls);
+        let calls = calls.into_iter().flatten().map(|queued| queued.call);
+        let work = self.pool.close().chain(self.names.close());
+        // The values of consumers, whose drops may panic.
+        calls.for_each(drop_contained::<ThreadCall>);
+        work.for_each(drop_contained::<Work>);
+    }
+}
+
+/// Drops what a consumer has given. A panic is logged by the hook of the process, and concerns
+/// nobody else.
+fn drop_contained<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        std::mem::forget(payload); // whose drop may panic, too
     }
 }
 
@@ -135,21 +206,7 @@ impl RemoteReactor {
     where
         F: FnOnce(&Reactor) + Send + 'static,
     {
-        let mut calls = self.shared.calls();
-        let Some(calls_of_loop) = calls.as_mut() else {
-            return Err(ReactorGone(f));
-        };
-        let (name, place) = (std::any::type_name::<F>(), Location::caller());
-        calls_of_loop.push(QueuedThreadCall {
-            call: Box::new(f),
-            name,
-            place,
-        });
-        drop(calls);
-        if !self.shared.pending.swap(true, Ordering::SeqCst) {
-            self.shared.waker.wake();
-        }
-        Ok(())
+        self.shared.call(f)
     }
 }
 
@@ -194,63 +251,52 @@ impl<F> fmt::Display for ReactorGone<F> {
 
 impl<F> std::error::Error for ReactorGone<F> {}
 
-type Work = Box<dyn FnOnce() + Send>;
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
 
-/// Threads that are made when there is work for them, and end when there has been none for long.
-#[derive(Default)]
-struct Pool {
-    queue: Arc<(Mutex<PoolQueue>, Condvar)>,
-}
+    use super::*;
 
-#[derive(Default)]
-struct PoolQueue {
-    work: VecDeque<Work>,
-    threads: usize,
-    idle: usize,
-}
+    struct NoLoop;
 
-impl Pool {
-    fn run(&self, work: Work) {
-        let (queue, condition) = &*self.queue;
-        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.work.push_back(work);
-        if queue.work.len() <= queue.idle || queue.threads == POOL_SIZE {
-            return condition.notify_one();
-        }
-        let for_thread = Arc::clone(&self.queue);
-        let thread = thread::Builder::new().name("reactor-pool".to_owned());
-        match thread.spawn(move || pool_thread(&for_thread)) {
-            Ok(_) => queue.threads += 1,
-            Err(error) if queue.threads > 0 => log::warn!("one thread less in the pool: {error}"),
-            Err(error) => {
-                log::error!("work that blocks is done on the loop's thread: {error}");
-                let work = queue.work.pop_back();
-                drop(queue);
-                work.into_iter().for_each(|work| work());
-            }
-        }
+    impl Wake for NoLoop {
+        fn wake(&self) {}
     }
-}
 
-fn pool_thread(queue: &(Mutex<PoolQueue>, Condvar)) {
-    let (queue, condition) = queue;
-    let mut locked = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        if let Some(work) = locked.work.pop_front() {
-            drop(locked);
-            // The work reports its panics itself; this keeps the thread.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            locked = queue.lock().unwrap_or_else(PoisonError::into_inner);
-            continue;
+    #[test]
+    fn names_do_not_wait_for_work_and_leave_the_queue_when_nobody_wants_them() {
+        let threads = ThreadQueue::new(Arc::new(NoLoop));
+        let (go_on, goes_on) = mpsc::channel::<()>();
+        let goes_on = Arc::new(Mutex::new(goes_on));
+        for _ in 0..POOL_SIZE {
+            let goes_on = Arc::clone(&goes_on);
+            let wait = move || drop(goes_on.lock().map(|goes_on| goes_on.recv()));
+            threads.pool().give(Box::new(wait));
         }
-        locked.idle += 1;
-        let waited = condition.wait_timeout(locked, POOL_IDLE);
-        let (waited, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        locked = waited;
-        locked.idle -= 1;
-        if timeout.timed_out() && locked.work.is_empty() {
-            locked.threads -= 1;
-            return;
+        let (asked, is_asked) = mpsc::channel();
+        let under_way = [(); LOOKUPS].map(|()| {
+            let (asked, goes_on) = (asked.clone(), Arc::clone(&goes_on));
+            let ask = move || {
+                asked.send("under way").expect("the test waits");
+                drop(goes_on.lock().map(|goes_on| goes_on.recv()));
+            };
+            threads.look_up(ask, |_, ()| ())
+        });
+        for _ in &under_way {
+            assert_eq!(is_asked.recv(), Ok("under way"));
         }
+        let [unwanted, wanted] = ["unwanted", "wanted"].map(|name| {
+            let asked = asked.clone();
+            let ask = move || asked.send(name).expect("the test waits");
+            threads.look_up(ask, |_, ()| ())
+        });
+        assert!(
+            !threads.has_remotes(),
+            "none of them keeps the loop running"
+        );
+        drop((asked, unwanted));
+        drop(go_on);
+        assert_eq!(is_asked.into_iter().collect::<Vec<_>>(), ["wanted"]);
+        drop(wanted);
     }
 }

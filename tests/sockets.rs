@@ -393,6 +393,28 @@ fn a_host_name_is_looked_up_on_another_thread() {
 }
 
 #[test]
+fn a_name_is_found_while_all_threads_of_the_pool_work() {
+    let reactor = Reactor::new().expect("a loop");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let at = server.local_addr().expect("it listens");
+    let working: Vec<_> = (0..8)
+        .map(|_| {
+            let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+            (go_on, reactor.defer_to_thread(move || goes_on.recv()))
+        })
+        .collect();
+    let connected = reactor.connect_tcp("localhost", at.port(), |_| Echo);
+    reactor.handle_signals(false);
+    let transport = reactor.run_until(connected.connected());
+    assert!(transport.expect("it is connected").is_open());
+    for (go_on, work) in working {
+        assert!(!work.is_fired());
+        drop(go_on);
+        let _ = reactor.run_until(work).expect("it does not panic");
+    }
+}
+
+#[test]
 fn a_server_that_greets_and_closes_at_once_is_heard_to_the_end() {
     // The greeting and the end can come in one event with the news of the connection.
     let _turn = one_at_a_time();

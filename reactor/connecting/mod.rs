@@ -36,6 +36,7 @@ use crate::protocol::{AnyProtocol, Factory};
 use crate::reactor::{Occupant, Reactor};
 use crate::reason::Reason;
 use crate::table::Token;
+use crate::threads::Lookup;
 use crate::timers::TimerId;
 use crate::transport::Transport;
 
@@ -51,6 +52,8 @@ pub(crate) struct Attempt {
     deadline: Instant,
     /// When the next address is due, or everything has taken too long.
     timer: Option<TimerId>,
+    /// The question for addresses, for as long as somebody wants the answer.
+    lookup: Option<Lookup>,
     /// Addresses that were not tried yet.
     addresses: VecDeque<SocketAddr>,
     /// Those that are being tried, the oldest first.
@@ -138,6 +141,7 @@ impl Reactor {
             limits: Rc::new(limits),
             deadline,
             timer: Some(timer),
+            lookup: None,
             addresses: VecDeque::new(),
             trials: Vec::new(),
             last_error: Reason::ConnectTimeout,
@@ -171,13 +175,11 @@ impl Reactor {
                 });
             }
             Resolution::Ask(ask) => {
-                let remote = self.remote();
-                self.0.thread_queue.in_pool(move || {
-                    let result = ask();
-                    let call = move |reactor: &Self| reactor.addresses_found(token, result);
-                    // It fails when nobody is left who wants to know.
-                    let _ = remote.call_from_thread(call);
-                });
+                let found = move |reactor: &Self, result| reactor.addresses_found(token, result);
+                let lookup = self.0.thread_queue.look_up(ask, found);
+                if let Some(Occupant::Attempt(attempt)) = self.0.table.borrow_mut().peek(token) {
+                    attempt.lookup = Some(lookup);
+                }
             }
         }
     }
