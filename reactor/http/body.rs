@@ -14,6 +14,15 @@ use crate::deferred::{Deferred, Failure, Resolver};
 use crate::http::outgoing::Outgoing;
 
 /// The body of an answer, or of a request that a client sends.
+///
+/// Bytes that are known, a `String` or a slice, are copied to the connection when they are sent, and
+/// kept there until the peer has taken them: one copy for each connection that does not read, also of
+/// a static or shared body. They do not count against [`HttpLimits::bodies`], because they are a
+/// resource's own, which knows better what it may make; what is large belongs into
+/// [`from_chunks`](Self::from_chunks) or [`Files`](crate::http::Files), of which a peer that does not
+/// read holds a few chunks.
+///
+/// [`HttpLimits::bodies`]: crate::http::HttpLimits::bodies
 #[derive(Default)]
 pub struct Body(pub(crate) Kind);
 

@@ -23,6 +23,12 @@ pub struct HttpLimits {
     /// Bytes of a body that is kept in memory, unless its resource sets a limit of its own. A
     /// longer one is answered with 413, before it is read where its length is known.
     pub body: u64,
+    /// Bytes of all bodies together that are kept in memory at one time, by all connections of the
+    /// site: from when they come until their requests are dropped, or the bodies
+    /// [taken](crate::http::Request::take_body). A body for which there is no room is answered with 503
+    /// and `Retry-After`. One that its resource takes at all may be larger than this, when it is the
+    /// only one.
+    pub bodies: u64,
     /// Bytes of pipelined requests that wait behind the one that is being answered. Beyond it,
     /// nothing more is read until that is done.
     pub pipelined: usize,
@@ -59,6 +65,7 @@ impl Default for HttpLimits {
             headers: 16 << 10,
             header_count: MOST_HEADERS,
             body: 1 << 20,
+            bodies: 32 << 20,
             pipelined: 16 << 10,
             head_time: Duration::from_secs(20),
             body_time: Duration::from_secs(60),

@@ -46,6 +46,8 @@ mod client;
 // One connection of a site.
 mod channel;
 
+mod budget;
+
 mod incoming;
 
 mod outgoing;

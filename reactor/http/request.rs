@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::address::Address;
+use crate::http::budget::{Budget, Share};
 use crate::http::head::{Head, Version};
 use crate::http::incoming::{BodyStream, parse_trailers};
 use crate::http::method::Method;
@@ -23,6 +24,8 @@ pub struct Request {
     /// Where, in the target, the part of the path begins that lies below its resource.
     below: usize,
     body: Vec<u8>,
+    /// What the body has of the memory that a site gives to all bodies.
+    share: Option<Share>,
     parameters: RefCell<Vec<(&'static str, String)>>,
     rest: Option<Box<Rest>>,
 }
@@ -48,6 +51,7 @@ impl Request {
             transport: transport.clone(),
             below: 0,
             body: Vec::new(),
+            share: None,
             parameters: RefCell::default(),
             rest: None,
         }
@@ -169,14 +173,40 @@ impl Request {
         &self.body
     }
 
-    /// Takes the body out.
+    /// Takes the body out. From then on it does not count among the
+    /// [bodies](crate::http::HttpLimits::bodies) of the site.
     #[must_use]
     pub fn take_body(&mut self) -> Vec<u8> {
+        self.share = None;
         std::mem::take(&mut self.body)
     }
 
-    pub(crate) fn body_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.body
+    /// Appends to the body, which gets at most `limit` bytes, unless all bodies of the site would
+    /// then have more than `most`. Returns whether it did.
+    pub(crate) fn push_body(
+        &mut self,
+        bytes: &[u8],
+        limit: u64,
+        budget: &Budget,
+        most: u64,
+    ) -> bool {
+        let share = self.share.get_or_insert_with(|| budget.share());
+        if !share.grow(bytes.len(), most) {
+            return false;
+        }
+        let (length, room) = (self.body.len(), self.body.capacity());
+        if room - length < bytes.len() {
+            // Twice as much, as usual, but no more than may come.
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let room = room.saturating_mul(2).min(limit).max(length + bytes.len());
+            self.body.reserve_exact(room - length);
+        }
+        self.body.extend_from_slice(bytes);
+        true
+    }
+
+    pub(crate) fn body_length(&self) -> u64 {
+        self.body.len() as u64
     }
 
     /// Takes out the body of a resource that asked for it as it comes; see

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::address::Address;
 use crate::http::access_log;
+use crate::http::budget::Budget;
 use crate::http::channel::HttpChannel;
 use crate::http::date::DateLine;
 use crate::http::limits::HttpLimits;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     connection_limits: Limits,
     pub(crate) heads: Rc<Heads>,
     pub(crate) date: Rc<DateLine>,
+    pub(crate) budget: Budget,
     /// Where the answers of one read are gathered.
     pub(crate) scratch: Rc<Cell<Vec<u8>>>,
     /// Whether requests are logged, if anybody reads the log.
@@ -67,6 +69,7 @@ impl Site {
             connection_limits: Limits::default(),
             heads: Rc::default(),
             date: Rc::default(),
+            budget: Budget::default(),
             scratch: Rc::default(),
             logs_access: true,
             error_pages: None,

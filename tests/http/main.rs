@@ -9,6 +9,7 @@ mod guard;
 mod held;
 mod hostile;
 mod meeting;
+mod memory;
 mod requests;
 mod streams;
 mod visitor;

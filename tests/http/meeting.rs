@@ -439,6 +439,7 @@ fn a_limit_may_be_the_largest_number() {
         head_time: Duration::MAX,
         body_time: Duration::MAX,
         body_rate: u64::MAX,
+        bodies: u64::MAX,
         idle: Duration::MAX,
         handler_time: Some(Duration::MAX),
         send_time: Duration::MAX,

@@ -192,7 +192,7 @@ impl HttpChannel {
                 Stage::Collecting {
                     resource,
                     request,
-                    limit,
+                    limit: length.unwrap_or(limit),
                 }
             }
         };
@@ -245,10 +245,13 @@ impl HttpChannel {
             return;
         }
         if let Stage::Collecting { request, limit, .. } = &mut exchange.stage {
-            let body = request.body_mut();
-            body.extend_from_slice(bytes);
-            if body.len() as u64 > *limit {
-                self.refuse(work, TOO_LARGE);
+            let (limit, site) = (*limit, &self.site);
+            if request.body_length() + bytes.len() as u64 > limit {
+                return self.refuse(work, TOO_LARGE);
+            }
+            let most = site.limits.bodies.max(limit);
+            if !request.push_body(bytes, limit, &site.budget, most) {
+                self.refuse(work, TOO_MUCH);
             }
         }
     }
@@ -308,7 +311,11 @@ impl HttpChannel {
             entry = Some(Box::new(Entry::of_no_request(peer, line)));
         }
         meta.persistent = false;
-        self.respond(work, meta, entry, Response::mistake(&mistake));
+        let mut response = Response::mistake(&mistake);
+        if mistake == TOO_MUCH {
+            response = response.with_header("Retry-After", RETRY_AFTER);
+        }
+        self.respond(work, meta, entry, response);
     }
 
     /// Calls a resource. A panic becomes an answer.
@@ -336,5 +343,13 @@ impl HttpChannel {
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 const NO_SUCH_METHOD: Mistake = Mistake::new(Status::NOT_IMPLEMENTED, "no such method");
+
+const TOO_MUCH: Mistake = Mistake::new(
+    Status::SERVICE_UNAVAILABLE,
+    "the server has too much to read at once",
+);
+
+/// Seconds, in which most of what is being read has come.
+const RETRY_AFTER: &str = "5";
 
 const TOO_LARGE: Mistake = Mistake::new(Status::CONTENT_TOO_LARGE, "the body is too long");
