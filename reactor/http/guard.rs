@@ -6,6 +6,7 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::http::function::IntoResource;
 use crate::http::method::Method;
 use crate::http::request::Request;
 use crate::http::resource::{Answer, Intake, Resource};
@@ -41,9 +42,9 @@ impl Guard {
     /// # Panics
     ///
     /// When the realm has a quotation mark, a backslash or a control character.
-    pub fn basic(
+    pub fn basic<K>(
         realm: &str,
-        inner: impl Resource,
+        inner: impl IntoResource<K>,
         check: impl Fn(&str, &str) -> bool + 'static,
     ) -> Self {
         let knows = move |request: &Request| {
@@ -62,9 +63,9 @@ impl Guard {
     /// # Panics
     ///
     /// When the realm has a quotation mark, a backslash or a control character.
-    pub fn bearer(
+    pub fn bearer<K>(
         realm: &str,
-        inner: impl Resource,
+        inner: impl IntoResource<K>,
         check: impl Fn(&str) -> bool + 'static,
     ) -> Self {
         let knows = move |request: &Request| credentials(request, "Bearer").is_some_and(&check);
@@ -72,9 +73,13 @@ impl Guard {
         Self::new(inner, challenge, Box::new(knows))
     }
 
-    fn new(inner: impl Resource, challenge: String, knows: Box<dyn Fn(&Request) -> bool>) -> Self {
+    fn new<K>(
+        inner: impl IntoResource<K>,
+        challenge: String,
+        knows: Box<dyn Fn(&Request) -> bool>,
+    ) -> Self {
         Self {
-            inner: Rc::new(inner),
+            inner: Rc::new(inner.into_resource()),
             challenge,
             knows,
             methods: Vec::new(),

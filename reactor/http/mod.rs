@@ -9,7 +9,7 @@
 //!
 //! - A [`Site`] is a factory; a [`Tree`] of [`Resource`]s says what is behind which path.
 //! - A resource answers with a [`Response`], with a [`Deferred`](crate::Deferred) of one, or with
-//!   an `async` block: [`Answer`].
+//!   an `async` block: [`Answer`]. A function is a resource, also an `async` one: [`IntoResource`].
 //! - Whatever two parsers could read in different ways is refused, and the connection closed.
 //! - Every buffer has a limit and every wait a deadline: [`HttpLimits`].
 
@@ -17,6 +17,8 @@
 mod site;
 
 mod resource;
+
+mod function;
 
 mod tree;
 
@@ -77,6 +79,7 @@ pub use client::{
 };
 pub use events::{Audience, ServerEvent};
 pub use files::{Files, Validators};
+pub use function::{Async, IntoAnswer, IntoResource, Later, Now};
 pub use guard::Guard;
 pub use head::Version;
 pub use headers::{BadHeader, Headers};

@@ -13,20 +13,26 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::deferred::{Deferred, Failure};
+use crate::http::function::IntoAnswer;
 use crate::http::method::Method;
 use crate::http::request::Request;
 use crate::http::response::Response;
 
 /// Something that has a path.
 ///
-/// A closure from a [`Request`] to anything that becomes an [`Answer`] is a resource that answers
-/// `GET`:
+/// A function from a [`Request`] to anything that becomes an [`Answer`] is a resource that answers
+/// `GET`, and so is an `async` one, which [`IntoResource`](crate::http::IntoResource) makes one of:
 ///
 /// ```
 /// use reactor::http::{Request, Response, Tree};
 ///
+/// async fn later(_: Request) -> Response {
+///     Response::text("later\n")
+/// }
+///
 /// let root = Tree::new();
 /// root.put_child("hello", |_: Request| Response::text("hello\n"));
+/// root.put_child("later", later);
 /// ```
 ///
 /// Every method is called by the loop. A panic in one of them is answered with 500 and logged.
@@ -108,7 +114,8 @@ pub enum Answer {
     /// Now.
     Now(Response),
     /// When the Deferred fires. It is cancelled when the client goes, or the handler's time is
-    /// over. A failure becomes a 500, whose details are in the log alone.
+    /// over. A failure becomes a 500, whose details are in the log alone, unless it is one of a
+    /// [`Response`], which is then the answer.
     ///
     /// A client has gone when its connection is reset, and when its stream ends while it waits. A
     /// stream that ends within 20 ms of its request, as that of `printf … | nc -N` does, is only half
@@ -119,7 +126,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Answers with what an `async` block returns.
+    /// Answers with what an `async` block returns. An `async fn` from a [`Request`] needs no wrapping; see
+    /// [`IntoResource`](crate::http::IntoResource).
     ///
     /// ```
     /// use reactor::http::{Answer, Request, Response, Tree};
@@ -193,7 +201,10 @@ type Render = Box<dyn Fn(Request) -> Answer>;
 
 impl Methods {
     /// A resource that answers `method` with what `render` returns.
-    pub fn new<A: Into<Answer>>(method: Method, render: impl Fn(Request) -> A + 'static) -> Self {
+    pub fn new<K, A: IntoAnswer<K>>(
+        method: Method,
+        render: impl Fn(Request) -> A + 'static,
+    ) -> Self {
         Self {
             methods: Vec::new(),
             functions: Vec::new(),
@@ -204,12 +215,12 @@ impl Methods {
 
     /// This resource, which also answers `method`. A function that was there before is replaced.
     #[must_use]
-    pub fn on<A: Into<Answer>>(
+    pub fn on<K, A: IntoAnswer<K>>(
         mut self,
         method: Method,
         render: impl Fn(Request) -> A + 'static,
     ) -> Self {
-        let render: Render = Box::new(move |request| render(request).into());
+        let render: Render = Box::new(move |request| render(request).into_answer());
         match self.methods.iter().position(|m| *m == method) {
             Some(index) => self.functions[index] = render,
             None => {
@@ -222,19 +233,19 @@ impl Methods {
 
     /// This resource, which also answers `POST`.
     #[must_use]
-    pub fn post<A: Into<Answer>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
+    pub fn post<K, A: IntoAnswer<K>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
         self.on(Method::Post, render)
     }
 
     /// This resource, which also answers `PUT`.
     #[must_use]
-    pub fn put<A: Into<Answer>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
+    pub fn put<K, A: IntoAnswer<K>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
         self.on(Method::Put, render)
     }
 
     /// This resource, which also answers `DELETE`.
     #[must_use]
-    pub fn delete<A: Into<Answer>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
+    pub fn delete<K, A: IntoAnswer<K>>(self, render: impl Fn(Request) -> A + 'static) -> Self {
         self.on(Method::Delete, render)
     }
 
@@ -255,12 +266,12 @@ impl Methods {
 ///     .post(|request: Request| Response::text(format!("{} bytes\n", request.body().len())));
 /// # drop(banner);
 /// ```
-pub fn get<A: Into<Answer>>(render: impl Fn(Request) -> A + 'static) -> Methods {
+pub fn get<K, A: IntoAnswer<K>>(render: impl Fn(Request) -> A + 'static) -> Methods {
     Methods::new(Method::Get, render)
 }
 
 /// A resource that answers `POST` with what `render` returns, and perhaps other methods.
-pub fn post<A: Into<Answer>>(render: impl Fn(Request) -> A + 'static) -> Methods {
+pub fn post<K, A: IntoAnswer<K>>(render: impl Fn(Request) -> A + 'static) -> Methods {
     Methods::new(Method::Post, render)
 }
 

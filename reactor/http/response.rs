@@ -1,7 +1,11 @@
 //! An answer: a status, header lines and a body.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
 
+use crate::deferred::Failure;
 use crate::http::body::Body;
 use crate::http::headers::{BadHeader, Headers};
 use crate::http::mistake::Mistake;
@@ -183,3 +187,50 @@ impl Response {
         &self.body
     }
 }
+
+/// A response that is the answer instead of what would have come, by way of an error.
+struct Early(Cell<Option<Response>>);
+
+/// `?` in a function that returns a `Result<Response, Failure>` answers with the response, wherever it
+/// comes up to the site: in that function, or in a Deferred or a future that it returned.
+///
+/// ```
+/// use reactor::Failure;
+/// use reactor::http::{Request, Response, Status};
+///
+/// fn double(request: Request) -> Result<Response, Failure> {
+///     let text = request.query().unwrap_or_default();
+///     let number: u32 = text.parse().map_err(|error| {
+///         Response::text(format!("{error}\n")).with_status(Status::BAD_REQUEST)
+///     })?;
+///     Ok(Response::text(format!("{}\n", number * 2)))
+/// }
+/// # let _ = double;
+/// ```
+impl From<Response> for Failure {
+    #[track_caller]
+    fn from(response: Response) -> Self {
+        Self::new(Early(Cell::new(Some(response))))
+    }
+}
+
+impl Response {
+    /// The response that a failure carries, if it does and nobody has taken it.
+    pub(crate) fn of_failure(failure: &Failure) -> Option<Self> {
+        failure.check::<Early>()?.0.take()
+    }
+}
+
+impl fmt::Debug for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Early")
+    }
+}
+
+impl fmt::Display for Early {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a response was to be the answer")
+    }
+}
+
+impl Error for Early {}

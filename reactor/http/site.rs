@@ -10,6 +10,7 @@ use crate::http::access_log;
 use crate::http::budget::Budget;
 use crate::http::channel::HttpChannel;
 use crate::http::date::DateLine;
+use crate::http::function::IntoResource;
 use crate::http::limits::HttpLimits;
 use crate::http::method::Method;
 use crate::http::mistake::Mistake;
@@ -61,10 +62,10 @@ pub(crate) type ErrorPages = dyn Fn(Status, &str) -> Response;
 impl Site {
     /// A site whose paths begin at `root`.
     #[must_use]
-    pub fn new(reactor: &Reactor, root: impl Resource) -> Self {
+    pub fn new<K>(reactor: &Reactor, root: impl IntoResource<K>) -> Self {
         Self(Rc::new(Shared {
             reactor: reactor.downgrade(),
-            root: Rc::new(root),
+            root: Rc::new(root.into_resource()),
             limits: HttpLimits::default(),
             connection_limits: Limits::default(),
             heads: Rc::default(),

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::http::function::IntoResource;
 use crate::http::request::Request;
 use crate::http::resource::{Answer, Resource};
 use crate::http::response::Response;
@@ -56,8 +57,8 @@ impl Tree {
 
     /// Puts a resource below this one. One of the same name is replaced. The child of the empty name
     /// answers for the tree's own path, with or without a slash at its end.
-    pub fn put_child(&self, name: impl Into<String>, child: impl Resource) {
-        self.put(name.into(), Rc::new(child));
+    pub fn put_child<K>(&self, name: impl Into<String>, child: impl IntoResource<K>) {
+        self.put(name.into(), Rc::new(child.into_resource()));
     }
 
     /// Puts a resource that is shared below this one.
@@ -88,8 +89,12 @@ impl Tree {
     ///
     /// The segment is used up: what answers there, such as [`Files`](crate::http::Files), sees only what
     /// is behind it in the path. [`put_fallback`](Self::put_fallback) uses nothing up.
-    pub fn put_parameter(&self, name: &'static str, child: impl Resource) {
-        let before = self.0.borrow_mut().any.replace((name, Rc::new(child)));
+    pub fn put_parameter<K>(&self, name: &'static str, child: impl IntoResource<K>) {
+        let before = self
+            .0
+            .borrow_mut()
+            .any
+            .replace((name, Rc::new(child.into_resource())));
         drop(before);
     }
 
@@ -113,8 +118,12 @@ impl Tree {
     ///
     /// A path that has led to a child is that child's business: where nothing is below the child, the
     /// answer is its own, and not this resource's.
-    pub fn put_fallback(&self, resource: impl Resource) {
-        let before = self.0.borrow_mut().fallback.replace(Rc::new(resource));
+    pub fn put_fallback<K>(&self, resource: impl IntoResource<K>) {
+        let before = self
+            .0
+            .borrow_mut()
+            .fallback
+            .replace(Rc::new(resource.into_resource()));
         drop(before);
     }
 

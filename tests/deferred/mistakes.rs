@@ -96,3 +96,8 @@ fn dropping_what_matters_is_warned_of_in_words() {
         assert!(said.contains(&text), "no {text:?} in\n{said}");
     }
 }
+
+#[test]
+fn an_answer_that_is_none_does_not_compile_and_the_way_out_is_named() {
+    does_not_compile("no_answer.rs");
+}

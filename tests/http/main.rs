@@ -5,6 +5,7 @@ mod connections;
 mod deadlines;
 mod events;
 mod files;
+mod functions;
 mod guard;
 mod held;
 mod hostile;

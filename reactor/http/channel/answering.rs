@@ -399,6 +399,9 @@ impl Sender for Connection {
 /// none is the client's fault, which is told what was expected. A body that is too long may be one
 /// that the resource itself has asked somebody for.
 fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Response {
+    if let Some(response) = Response::of_failure(failure) {
+        return response;
+    }
     if failure.check::<NotAForm>().is_some() {
         return Response::mistake(&NOT_A_FORM);
     }
