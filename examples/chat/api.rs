@@ -3,23 +3,29 @@
 //! ```text
 //! $ curl http://127.0.0.1:8080/users/
 //! $ curl http://127.0.0.1:8080/banner/
-//! $ curl -d '{"banner": "Hello!"}' -H 'Content-Type: application/json' http://127.0.0.1:8080/banner/
+//! $ curl -d '{"banner": "Hello!"}' http://127.0.0.1:8080/banner/
 //! ```
 //!
 //! It runs in the reactor of the chat and looks at the same room: an `Rc`, no lock, no copy.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::http::{Answer, Guard, Method, Request, Resource, Response, Site, Status, Tree, get};
+use reactor::http::{
+    Answer, Guard, Intake, Method, Request, Resource, Response, Site, Status, Tree, get,
+};
 use reactor::{Deferred, Reactor};
 use serde_json::Value;
 
 use crate::chat::Room;
+use crate::sender::OwnNames;
 
 /// Longer banners are refused, in bytes.
 const LONGEST_BANNER: usize = 2000;
+
+/// So many bytes of JSON are read, which is more than the longest banner needs with each byte of it
+/// as an escape.
+const LONGEST_BODY: u64 = 16 << 10;
 
 /// Setting a banner takes this long, as if it were written to somewhere.
 const SETTING_TAKES: Duration = Duration::from_millis(100);
@@ -31,7 +37,12 @@ POST /banner/  welcome them with something else: {\"banner\": \"…\"}
 ";
 
 /// What there is. With a token, only those who know it may write.
-pub(crate) fn site(reactor: &Reactor, room: &Rc<Room>, token: Option<String>) -> Site {
+pub(crate) fn site(
+    reactor: &Reactor,
+    room: &Rc<Room>,
+    names: OwnNames,
+    token: Option<String>,
+) -> Site {
     let users = {
         let room = Rc::clone(room);
         get(move |_| page(&[("users", room.everybody.len().into())]))
@@ -39,6 +50,7 @@ pub(crate) fn site(reactor: &Reactor, room: &Rc<Room>, token: Option<String>) ->
     let banner = Banner {
         reactor: reactor.clone(),
         room: Rc::clone(room),
+        names,
     };
     let root = Tree::new();
     root.put_child("", get(|_| Response::text(INDEX)));
@@ -58,6 +70,7 @@ pub(crate) fn site(reactor: &Reactor, room: &Rc<Room>, token: Option<String>) ->
 struct Banner {
     reactor: Reactor,
     room: Rc<Room>,
+    names: OwnNames,
 }
 
 impl Resource for Banner {
@@ -65,12 +78,18 @@ impl Resource for Banner {
         &[Method::Get, Method::Post]
     }
 
+    fn intake(&self, _: &Request) -> Intake {
+        Intake::AtMost(LONGEST_BODY)
+    }
+
     fn render(&self, request: Request) -> Answer {
         if request.method() != Method::Post {
             let banner = self.room.banner.borrow().as_str().into();
             return page(&[("banner", banner)]).into();
         }
-        match check_sender(&request).and_then(|()| read_banner(request.body())) {
+        let is_ours = self.names.check_sender(&request);
+        let is_ours = is_ours.or_else(|reason| refuse(Status::FORBIDDEN, reason));
+        match is_ours.and_then(|()| read_banner(request.body())) {
             Ok(banner) => self.set(banner).into(),
             Err(refusal) => refusal.answer().into(),
         }
@@ -102,42 +121,6 @@ impl Refusal {
     fn answer(self) -> Response {
         error(&self.reason).with_status(self.status)
     }
-}
-
-/// A page of another site that somebody looks at may send requests from their browser to here. A
-/// browser says whose page it was, and asks before it sends JSON; a name that leads here from
-/// elsewhere is no address.
-fn check_sender(request: &Request) -> Result<(), Refusal> {
-    let host = request.host().unwrap_or_default();
-    if !is_address(host) {
-        return refuse(
-            Status::FORBIDDEN,
-            format!("{host} is neither an address nor localhost"),
-        );
-    }
-    let origin = request.header("origin");
-    let is_foreign = origin.is_some_and(|origin| origin != format!("http://{host}"));
-    let site = request.header("sec-fetch-site").unwrap_or("same-origin");
-    if is_foreign || !["same-origin", "none"].contains(&site) {
-        return refuse(Status::FORBIDDEN, "pages of other sites may not do this");
-    }
-    match request.content_type() {
-        found if found.eq_ignore_ascii_case("application/json") => Ok(()),
-        found => refuse(
-            Status::UNSUPPORTED_MEDIA_TYPE,
-            format!("the Content-Type has to be application/json, and is {found:?}"),
-        ),
-    }
-}
-
-/// Whether this is `localhost` or an address, perhaps with a port.
-fn is_address(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 fn read_banner(body: &[u8]) -> Result<String, Refusal> {

@@ -14,6 +14,7 @@
 //! $ cargo run --example chat -- tcp:1400 tcp:1401:interface=127.0.0.1
 //! $ cargo run --example chat -- --api tcp:8081:interface=127.0.0.1      or --no-api
 //! $ CHAT_TOKEN=secret cargo run --example chat        only who knows it may change the banner
+//! $ cargo run --example chat -- --name chat.example   also by this name may somebody change it
 //! ```
 //!
 //! The one idea: what connections share is an `Rc`. The room itself is in `chat.rs`, and the API,
@@ -22,6 +23,8 @@
 mod api;
 mod chat;
 mod options;
+mod sender;
+mod token;
 mod visible;
 
 use std::error::Error;
@@ -54,7 +57,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         let _ = tell_what_to_type(&port);
     }
     if let Some(endpoint) = &options.api {
-        let site = api::site(&reactor, &room, std::env::var("CHAT_TOKEN").ok());
+        let site = api::site(&reactor, &room, options.names, token::from_environment());
         let port = server_from_string(endpoint)?
             .listen(&reactor, site)
             .map_err(|error| format!("{error} (--api says where else, --no-api goes without)"))?;

@@ -17,6 +17,7 @@
 //! ```text
 //! $ cargo run --example dashboard -- --listen tcp:5001:interface=127.0.0.1 --api http://127.0.0.1:8081
 //! $ CHAT_TOKEN=secret cargo run --example dashboard        for a chat whose banner is guarded
+//! $ cargo run --example dashboard -- --name chat.example   where it is also known by this name
 //! ```
 //!
 //! The one idea: a Deferred is an answer, and is made of other Deferreds. `chat.rs` asks the API,
@@ -25,9 +26,12 @@
 mod chat;
 mod live;
 mod page;
+#[path = "../chat/sender.rs"]
+mod sender;
+#[path = "../chat/token.rs"]
+mod token;
 
 use std::error::Error;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -41,8 +45,9 @@ use reactor::{Deferred, Reactor};
 use crate::chat::{Chat, Refused};
 use crate::live::Live;
 use crate::page::{Note, Page};
+use crate::sender::OwnNames;
 
-const USAGE: &str = "usage: dashboard [--listen ENDPOINT] [--api URL]";
+const USAGE: &str = "usage: dashboard [--listen ENDPOINT] [--api URL] [--name HOST]…";
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
@@ -58,11 +63,13 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let mut listen = "tcp:5000:interface=127.0.0.1".to_owned();
     let mut api = "http://127.0.0.1:8080".to_owned();
+    let mut names = OwnNames::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--listen" => listen = words.next().ok_or(USAGE)?,
             "--api" => api = words.next().ok_or(USAGE)?,
+            "--name" => names.add(words.next().ok_or(USAGE)?),
             "--help" | "-h" => {
                 println!("{USAGE}");
                 return Ok(());
@@ -73,20 +80,19 @@ fn run() -> Result<(), Box<dyn Error>> {
     if let Err(error) = Url::parse(&api) {
         return Err(format!("{error}; {USAGE}").into());
     }
-    let token = std::env::var("CHAT_TOKEN").ok();
-    let token = token.filter(|token| !token.is_empty());
     let reactor = Reactor::new()?;
-    let chat = Rc::new(Chat::new(&reactor, &api, token));
-    let port = server_from_string(&listen)?.listen(&reactor, site(&reactor, &chat))?;
+    let chat = Rc::new(Chat::new(&reactor, &api, token::from_environment()));
+    let port = server_from_string(&listen)?.listen(&reactor, site(&reactor, &chat, names))?;
     println!("The dashboard: http://{}/", port.local_addr());
     reactor.run()?;
     Ok(())
 }
 
-fn site(reactor: &Reactor, chat: &Rc<Chat>) -> Site {
+fn site(reactor: &Reactor, chat: &Rc<Chat>, names: OwnNames) -> Site {
     let live = Live::new(reactor, chat);
     let root = Tree::new();
-    root.put_child("", Dashboard(Rc::clone(chat)));
+    let chat = Rc::clone(chat);
+    root.put_child("", Dashboard { chat, names });
     root.put_child("events", get(move |_| live.subscribe()));
     root.put_child(
         "style.css",
@@ -107,7 +113,11 @@ fn asset(content_type: &'static str, text: &'static str) -> Response {
 }
 
 /// The page, and the form on it.
-struct Dashboard(Rc<Chat>);
+#[derive(Clone)]
+struct Dashboard {
+    chat: Rc<Chat>,
+    names: OwnNames,
+}
 
 impl Resource for Dashboard {
     fn methods(&self) -> &[Method] {
@@ -129,7 +139,7 @@ impl Resource for Dashboard {
 impl Dashboard {
     /// The page as it is now; or, if the chat cannot be asked, one that says so.
     fn show(&self, status: Status, note: Note, typed: Option<String>) -> Deferred<Response> {
-        let now = self.0.now();
+        let now = self.chat.now();
         now.add_both(move |now| {
             Ok(match now {
                 Ok(now) => Page::of(now, note, typed).answer(status),
@@ -141,8 +151,9 @@ impl Dashboard {
     /// Sets the banner, and shows the page anew: by a redirect, so that a reload does not set it
     /// again.
     fn save(&self, request: &Request) -> Answer {
-        if !is_own_page(request) {
-            let refusal = "This form can only be sent from the dashboard itself.\n";
+        if let Err(reason) = self.names.check_sender(request) {
+            let refusal =
+                format!("This form can only be sent from the dashboard itself: {reason}.\n");
             return Response::text(refusal)
                 .with_status(Status::FORBIDDEN)
                 .into();
@@ -159,9 +170,9 @@ impl Dashboard {
             let answer = Response::text("the form has no banner\n");
             return answer.with_status(Status::BAD_REQUEST).into();
         };
-        let this = Self(Rc::clone(&self.0));
+        let this = self.clone();
         let typed = banner.clone();
-        let saved = self.0.set_banner(&banner);
+        let saved = self.chat.set_banner(&banner);
         let answer = saved.add_both(move |saved| match saved {
             Ok(()) => Deferred::succeed(Response::redirect(Status::SEE_OTHER, "/?saved")),
             Err(failure) => match failure.check::<Refused>() {
@@ -186,18 +197,4 @@ fn unreachable_chat(failure: &Failure) -> Response {
         None => log::warn!("the chat cannot be asked: {failure}"),
     }
     Page::without_chat().answer(Status::BAD_GATEWAY)
-}
-
-/// Whether the form was on a page of this dashboard, and not on one of another site that somebody
-/// looks at too. A name that leads here from elsewhere is no address.
-fn is_own_page(request: &Request) -> bool {
-    let host = request.host().unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    let is_address = name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok();
-    let origin = request.header("origin");
-    is_address && origin.is_none_or(|origin| origin == format!("http://{host}"))
 }

@@ -21,6 +21,12 @@ impl Page {
         let Now { users, banner } = now;
         let people = if users == 1 { "person" } else { "people" };
         let banner = escape(banner.trim_end());
+        // A line feed right behind `<pre>` means nothing, so a banner that begins with one needs two.
+        let gap = if banner.starts_with(['\r', '\n']) {
+            "\n"
+        } else {
+            ""
+        };
         let typed = typed.map_or_else(|| banner.clone(), |typed| escape(&typed));
         let (note, invalid) = match note {
             Note::None => (String::new(), ""),
@@ -46,11 +52,11 @@ impl Page {
 </section>
 <section class="card" aria-labelledby="welcome">
   <h2 id="welcome">The banner</h2>
-  <pre id="banner" tabindex="0">{banner}</pre>
+  <pre id="banner" tabindex="0">{gap}{banner}</pre>
   {note}
   <form method="post" action="/" accept-charset="utf-8">
     <label for="text">Welcome newcomers with</label>
-    <textarea id="text" name="banner" rows="3" maxlength="2000" required{invalid}>
+    <textarea id="text" name="banner" rows="3" data-bytes="2000" required{invalid}>
 {typed}</textarea>
     <button>Save</button>
   </form>

@@ -16,6 +16,18 @@ if (location.search === "?saved") {
   history.replaceState(null, "", "/");
 }
 
+// The chat counts bytes, with two for each end of a line, and a browser's own limit counts otherwise. The
+// chat has the last word; this is said before the form is sent.
+const text = document.getElementById("text");
+
+function measure() {
+  const bytes = new TextEncoder().encode(text.value.replace(/\r?\n/g, "\r\n")).length;
+  const most = Number(text.dataset.bytes);
+  text.setCustomValidity(bytes > most ? `${bytes} bytes are too many: at most ${most}` : "");
+}
+
+text?.addEventListener("input", measure);
+
 function usersAre(event) {
   if (isDown) {
     // Not a reload: where this page is the answer to a form, that would send the form again.

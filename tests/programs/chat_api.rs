@@ -120,12 +120,21 @@ fn pages_of_other_sites_change_nothing() {
     let (_chat, nc, api) = start(&[]);
     let body = r#"{"banner": "gotcha"}"#;
     for (headers, status) in [
-        ("Content-Type: text/plain\r\n".to_owned(), 415),
+        ("Origin: http://evil.example\r\n".to_owned(), 403),
         (
-            "Content-Type: application/x-www-form-urlencoded\r\n".to_owned(),
-            415,
+            "Content-Type: text/plain\r\nOrigin: null\r\n".to_owned(),
+            403,
         ),
-        (String::new(), 415),
+        ("Referer: http://evil.example/page\r\n".to_owned(), 403),
+        (format!("Referer: http://{api}.evil.example/\r\n"), 403),
+        (
+            format!("{JSON}Origin: http://{api}\r\nOrigin: http://evil.example\r\n"),
+            403,
+        ),
+        (
+            format!("{JSON}Sec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site\r\n"),
+            403,
+        ),
         (format!("{JSON}Origin: http://evil.example\r\n"), 403),
         (format!("{JSON}Origin: null\r\n"), 403),
         (format!("{JSON}Sec-Fetch-Site: cross-site\r\n"), 403),
@@ -147,8 +156,66 @@ fn pages_of_other_sites_change_nothing() {
     assert_eq!(chatter(&nc).1, "Welcome to NetCatChat!\r\n");
     let own = format!("{JSON}Origin: http://{api}\r\nSec-Fetch-Site: same-origin\r\n");
     assert_eq!(post(&api, &own, body).status, 200);
+    let own = format!("Referer: http://{api}/page?x\r\n");
+    assert_eq!(post(&api, &own, body).status, 200);
     let typed = format!("{JSON}Sec-Fetch-Site: none\r\n");
     assert_eq!(post(&api, &typed, body).status, 200);
+}
+
+/// As `curl -d` and `requests.post(url, data=…)` send it: a program does not always say what it sends.
+#[test]
+fn a_body_is_judged_by_what_it_is() {
+    let (_chat, nc, api) = start(&[]);
+    for (number, headers) in [
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: text/plain\r\n",
+        "",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = format!("{{\"banner\": \"{number}\"}}");
+        assert_eq!(post(&api, headers, &body).status, 200, "{headers}");
+        assert_eq!(chatter(&nc).1, format!("{number}\r\n"));
+        assert_eq!(post(&api, headers, "banner=x").status, 400, "{headers}");
+    }
+}
+
+#[test]
+fn a_name_of_ones_own_is_one_by_which_the_api_may_be_written_to() {
+    let arguments = [ANY_PORT, "--api", ANY_PORT, "--name", "chat.example"];
+    let mut chat = Running::start("chat", &arguments, &[]);
+    let api = chat.says("The API: http://");
+    let api = api.trim_end_matches('/');
+    let body = r#"{"banner": "hello"}"#;
+    for (host, headers, status) in [
+        ("chat.example", "", 200),
+        ("Chat.Example:80", "Origin: http://chat.example:80\r\n", 200),
+        ("chat.example", "Origin: https://chat.example\r\n", 200),
+        ("chat.example", "Origin: http://evil.example\r\n", 403),
+        ("other.example", "", 403),
+    ] {
+        let heard = ask_for(api, host, "POST /banner/", headers, body);
+        assert_eq!(heard.status, status, "{host} {headers}");
+    }
+}
+
+#[test]
+fn an_empty_token_is_none() {
+    let (_chat, _, api) = start(&[("CHAT_TOKEN", "")]);
+    assert_eq!(post(&api, JSON, r#"{"banner": "hello"}"#).status, 200);
+}
+
+#[test]
+fn no_more_is_read_than_a_banner_needs() {
+    let (_chat, _, api) = start(&[]);
+    let escaped = format!("{{\"banner\": \"{}\"}}", "\\u0001".repeat(2000));
+    assert_eq!(post(&api, JSON, &escaped).status, 200);
+    let heard = post(&api, JSON, &" ".repeat(16 * 1024 + 1));
+    assert_eq!(
+        (heard.status, heard.body),
+        (413, error("the body is too long"))
+    );
 }
 
 #[test]

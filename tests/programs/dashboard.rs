@@ -114,6 +114,23 @@ fn what_the_chat_refuses_is_shown_and_not_lost() {
 }
 
 #[test]
+fn the_first_line_of_a_banner_may_be_empty() {
+    let (_chat, nc, api) = chat_api::start(&[]);
+    let (_dashboard, page) = start(&api, &[]);
+    assert_eq!(post(&page, "", "banner=%0D%0A%0D%0Aa").status, 303);
+    assert_eq!(chatter(&nc).1, "\r\n");
+    let heard = get(&page, "/");
+    // The first line feed behind these tags means nothing.
+    for tag in ["tabindex=\"0\">", "required>"] {
+        assert!(
+            heard.body.contains(&format!("{tag}\n\r\n\r\na<")),
+            "{}",
+            heard.body
+        );
+    }
+}
+
+#[test]
 fn the_token_of_the_chat_is_passed_on() {
     let token = [("CHAT_TOKEN", "sesame")];
     let (_chat, _, api) = chat_api::start(&token);
@@ -136,6 +153,18 @@ fn forms_on_pages_of_other_sites_change_nothing() {
     for origin in ["http://evil.example", "null", &format!("https://{page}")] {
         let heard = post(&page, &format!("Origin: {origin}\r\n"), "banner=gotcha");
         assert_eq!(heard.status, 403, "{origin}");
+    }
+    for headers in [
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Referer: http://evil.example/\r\n",
+        &format!("Origin: http://{page}\r\nOrigin: http://evil.example\r\n"),
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n",
+    ] {
+        assert_eq!(
+            post(&page, headers, "banner=gotcha").status,
+            403,
+            "{headers}"
+        );
     }
     let headers = format!("{FORM}Origin: http://evil.example\r\n");
     let heard = ask_for(&page, "evil.example", "POST /", &headers, "banner=gotcha");
