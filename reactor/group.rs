@@ -6,9 +6,8 @@
 //! Whoever talks to a group is read from no faster than the listeners can take what it says: when
 //! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 //! connection in whose callback the group is written to is not read until that member has caught
-//! up. The same holds, until the end of the turn, for one who says so much at once that others
-//! would have to wait. A member that takes nothing at all for 100 ms is not waited for, until it
-//! takes something again; if others go on talking, it is dropped when its buffer is full.
+//! up. How long a member is waited for, and by whom, is in `transport/company.rs`. The same holds,
+//! until the end of the turn, for one who says so much at once that others would have to wait.
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -26,12 +25,20 @@ const DELIVERIES_A_TURN: usize = 200_000;
 ///
 /// A member leaves by itself when its connection is lost. A connection may be in many groups.
 ///
-/// Whoever talks is read from no faster than the listeners take what it says: while a member has
-/// more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the connection in whose
-/// callback the group was written to is not read. A member that takes nothing at all for 100 ms is
-/// not waited for, until it takes something again; when its buffer is full, it is dropped with
-/// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). What is written outside of a
-/// connection's callbacks, from a timer for example, holds nobody back.
+/// Whoever talks is read from no faster than the listeners take what it says, all of them: while a
+/// member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
+/// connection in whose callback the group was written to is not read. So a member that reads
+/// steadily is never dropped, however slowly it reads. What that costs, with the default limits:
+///
+/// - Who says at most 4 KiB a second is held only when all who do so say more than the slowest member
+///   takes, and two thirds of a MiB wait for it.
+/// - Who says more goes as fast as the slowest member.
+/// - A member that takes less than 16 KiB in [`Limits::patience`](crate::Limits::patience), 30 s, has
+///   stopped. Until that is clear, those who say much are slowed down to 16 KiB a second. Then nobody
+///   waits for it until it goes on, and when its buffer is full it is dropped with
+///   [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow).
+///
+/// What is written outside of a connection's callbacks, from a timer for example, holds nobody back.
 ///
 /// ```
 /// use reactor::{Group, Protocol, Transport};
@@ -145,7 +152,7 @@ impl Group {
         // Copied for the first who takes it, so that nothing grows where nobody does.
         let part = OnceCell::new();
         let part = || *part.get_or_init(|| requests.blocks.append(data));
-        let mut last = None;
+        let (mut last, mut much) = (None, None);
         for (_, member) in members.iter() {
             if except == Some(member) {
                 continue;
@@ -162,12 +169,19 @@ impl Group {
             if let Some(talker) = &talker
                 && member.is_behind()
             {
-                member.hold(talker);
+                let much = *much.get_or_insert_with(|| talker.talks_much(data.len()));
+                if member.makes_wait(much) {
+                    member.hold(talker, much);
+                }
+                if member.begins_to_make_all_wait() {
+                    let others = members.iter().filter(|(_, other)| *other != member);
+                    others.for_each(|(_, other)| member.hold(other, false));
+                }
             }
         }
         // Any of them will do: it lets the talker go at the end of the turn.
         if let (Some(talker), Some(member), true) = (&talker, last, is_enough) {
-            member.hold(talker);
+            member.hold(talker, true);
         }
     }
 

@@ -33,6 +33,12 @@ pub struct Limits {
     /// dropped; and how long it may at most take to close its side once it has everything. Zero
     /// drops at once what the socket does not take.
     pub linger: Duration,
+    /// How long those who talk to a [`Group`](crate::Group) are slowed down by a member that takes
+    /// nothing, or less than 16 KiB in this time. Then it is not waited for, and dropped when its
+    /// unsent bytes are above their limit. It should be longer than the steps in which a slow reader's
+    /// system takes bytes, 64 KiB or more on one machine; see [`Group`](crate::Group) for what it costs.
+    /// Zero waits for nobody.
+    pub patience: Duration,
     /// How long an attempt to connect may take, name resolution and all addresses together. Zero is
     /// a mistake, with which every attempt fails.
     pub connect: Duration,
@@ -45,6 +51,7 @@ impl Default for Limits {
             low_water: 16 << 10,
             unsent: 1 << 20,
             linger: Duration::from_secs(30),
+            patience: Duration::from_secs(30),
             connect: Duration::from_secs(30),
         }
     }

@@ -12,6 +12,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::observer::Clock;
 use crate::table::Token;
 use crate::transport::Transport;
 use crate::unsent::Blocks;
@@ -24,8 +25,12 @@ pub(crate) struct Requests {
     closed: Cell<bool>,
     /// Whose callback is running: who talks, when a group is written to.
     talker: Cell<Option<Transport>>,
-    /// When the turn's wait ended. The clock is not read again for what happens to connections.
+    /// When the turn's wait ended. The clock is not read again for what comes from the peers; for
+    /// what a consumer asks for it is, because its callback may have taken long.
     turn_time: Cell<Instant>,
+    clock: Clock,
+    /// Connections with a timeout that have received something in this turn.
+    active: RefCell<Vec<Token>>,
     /// What the turn has written.
     pub(crate) blocks: Blocks,
     /// How often groups have written to a member in this turn.
@@ -56,13 +61,15 @@ impl std::fmt::Debug for Post {
 }
 
 impl Requests {
-    pub(crate) fn new(now: Instant) -> Rc<Self> {
+    pub(crate) fn new(now: Instant, clock: Clock) -> Rc<Self> {
         Rc::new(Self {
             asking: RefCell::default(),
             posts: RefCell::default(),
             closed: Cell::new(false),
             talker: Cell::new(None),
             turn_time: Cell::new(now),
+            clock,
+            active: RefCell::default(),
             blocks: Blocks::default(),
             deliveries: Cell::new(0),
         })
@@ -70,6 +77,27 @@ impl Requests {
 
     pub(crate) fn turn_time(&self) -> Instant {
         self.turn_time.get()
+    }
+
+    /// The time, read from the clock.
+    pub(crate) fn now(&self) -> Instant {
+        (self.clock)()
+    }
+
+    #[inline]
+    pub(crate) fn note_active(&self, token: Token) {
+        self.active.borrow_mut().push(token);
+    }
+
+    /// Who was active in the turn, whose list is empty then. Its memory is given back with
+    /// [`recycle_active`](Self::recycle_active).
+    pub(crate) fn take_active(&self) -> Vec<Token> {
+        self.active.take()
+    }
+
+    pub(crate) fn recycle_active(&self, mut active: Vec<Token>) {
+        active.clear();
+        self.active.replace(active);
     }
 
     pub(crate) fn set_turn_time(&self, now: Instant) {

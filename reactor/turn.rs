@@ -12,7 +12,7 @@
 //! Invariant: no `RefCell` is borrowed while a protocol, a factory or a delayed call runs.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::delayed_call::Due;
 use crate::driver::Ready;
@@ -32,6 +32,9 @@ const BYTES_A_TURN: usize = 256 << 10;
 
 /// After this many calls through handles, the rest waits for the next turn.
 const POSTS_A_TURN: usize = 10_000;
+
+/// A turn that takes less is no time at all to the timeouts of peers.
+const LONG_TURN: Duration = Duration::from_millis(1);
 
 /// Memory that every turn uses again.
 #[derive(Default)]
@@ -97,7 +100,8 @@ impl Reactor {
     fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         ready.clear();
         let others_may_wake = self.0.thread_queue.has_remotes();
-        let timeout = self.sleep_at_most(timeout);
+        let now = self.end_activity();
+        let timeout = self.sleep_at_most(timeout, now);
         let mut driver = self.0.driver.borrow_mut();
         driver.wait(timeout, others_may_wake, ready)?;
         self.0.requests.set_turn_time(driver.now());
@@ -112,11 +116,32 @@ impl Reactor {
 
     /// Whether the next turn has something to do and does not sleep.
     pub(crate) fn is_busy(&self) -> bool {
-        self.has_something_to_wait_for() && self.sleep_at_most(None) == Some(Duration::ZERO)
+        self.has_something_to_wait_for() && self.sleep_at_most(None, None) == Some(Duration::ZERO)
     }
 
-    /// How long the loop may sleep: not at all when there is something to do.
-    fn sleep_at_most(&self, timeout: Option<Duration>) -> Option<Duration> {
+    /// The time that callbacks have taken in this turn does not count to the timeouts of peers that
+    /// were active in it: they could not be answered before. Returns the time, if it was needed.
+    fn end_activity(&self) -> Option<Instant> {
+        let active = self.0.requests.take_active();
+        if active.is_empty() {
+            return None;
+        }
+        let now = self.now();
+        if now.saturating_duration_since(self.0.requests.turn_time()) >= LONG_TURN {
+            let mut table = self.0.table.borrow_mut();
+            for token in &active {
+                if let Some(Occupant::Connection(connection)) = table.peek(*token) {
+                    connection.transport.was_active_until(now);
+                }
+            }
+        }
+        self.0.requests.recycle_active(active);
+        Some(now)
+    }
+
+    /// How long the loop may sleep: not at all when there is something to do. `now` is the time, if
+    /// it is known.
+    fn sleep_at_most(&self, timeout: Option<Duration>, now: Option<Instant>) -> Option<Duration> {
         let idle = self.0.queued.borrow().is_empty()
             && self.0.requests.is_empty()
             && !self.0.tasks.are_woken()
@@ -131,7 +156,9 @@ impl Reactor {
             let waits = timeout.is_some() || self.has_something_to_wait_for();
             return if waits { timeout } else { Some(Duration::ZERO) };
         };
-        let until = Duration::from_nanos(deadline.saturating_sub(self.nanos(self.now())));
+        let until = Duration::from_nanos(
+            deadline.saturating_sub(self.nanos(now.unwrap_or_else(|| self.now()))),
+        );
         Some(timeout.map_or(until, |timeout| timeout.min(until)))
     }
 

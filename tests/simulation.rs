@@ -39,6 +39,7 @@ fn conditions(dice: &Dice) -> Conditions {
         segment: 1..=[1 << 6, 1 << 10, 1 << 16][dice.below(3)],
         send_buffer: buffers[1 + dice.below(3)].clone(),
         receive_buffer: buffers[1 + dice.below(3)].clone(),
+        window_step: 0..=[0, 5_000][dice.below(2)],
         surprises: [0, 20, 200][dice.below(3)],
         resets: [0, 0, 2][dice.below(3)],
     }
@@ -50,6 +51,7 @@ fn limits(dice: &Dice) -> Limits {
         low_water: dice.below(5_000),
         unsent: 20_000,
         linger: SECOND * (1 + dice.below(5) as u32),
+        patience: SECOND,
         connect: SECOND * 5,
     }
 }

@@ -4,6 +4,7 @@
 //! that moves into the future: when the timer fires too early, it is set again. So receiving a
 //! byte, which moves the idle deadline, costs the timers nothing.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
@@ -14,9 +15,6 @@ use crate::reason::Reason;
 use crate::table::Token;
 use crate::transport::Closing;
 
-/// A listener that takes nothing for this long is not waited for by those who talk to its group.
-const STALLED_AFTER: Duration = Duration::from_millis(100);
-
 /// How long a peer that has got everything may at most take to close its side.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
@@ -24,15 +22,18 @@ impl Connection {
     /// The earliest of the connection's deadlines.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let transport = &self.transport;
-        let end = match transport.closing() {
+        let look = transport.next_look();
+        self.end_deadline().into_iter().chain(look).min()
+    }
+
+    /// When the peer has been idle for too long, or the end of the connection takes too long.
+    fn end_deadline(&self) -> Option<Instant> {
+        let transport = &self.transport;
+        match transport.closing() {
             Closing::No => transport.idle_deadline(),
-            Closing::AfterFlush => transport.taken_at().checked_add(self.closing_wait()),
-            Closing::Now | Closing::Lost => return None,
-        };
-        let stall = transport
-            .has_waiting_talkers()
-            .then(|| transport.taken_at() + STALLED_AFTER);
-        end.into_iter().chain(stall).min()
+            Closing::AfterFlush => transport.lingers_from().checked_add(self.closing_wait()),
+            Closing::Now | Closing::Lost => None,
+        }
     }
 
     fn closing_wait(&self) -> Duration {
@@ -82,33 +83,16 @@ impl Reactor {
         self.put_connection(connection);
     }
 
-    /// Looks whether talkers wait for a listener that takes nothing.
-    ///
-    /// The kernel says that a socket takes bytes again when a third of its buffer is free, which is
-    /// long after it took the first. So one that seems to take nothing is tried once more.
-    fn check_stall(&self, connection: &mut Connection, now: Instant) {
-        let stalls = |connection: &Connection| {
-            let transport = &connection.transport;
-            transport.has_waiting_talkers() && now >= transport.taken_at() + STALLED_AFTER
-        };
-        if stalls(connection) {
-            connection.writable = true;
-            self.go_on(connection); // what was written above a new layer waits for it to be in place
-            self.flush(connection);
-            connection.transport.ask_for_more();
-        }
-        if stalls(connection) {
-            connection.transport.set_stalled();
-        }
-    }
-
     fn check_deadlines(&self, connection: &mut Connection) {
         let now = self.0.requests.turn_time();
-        self.check_stall(connection, now);
-        let transport = &connection.transport;
-        if connection.deadline().is_none_or(|deadline| now < deadline) {
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+        if is_over(connection.transport.next_look()) {
+            self.look_at_listener(connection);
+        }
+        if !is_over(connection.end_deadline()) || self.peer_was_active(connection) {
             return;
         }
+        let transport = &connection.transport;
         match transport.closing() {
             Closing::No => {
                 transport.set_timeout(None);
@@ -120,5 +104,58 @@ impl Reactor {
             Closing::AfterFlush => self.lose(connection),
             Closing::Now | Closing::Lost => {}
         }
+    }
+
+    /// Whether the peer did something that the loop has not seen, because it was busy with others or
+    /// because this side has paused reading. Looking costs a call, once for each timeout, and not
+    /// for all connections in each turn.
+    fn peer_was_active(&self, connection: &mut Connection) -> bool {
+        match connection.transport.closing() {
+            Closing::No => self.peer_has_sent(connection),
+            Closing::AfterFlush => {
+                self.try_to_flush(connection);
+                connection.transport.ask_for_more();
+                connection.end_deadline() > Some(self.0.requests.turn_time())
+            }
+            Closing::Now | Closing::Lost => false,
+        }
+    }
+
+    fn look_at_listener(&self, connection: &mut Connection) {
+        self.try_to_flush(connection);
+        connection.transport.looked();
+        connection.transport.ask_for_more();
+    }
+
+    /// Offers what is unsent to a socket that took no more. The kernel says that it takes bytes again
+    /// when a third of its buffer is free, which is long after it took the first.
+    fn try_to_flush(&self, connection: &mut Connection) {
+        connection.writable = true;
+        self.go_on(connection); // what was written above a new layer waits for it to be in place
+        self.flush(connection);
+    }
+
+    /// Whether bytes of the peer wait to be read, or their end.
+    fn peer_has_sent(&self, connection: &mut Connection) -> bool {
+        if connection.transport.has_read_end() {
+            return false;
+        }
+        if connection.in_line {
+            return true; // it will be read in the next turn, and looked at again
+        }
+        match connection.stream.peek(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Ok(0) => connection.read_closed = true,
+            Ok(_) | Err(_) => {}
+        }
+        connection.readable = true;
+        if !connection.may_read() {
+            connection.transport.reset_timeout();
+        }
+        if connection.gets_in_line() {
+            let token = connection.transport.token();
+            self.0.ready.borrow_mut().push_back(token);
+        }
+        true
     }
 }

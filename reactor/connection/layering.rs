@@ -109,7 +109,7 @@ impl Reactor {
         self.append_to_wire(connection, &wire);
         if !up.is_empty() {
             // Bytes that mean nothing above, half a record or a handshake, keep no connection alive.
-            connection.transport.received();
+            connection.transport.note_activity();
         }
         match &mut connection.layered {
             _ if up.is_empty() || connection.transport.closing() != Closing::No => {}

@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) in_line: bool,
     /// The socket may take bytes.
     pub(crate) writable: bool,
+    /// A write came short, and what was left has not been taken since.
+    pub(crate) backlog: bool,
     /// The peer has closed its sending half; a short read does not mean that the socket is empty.
     pub(crate) read_closed: bool,
     /// Both halves are gone.
@@ -57,6 +59,7 @@ impl Connection {
             readable: false,
             in_line: false,
             writable: true,
+            backlog: false,
             read_closed: false,
             broken: false,
             timer: None,

@@ -96,7 +96,7 @@ impl Reactor {
         if connection.layered.is_some() {
             self.receive_through_layers(connection, data);
         } else {
-            connection.transport.received();
+            connection.transport.note_activity();
             self.deliver(connection, data);
         }
     }

@@ -60,12 +60,7 @@ impl Reactor {
         }
         match connection.send() {
             Ok(sent) => {
-                // What is left are the bytes that layers hold, of which these were none.
-                let closes = connection.transport.closing() == Closing::AfterFlush;
-                if !closes || connection.held() == 0 {
-                    connection.transport.taken();
-                }
-                connection.writable = sent == waiting;
+                connection.took(sent, waiting);
                 let connection = connection.transport.id();
                 self.observe(|| Event::BytesSent {
                     connection,
@@ -73,7 +68,7 @@ impl Reactor {
                     sent,
                 });
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.took(0, waiting),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 connection.transport.ask_for_more();
             }
@@ -142,7 +137,7 @@ impl Reactor {
         }
         if connection.transport.sending() != Sending::Shut {
             self.shut_sending(connection);
-            connection.transport.taken();
+            connection.transport.linger_from_now();
         }
     }
 
@@ -184,17 +179,37 @@ impl Connection {
         }
         let blocks = &transport.requests().blocks;
         // Whatever the error is, it is met again by who deals with it.
-        let Ok(sent) = unsent.send(blocks, |bytes| self.stream.write(bytes)) else {
+        if unsent
+            .send(blocks, |bytes| self.stream.write(bytes))
+            .is_err()
+        {
             return false;
-        };
-        if sent > 0 {
-            transport.taken();
         }
         self.writable = unsent.len() == 0;
+        self.backlog = !self.writable;
         if self.writable {
             transport.asked();
         }
         self.writable
+    }
+
+    /// The socket has taken bytes. The peer is active when it takes some that had to wait for it.
+    fn took(&mut self, sent: usize, waiting: usize) {
+        let had_backlog = self.backlog;
+        self.writable = sent == waiting;
+        self.backlog = !self.writable;
+        if sent == 0 {
+            return;
+        }
+        self.transport.taken();
+        if had_backlog {
+            self.transport.note_activity();
+        }
+        self.transport.listener_took(sent);
+        // While layers hold bytes until the peer has sent something, others do not count.
+        if self.held() == 0 || self.transport.closing() == Closing::No {
+            self.transport.linger_from_now();
+        }
     }
 
     /// One call of the socket.

@@ -11,15 +11,13 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
 
-use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Driver, EVENTS, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
 use crate::observer::Clock;
 use crate::signals::Signals;
 use crate::table::Token;
 use crate::tcp::{MioListener, MioStream};
 
-/// How many events one wait returns. More wait for the next turn.
-const EVENTS: usize = 1024;
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -20,6 +20,9 @@ use crate::table::Token;
 pub(crate) mod mio;
 pub(crate) mod simulated;
 
+/// How many events one wait returns, at most. More wait for the next turn.
+pub(crate) const EVENTS: usize = 1024;
+
 /// A source of readiness and time.
 pub(crate) trait Driver {
     /// The time. Never goes back.

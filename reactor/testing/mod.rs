@@ -188,6 +188,13 @@ impl Simulation {
         panic!("the condition is not met after {TURNS} turns");
     }
 
+    /// Lets time pass inside a callback, as one that computes does: what the network carries
+    /// meanwhile waits in the sockets, and the loop sees it when the callback has returned. Outside
+    /// of callbacks it is time in which nobody runs the loop.
+    pub fn spend(&self, duration: Duration) {
+        self.network.borrow_mut().spend(duration);
+    }
+
     fn is_busy_now(&self) -> bool {
         self.reactor.is_busy() || self.network.borrow().is_busy_now()
     }

@@ -43,6 +43,7 @@ impl Transport {
             timeout: Cell::new(None),
             active_at: Cell::new(now),
             taken_at: Cell::new(now),
+            lingers_from: Cell::new(None),
             relations: RefCell::default(),
         }))
     }
@@ -127,8 +128,18 @@ impl Transport {
         self.0.read_ended.get()
     }
 
-    pub(crate) fn received(&self) {
+    /// The peer was active. With a timeout, the time that the rest of the turn takes does not count.
+    #[inline]
+    pub(crate) fn note_activity(&self) {
         self.0.active_at.set(self.0.requests.turn_time());
+        if self.0.timeout.get().is_some() {
+            self.0.requests.note_active(self.0.token);
+        }
+    }
+
+    /// The turn in which the peer was active has ended.
+    pub(crate) fn was_active_until(&self, end: Instant) {
+        self.0.active_at.set(self.0.active_at.get().max(end));
     }
 
     /// Copies what the socket cannot take in this flush out of the turn's block.
@@ -157,14 +168,29 @@ impl Transport {
         }
     }
 
-    /// The peer took bytes.
+    /// The socket took bytes.
+    #[inline]
     pub(crate) fn taken(&self) {
         self.0.taken_at.set(self.0.requests.turn_time());
-        self.0.stalled.set(false);
     }
 
     pub(crate) fn taken_at(&self) -> Instant {
         self.0.taken_at.get()
+    }
+
+    /// The peer took bytes, or the end of the connection has begun.
+    pub(crate) fn linger_from_now(&self) {
+        self.0.lingers_from.set(None);
+    }
+
+    /// Since when the peer has taken nothing, once the end of the connection was asked for.
+    pub(crate) fn lingers_from(&self) -> Instant {
+        let from = self.0.lingers_from.get();
+        from.unwrap_or_else(|| {
+            let now = self.0.requests.now();
+            self.0.lingers_from.set(Some(now));
+            now
+        })
     }
 
     /// When `timed_out` is due, if nothing is received until then.
@@ -198,7 +224,7 @@ impl Transport {
         self.0.closing.set(Closing::Lost);
         self.0.unsent.borrow_mut().clear();
         self.0.below.set(0);
-        self.release_talkers();
+        self.release_all_talkers();
         if let Some(relations) = self.0.relations.take() {
             for (watcher, key) in relations.watchers {
                 if let Some(watcher) = watcher.upgrade() {
@@ -215,7 +241,7 @@ impl Transport {
         if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
             self.forget_clean_reason();
             self.end(Closing::AfterFlush, reason);
-            self.taken();
+            self.linger_from_now();
         }
     }
 

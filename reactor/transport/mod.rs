@@ -26,6 +26,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use self::company::Company;
 use self::reading::Reading;
 use crate::address::Address;
 use crate::layer::Layer;
@@ -98,21 +99,24 @@ struct Inner {
     read_ended: Cell<bool>,
     /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
     above_high_water: Cell<bool>,
-    /// Whether the peer took nothing for so long that no talker waits for it.
+    /// Whether the peer took so little for so long that no talker waits for it.
     stalled: Cell<bool>,
     timeout: Cell<Option<Duration>>,
-    /// When the last byte was received.
+    /// When the last byte was received, or taken by a peer that was behind.
     active_at: Cell<Instant>,
-    /// When the peer last took a byte, or began not to.
+    /// When the socket last took a byte.
     taken_at: Cell<Instant>,
+    /// While the connection ends: when the peer last took a byte, or began not to. `None` is at the
+    /// end of this turn.
+    lingers_from: Cell<Option<Instant>>,
     relations: RefCell<Option<Box<Relations>>>,
 }
 
 /// What most connections have none of, kept apart because an idle connection should be small.
 #[derive(Default)]
 struct Relations {
-    /// Talkers that are not read until this connection has taken what it was sent.
-    waiting: Vec<Transport>,
+    /// Talkers and listeners of its groups.
+    company: Company,
     /// Who wants to know when the connection is lost, and by which key it knows it.
     watchers: Vec<(Weak<dyn Watcher>, usize)>,
     /// Layers that were pushed and not put in place yet.
@@ -176,7 +180,7 @@ impl Transport {
                     Reason::LocalClosed
                 },
             );
-            self.0.taken_at.set(self.0.requests.turn_time());
+            self.linger_from_now();
         }
     }
 
@@ -206,19 +210,26 @@ impl Transport {
         }
     }
 
-    /// Calls `timed_out` when no byte was received for this long; `None` turns that off. Bytes that
-    /// a layer has made nothing of, a handshake or half a record of TLS, are none. Returns
-    /// the timeout that was set before. It costs nothing a byte, and is over when the connection
-    /// is lost or when it has fired.
+    /// Calls `timed_out` when the peer was idle for this long; `None` turns that off. Returns the
+    /// timeout that was set before. It counts from this call, costs nothing a byte, and is over when
+    /// the connection is lost or when it has fired.
+    ///
+    /// A peer is not idle when a byte comes from it, nor when it takes bytes that had to wait for it,
+    /// as a slow download does. Bytes that a layer has made nothing of, a handshake or half a record of
+    /// TLS, do not count. It is not called while bytes of the peer wait to be read, because the
+    /// loop was busy or reading is paused; and the time in which the callback ran that was handed the
+    /// last bytes does not count.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
-        self.reset_timeout();
-        self.ask_for_more();
+        if timeout.is_some() {
+            self.reset_timeout();
+            self.ask_for_more();
+        }
         self.0.timeout.replace(timeout)
     }
 
     /// Counts the timeout from now on, as if a byte had been received.
     pub fn reset_timeout(&self) {
-        self.0.active_at.set(self.0.requests.turn_time());
+        self.0.active_at.set(self.0.requests.now());
     }
 
     /// Puts a layer between the socket and what is above it now, for example TLS.

@@ -117,7 +117,7 @@ impl Network {
         let empty = end.sent.is_empty();
         let fits = self
             .ends
-            .get(&other)
+            .get_mut(&other)
             .is_none_or(|other| other.window_left() > 0);
         if empty || fits {
             self.later(Happening::Carry(from));
@@ -156,7 +156,7 @@ impl Network {
     }
 
     fn move_bytes(&mut self, from: EndId, to: EndId, at_most: usize) -> usize {
-        let left = self.ends.get(&to).map_or(0, |end| end.window_left());
+        let left = self.ends.get_mut(&to).map_or(0, End::window_left);
         let Some(end) = self.ends.get_mut(&from) else {
             return 0;
         };

@@ -26,6 +26,10 @@ pub struct Conditions {
     pub send_buffer: RangeInclusive<usize>,
     /// How many bytes a connection holds that have arrived and were not read.
     pub receive_buffer: RangeInclusive<usize>,
+    /// How many bytes must have been read before the other side hears that there is room again, once
+    /// it had none: systems let a window grow in steps, which for one who reads slowly are seconds
+    /// apart. Not more than the receive buffer; zero tells of each byte.
+    pub window_step: RangeInclusive<usize>,
     /// How many times in a thousand the network and its system calls do what is allowed and
     /// surprises: an event without a cause, events late or in another order, a wait that ends
     /// early, a call that is interrupted, a write that is shorter than it had to be, an end of
@@ -46,6 +50,7 @@ impl Conditions {
             segment: (64 << 10)..=(64 << 10),
             send_buffer: (64 << 10)..=(64 << 10),
             receive_buffer: (64 << 10)..=(64 << 10),
+            window_step: 0..=0,
             surprises: 0,
             resets: 0,
         }
@@ -61,6 +66,7 @@ impl Conditions {
             segment: 1..=5000,
             send_buffer: 1..=20_000,
             receive_buffer: 1..=20_000,
+            window_step: 0..=10_000,
             surprises: 100,
             resets: 0,
         }

@@ -93,6 +93,10 @@ pub(super) struct End {
     pub(super) arrived: VecDeque<u8>,
     /// How many bytes `arrived` holds.
     pub(super) window: usize,
+    /// How much room there must be before the other end hears of any, once it had none.
+    pub(super) window_step: usize,
+    /// The other end knows of no room.
+    pub(super) is_shut: bool,
     pub(super) sent: VecDeque<u8>,
     /// How many bytes `sent` holds.
     pub(super) capacity: usize,
@@ -126,6 +130,8 @@ impl End {
             established: false,
             arrived: VecDeque::new(),
             window: 0,
+            window_step: 0,
+            is_shut: false,
             sent: VecDeque::new(),
             capacity: 0,
             wants_room: false,
@@ -141,12 +147,18 @@ impl End {
         }
     }
 
-    /// Room for another segment.
-    pub(super) fn window_left(&self) -> usize {
+    /// Room for another segment, as far as the other end knows. It hears that there is some again
+    /// when there is enough.
+    pub(super) fn window_left(&mut self) -> usize {
         if self.owner == (Owner::Script { reads: true }) {
             return usize::MAX;
         }
-        self.window.saturating_sub(self.arrived.len())
+        let room = self.window.saturating_sub(self.arrived.len());
+        self.is_shut = match self.is_shut {
+            true => room < self.window_step.min(self.window),
+            false => room == 0,
+        };
+        if self.is_shut { 0 } else { room }
     }
 
     /// What is true now. Linux says that there is room again when a third of the buffer is free.

@@ -2,7 +2,7 @@
 
 use super::end::{EndId, Owner, Readiness};
 use super::network::{Network, PortId};
-use crate::driver::Ready;
+use crate::driver::{EVENTS, Ready};
 use crate::table::Token;
 
 /// Who has news, in the order in which they came.
@@ -43,6 +43,10 @@ impl Network {
             self.random.shuffle(&mut sources);
             let reported = 1 + self.random.below(sources.len() as u64) as usize;
             self.with_news = sources.split_off(reported);
+        }
+        if sources.len() > EVENTS {
+            let late = sources.split_off(EVENTS);
+            self.with_news.splice(0..0, late);
         }
         for source in sources {
             ready.extend(self.event_of(source));

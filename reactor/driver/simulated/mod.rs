@@ -204,6 +204,16 @@ impl Network {
         self.now - self.began
     }
 
+    /// The clock goes on, and with it what happens in the network.
+    pub(crate) fn spend(&mut self, duration: Duration) {
+        let end = self.now.checked_add(duration).unwrap_or(self.now);
+        while let Some(time) = self.next_time().filter(|time| *time <= end) {
+            self.now = self.now.max(time);
+            self.catch_up();
+        }
+        self.now = end;
+    }
+
     /// Whether anything is on its way.
     pub(crate) fn is_busy(&self) -> bool {
         self.has_news() || self.next_time().is_some()

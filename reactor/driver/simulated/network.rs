@@ -273,6 +273,7 @@ impl Network {
             .random
             .size_within(&self.conditions.receive_buffer)
             .max(1);
+        end.window_step = self.random.size_within(&self.conditions.window_step);
         end.capacity = self.random.size_within(&self.conditions.send_buffer).max(1);
         self.ends.insert(id, end);
         id
