@@ -188,7 +188,15 @@ impl Reactor {
     }
 
     /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run). With
-    /// `true`, which is the default, they stop the loop while it runs.
+    /// `true`, which is the default, they stop the loop while it runs, and a second SIGINT ends the
+    /// process.
+    ///
+    /// One that is ignored when the loop begins to run, as SIGINT is in a job that a script has put in
+    /// the background, stays ignored. A handler that the program has when a loop first runs is called
+    /// during the run, besides, and is all that happens afterwards; without one, the signal has its
+    /// default action then. On systems without `/proc`, as macOS and the BSDs, neither is seen, and a
+    /// handler that is set after the first run is not either: then the program says `false`, or both
+    /// happen, the handler and the default action.
     pub fn handle_signals(&self, handle: bool) {
         self.0.handles_signals.set(handle);
     }

@@ -287,15 +287,41 @@ impl Simulation {
         self.network.borrow().descriptors()
     }
 
-    /// Sends SIGINT. Returns whether the reactor takes it, which it does while it runs with
-    /// [`Reactor::run`]; a real program that does not would end.
+    /// Sends SIGINT. Returns whether the reactor takes it, which it does once in a
+    /// [`Reactor::run`]: by a second one, or by one that comes when no loop runs, a real program
+    /// would end. One that is [ignored](Self::ignore_interrupt) is not taken either.
     pub fn interrupt(&self) -> bool {
         self.network.borrow_mut().signal(Signal::Interrupt)
     }
 
-    /// Sends SIGTERM; see [`interrupt`](Self::interrupt).
+    /// Sends SIGTERM; see [`interrupt`](Self::interrupt). The reactor takes a second one too, by
+    /// which it ends a stop at once.
     pub fn terminate(&self) -> bool {
         self.network.borrow_mut().signal(Signal::Terminate)
+    }
+
+    /// Ignores SIGINT from now on, as a program does that a script has started in the background.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use reactor::testing::Simulation;
+    /// let simulation = Simulation::new();
+    /// simulation.ignore_interrupt();
+    /// let network = simulation.clone();
+    /// let ctrl_c = move || assert!(!network.interrupt());
+    /// simulation.reactor().call_later(Duration::from_secs(1), ctrl_c);
+    /// simulation.reactor().call_later(Duration::from_secs(60), || ());
+    /// simulation.reactor().run()?;
+    /// assert_eq!(simulation.elapsed(), Duration::from_secs(60)); // it was not stopped
+    /// # Ok::<(), reactor::RunError>(())
+    /// ```
+    pub fn ignore_interrupt(&self) {
+        self.network.borrow_mut().ignore(Signal::Interrupt);
+    }
+
+    /// Ignores SIGTERM from now on; see [`ignore_interrupt`](Self::ignore_interrupt).
+    pub fn ignore_terminate(&self) {
+        self.network.borrow_mut().ignore(Signal::Terminate);
     }
 }
 

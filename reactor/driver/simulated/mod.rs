@@ -160,6 +160,7 @@ impl Driver for SimulatedDriver {
     fn take_signals(&mut self, take: bool) -> io::Result<()> {
         let mut network = self.network.borrow_mut();
         network.takes_signals = take;
+        network.interrupted = false;
         network.signals.clear();
         Ok(())
     }
@@ -259,12 +260,23 @@ impl Network {
         self.descriptors
     }
 
-    /// Returns whether the loop takes it.
+    /// Returns whether the loop takes it. A second SIGINT is not for the loop: it ends a process.
     pub(crate) fn signal(&mut self, signal: Signal) -> bool {
-        if self.takes_signals {
+        if !self.takes_signals || self.ignored.contains(&signal) {
+            return false;
+        }
+        let is_taken = match signal {
+            Signal::Interrupt => !std::mem::replace(&mut self.interrupted, true),
+            Signal::Terminate => true,
+        };
+        if is_taken {
             self.signals.push(signal);
         }
-        self.takes_signals
+        is_taken
+    }
+
+    pub(crate) fn ignore(&mut self, signal: Signal) {
+        self.ignored.push(signal);
     }
 
     pub(crate) fn set_conditions(&mut self, conditions: Conditions) {

@@ -82,6 +82,10 @@ pub(crate) struct Network {
     pub(super) descriptor_limit: usize,
     pub(super) takes_signals: bool,
     pub(super) signals: Vec<Signal>,
+    /// Signals that the program ignores, as its parent has told it to.
+    pub(super) ignored: Vec<Signal>,
+    /// Whether the loop was interrupted since it takes signals.
+    pub(super) interrupted: bool,
     last_id: u64,
     last_port: u16,
 }
@@ -106,6 +110,8 @@ impl Network {
             descriptor_limit: usize::MAX,
             takes_signals: false,
             signals: Vec::new(),
+            ignored: Vec::new(),
+            interrupted: false,
             last_id: 0,
             last_port: FIRST_FREE_PORT - 1,
         }
