@@ -140,8 +140,18 @@ fn bytes_that_are_not_utf_8_pass_as_they_are() {
         alice.says(line);
         bob.hears(line);
     }
-    alice.says(b"CR LF is an end too\r\n");
-    bob.hears(b"CR LF is an end too\n");
+}
+
+#[test]
+fn a_line_keeps_the_ending_that_its_sender_gave_it() {
+    let chat = Chat::start();
+    let [alice, bob] = chat.join_many();
+    for line in ["by telnet\r\n", "by nc\n", "\r\n", "\n", "\x1b[2J\r\n"] {
+        alice.says(line.as_bytes());
+        bob.hears(line.replace('\x1b', "^[").as_bytes());
+    }
+    alice.says(b"CR alone is no end\r\r\n");
+    bob.hears(b"CR alone is no end^M\r\n");
 }
 
 #[test]
@@ -286,17 +296,17 @@ fn pipe_into_nc(chat: &Chat, command: &str, options: &str) -> Output {
 fn one_line_piped_into_nc_is_heard_by_the_others() {
     let chat = Chat::start();
     let [alice, bob] = chat.join_many();
-    for (command, options) in [
-        ("echo hi", "-N"),
-        ("printf hi", "-N"),
-        ("printf 'hi\\r\\n'", "-N"),
-        ("echo hi", "-q0"),
+    for (command, options, heard) in [
+        ("echo hi", "-N", "hi\n"),
+        ("printf hi", "-N", "hi\n"),
+        ("printf 'hi\\r\\n'", "-N", "hi\r\n"),
+        ("echo hi", "-q0", "hi\n"),
     ] {
         let output = pipe_into_nc(&chat, command, options);
         assert_eq!(shown(&output.stdout), shown(WELCOME), "{command} {options}");
         assert!(output.status.success(), "{command} {options}: {output:?}");
-        alice.hears(b"hi\n");
-        bob.hears(b"hi\n");
+        alice.hears(heard.as_bytes());
+        bob.hears(heard.as_bytes());
     }
 }
 

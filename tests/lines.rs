@@ -51,6 +51,34 @@ fn a_strict_receiver_takes_and_sends_its_own_delimiter_only() {
 }
 
 #[test]
+fn a_line_can_be_passed_on_with_the_ending_that_it_had_wherever_it_is_cut() {
+    let bytes = b"one\r\ntwo\n\r\n\nlast";
+    for cut in 0..=bytes.len() {
+        let lines = Lines::doing(|transport, line| {
+            transport.write_sequence(&[line, transport.line_ending()]);
+        });
+        lines.say(&bytes[..cut]);
+        lines.say(&bytes[cut..]);
+        lines.ends(&["one", "two", "", "", "last", "read_closed", CLOSED]);
+        assert_eq!(lines.conversation.hear(), b"one\r\ntwo\n\r\n\nlast\n");
+    }
+    let strict = Lines::new(
+        |receiver| {
+            receiver
+                .delimiter(b"\0")
+                .max_length(4)
+                .too_long(TooLong::Truncate)
+        },
+        |transport, line| {
+            transport.write_sequence(&[line, transport.line_ending()]);
+        },
+        |_, _| {},
+    );
+    strict.say(b"a\0b\n\0too long\0");
+    assert_eq!(strict.conversation.hear(), b"a\0b\n\0too \0");
+}
+
+#[test]
 fn a_line_is_one_write_of_any_size() {
     let lines = Lines::doing(|transport, line| {
         let length = std::str::from_utf8(line)

@@ -30,7 +30,8 @@ impl Room {
     pub(crate) fn set_banner(&self, lines: &str) {
         let mut banner = String::new();
         for line in lines.lines() {
-            banner.push_str(String::from_utf8_lossy(&visible(line.as_bytes())).trim_end());
+            let shown = visible(line.as_bytes(), b"");
+            banner.push_str(String::from_utf8_lossy(&shown).trim_end());
             banner.push_str("\r\n");
         }
         if banner.is_empty() {
@@ -53,7 +54,9 @@ impl LineProtocol for Chat {
     }
 
     fn line_received(&mut self, transport: &LineTransport<'_>, line: &[u8]) {
-        self.room.everybody.write_except(transport, &visible(line));
+        // A terminal that sends CR LF wants to get it, too.
+        let shown = visible(line, transport.line_ending());
+        self.room.everybody.write_except(transport, &shown);
     }
 
     fn shutdown_requested(&mut self, transport: &LineTransport<'_>) {

@@ -23,6 +23,8 @@ pub(super) enum Mode {
 pub struct LineTransport<'a> {
     transport: &'a Transport,
     delimiter: &'static [u8],
+    /// What has ended the line that the callback is given.
+    ending: &'static [u8],
     mode: &'a Cell<Mode>,
     /// The raw data that the callback is given, or what was received behind the line.
     input: &'a [u8],
@@ -49,6 +51,17 @@ impl LineTransport<'_> {
     /// The line should not contain the delimiter; it is not searched for one.
     pub fn send_line(&self, line: &[u8]) -> bool {
         self.transport.write_sequence(&[line, self.delimiter])
+    }
+
+    /// What the peer has ended the line with that is being delivered: CR LF or LF, or the delimiter
+    /// that the receiver was given. Who passes a line on writes this behind it, so that it is the
+    /// line that its sender has sent.
+    ///
+    /// It is LF behind an unfinished line at the end of the stream, and what
+    /// [`send_line`](Self::send_line) sends behind one that was cut, and outside of `line_received`.
+    #[must_use]
+    pub fn line_ending(&self) -> &'static [u8] {
+        self.ending
     }
 
     /// From now on what is received goes to
@@ -98,6 +111,7 @@ impl<'a> LineTransport<'a> {
         Self {
             transport,
             delimiter,
+            ending: delimiter,
             mode,
             input: &[],
             left: Cell::new(0),
@@ -109,6 +123,12 @@ impl<'a> LineTransport<'a> {
     pub(super) fn before(mut self, behind: &'a [u8]) -> Self {
         self.input = behind;
         self.left = Cell::new(behind.len());
+        self
+    }
+
+    /// For a callback that is given a line of which the end has come.
+    pub(super) fn ended_with(mut self, ending: &'static [u8]) -> Self {
+        self.ending = ending;
         self
     }
 

@@ -57,7 +57,8 @@ pub trait LineProtocol: Any {
         let _ = transport;
     }
 
-    /// A line came, without its delimiter; any bytes, and maybe none. It is lent for the call.
+    /// A line came, without its delimiter; any bytes, and maybe none. It is lent for the call. What
+    /// its sender has ended it with is [`line_ending`](LineTransport::line_ending).
     fn line_received(&mut self, transport: &LineTransport<'_>, line: &[u8]);
 
     /// Bytes came in raw mode, as in [`Protocol::data_received`]. By default they are ignored.
@@ -235,11 +236,13 @@ impl<P: LineProtocol> LineReceiver<P> {
         behind: &'a [u8],
     ) -> &'a [u8] {
         let delimiter = self.splitter.delimiter.to_send();
-        let lent = LineTransport::new(transport, delimiter, &self.mode).before(behind);
+        let mut lent = LineTransport::new(transport, delimiter, &self.mode).before(behind);
         match (split, self.too_long) {
-            (Split::Line(line), _) | (Split::TooLong(line), TooLong::Truncate) => {
+            (Split::Line(line, ending), _) => {
+                lent = lent.ended_with(ending);
                 self.protocol.line_received(&lent, &line);
             }
+            (Split::TooLong(line), TooLong::Truncate) => self.protocol.line_received(&lent, &line),
             (Split::TooLong(prefix), TooLong::Discard) => {
                 self.protocol.line_too_long(&lent, &prefix);
             }

@@ -41,8 +41,8 @@ impl Delimiter {
 /// Something to tell a protocol. Borrowed, when it lies whole in the piece that came last.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Split<'a> {
-    /// A line, without its delimiter.
-    Line(Cow<'a, [u8]>),
+    /// A line, without its delimiter, and that: LF where the end of the stream has ended it.
+    Line(Cow<'a, [u8]>, &'static [u8]),
     /// The beginning of a line that is too long, as much of it as is allowed.
     TooLong(Cow<'a, [u8]>),
 }
@@ -124,7 +124,7 @@ impl Splitter {
         }
         let length = rest.len() - usize::from(rest.ends_with(b"\r"));
         self.partial = rest;
-        Some(self.line_of(&[], length))
+        Some(self.line_of(&[], length, b"\n"))
     }
 
     /// Where in `input` the line ends: behind its delimiter, which may have begun before `input`.
@@ -150,17 +150,23 @@ impl Splitter {
     fn end_line<'a>(&mut self, head: &'a [u8]) -> Split<'a> {
         let length = self.partial.len() + head.len();
         let delimiter = match self.delimiter {
-            Delimiter::Exactly(delimiter) => delimiter.len(),
-            Delimiter::LineFeed if self.ends_with(head, b"\r\n") => 2,
-            Delimiter::LineFeed => 1,
+            Delimiter::Exactly(delimiter) => delimiter,
+            Delimiter::LineFeed if self.ends_with(head, b"\r\n") => b"\r\n",
+            Delimiter::LineFeed => b"\n",
         };
-        self.line_of(head, length - delimiter)
+        self.line_of(head, length - delimiter.len(), delimiter)
     }
 
-    /// The first `length` bytes of the partial line, and `head` behind it, are a line.
-    fn line_of<'a>(&mut self, head: &'a [u8], length: usize) -> Split<'a> {
+    /// The first `length` bytes of the partial line, and `head` behind it, are a line that
+    /// `delimiter` has ended.
+    fn line_of<'a>(
+        &mut self,
+        head: &'a [u8],
+        length: usize,
+        delimiter: &'static [u8],
+    ) -> Split<'a> {
         if length <= self.max_length {
-            Split::Line(self.take_line(head, length))
+            Split::Line(self.take_line(head, length), delimiter)
         } else {
             Split::TooLong(self.take_line(head, self.max_length))
         }
@@ -218,7 +224,7 @@ mod tests {
         let mut splitter = splitter(delimiter);
         let mut told = String::new();
         let mut tell = |split: Split<'_>| match split {
-            Split::Line(line) => told += &format!("[{}]", line.escape_ascii()),
+            Split::Line(line, _) => told += &format!("[{}]", line.escape_ascii()),
             Split::TooLong(prefix) => told += &format!("{{{}}}", prefix.escape_ascii()),
         };
         for piece in pieces {
@@ -316,7 +322,7 @@ mod tests {
         let mut splitter = splitter(ANY);
         let mut input = b"be\nab\r\ncd\n123456789\nx".as_slice();
         for expected in ["be", "ab", "cd"] {
-            let Some(Split::Line(Cow::Borrowed(line))) = splitter.next(&mut input) else {
+            let Some(Split::Line(Cow::Borrowed(line), _)) = splitter.next(&mut input) else {
                 panic!("{expected} was copied");
             };
             assert_eq!(line, expected.as_bytes());
