@@ -22,7 +22,8 @@ use crate::reactor::{Reactor, WeakReactor};
 /// move those after it, and intervals that were missed are skipped, not made up for. The function
 /// gets the number of intervals since the call before, which is one where none was skipped. What
 /// it returns is as of a callback: while a Deferred that it returned has not fired, it is not
-/// called.
+/// called, also when it was stopped and started again meanwhile. A failure that comes of a call when
+/// the run is over for which it was made is reported as unhandled.
 ///
 /// Clones are the same call. Once started it goes on without them, for as long as the loop runs.
 ///
@@ -50,6 +51,8 @@ struct Inner {
     run: RefCell<Option<Run>>,
     /// How often it was started, so that what belongs to an earlier run is not taken for this one.
     runs: Cell<u64>,
+    /// Whether the function is being called, or a Deferred that it returned has not fired.
+    under_way: Cell<bool>,
 }
 
 type Function = Box<dyn FnMut(u64) -> Deferred<()>>;
@@ -62,6 +65,8 @@ struct Run {
     /// The point of the grid of the last call; the first call is at point zero.
     last: Option<u64>,
     next: Option<DelayedCall>,
+    /// Whether a call is due that waits for one of the run before to end.
+    waits: bool,
 }
 
 impl LoopingCall {
@@ -76,6 +81,7 @@ impl LoopingCall {
             function: RefCell::new(Some(Box::new(function))),
             run: RefCell::default(),
             runs: Cell::new(0),
+            under_way: Cell::new(false),
         }))
     }
 
@@ -103,6 +109,7 @@ impl LoopingCall {
             interval,
             last: None,
             next: None,
+            waits: false,
         };
         self.0.runs.set(self.0.runs.get() + 1);
         self.0.run.replace(Some(run));
@@ -155,24 +162,51 @@ impl Inner {
     }
 
     fn tick(self: Rc<Self>) {
+        if self.under_way.get() {
+            return self.wait();
+        }
         let Some(count) = self.count() else { return };
         let Some(mut function) = self.function.take() else {
             return;
         };
         let run = self.runs.get();
+        self.under_way.set(true);
         let called = catch_unwind(AssertUnwindSafe(|| function(count)));
         self.function.replace(Some(function));
         let called =
             called.unwrap_or_else(|payload| Deferred::fail(Panicked::new(payload.as_ref())));
         called.add_both(move |result| {
-            if self.runs.get() != run {
-                return; // it was stopped and started again meanwhile
+            self.under_way.set(false);
+            if self.runs.get() == run && self.run.borrow().is_some() {
+                match result {
+                    Ok(()) => self.go_on(),
+                    Err(failure) => self.end(Err(failure)),
+                }
+                return Ok(());
             }
-            match result {
-                Ok(()) => self.go_on(),
-                Err(failure) => self.end(Err(failure)),
-            }
+            self.stop_waiting();
+            // Nobody waits for the end of that run: a failure is reported where this is dropped.
+            result
         });
+    }
+
+    /// The call of a run before is still under way.
+    fn wait(&self) {
+        if let Some(run) = &mut *self.run.borrow_mut() {
+            run.next = None;
+            run.waits = true;
+        }
+    }
+
+    /// Makes the call that waits, if one does.
+    fn stop_waiting(self: &Rc<Self>) {
+        let waits = match &mut *self.run.borrow_mut() {
+            Some(run) => std::mem::take(&mut run.waits),
+            None => false,
+        };
+        if waits {
+            self.set_next(Duration::ZERO);
+        }
     }
 
     /// How many intervals have passed since the last call; notes that this one is made.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use reactor::deferred::{Abandoned, Cancelled, Panicked, TimedOut};
+use reactor::deferred::{Abandoned, Cancelled, Panicked, Resolver, TimedOut, UnhandledFailures};
 use reactor::testing::Simulation;
 use reactor::{
     Deferred, Failure, LoopingCall, Phase, Reactor, Reason, RunError, StoppedBefore, SystemEvent,
@@ -180,6 +180,82 @@ fn a_looping_call_may_be_stopped_and_started_again_from_inside() {
     assert_eq!(log.entries(), ["0", "1000", "1000", "1300", "1600"]);
     this.take().expect("it is there").stop();
     assert_eq!(ends.get(), 1);
+}
+
+#[test]
+fn a_looping_call_that_is_started_again_waits_for_the_call_that_is_under_way() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let open: Rc<RefCell<Vec<Resolver<()>>>> = Rc::default();
+    let (note, time, opened) = (log.clone(), simulation.clone(), Rc::clone(&open));
+    let call = LoopingCall::new(&simulation.reactor(), move |count| {
+        note.note(format!("{}x{count}", time.elapsed().as_millis()));
+        let (resolver, deferred) = Deferred::pending();
+        opened.borrow_mut().push(resolver);
+        deferred
+    });
+    let ends = |n: usize| open.borrow_mut().remove(n).callback(());
+    let _stopped = call.start(SECOND);
+    simulation.run_for(millis(500));
+    call.stop();
+    let _started_again = call.start(SECOND);
+    simulation.run_for(millis(100));
+    let _and_again = call.start(SECOND);
+    simulation.run_for(SECOND);
+    assert_eq!(
+        log.take(),
+        ["0x1"],
+        "it is called while its Deferred is open"
+    );
+    ends(0);
+    simulation.run_for(SECOND);
+    assert_eq!(log.take(), ["1600x1"], "the third run began at 600");
+    ends(0);
+    simulation.run_for(millis(1500));
+    assert_eq!(log.take(), ["3600x2"], "it is on its own grid");
+    call.stop();
+    ends(0);
+    simulation.run_for(10 * SECOND);
+    assert_eq!(
+        log.take(),
+        Vec::<String>::new(),
+        "a run that was stopped goes on"
+    );
+}
+
+#[test]
+fn what_a_looping_call_fails_with_after_its_run_is_reported_and_ends_no_other_run() {
+    let unhandled = UnhandledFailures::watch();
+    let simulation = Simulation::new();
+    let open: Rc<RefCell<Vec<Resolver<()>>>> = Rc::default();
+    let opened = Rc::clone(&open);
+    let call = LoopingCall::new(&simulation.reactor(), move |_| {
+        let (resolver, deferred) = Deferred::pending();
+        opened.borrow_mut().push(resolver);
+        deferred
+    });
+    let fails = || {
+        open.borrow_mut()
+            .remove(0)
+            .errback(Failure::message("too late"));
+    };
+    let stopped = outcome(call.start(SECOND));
+    simulation.run_for(millis(500));
+    call.stop();
+    assert!(matches!(*stopped.borrow(), Some(Ok(()))));
+    fails();
+    assert_eq!(unhandled.take()[0].to_string(), "too late");
+    let _first = call.start(SECOND);
+    simulation.run_for(millis(500));
+    let second = outcome(call.start(SECOND));
+    fails();
+    assert_eq!(unhandled.take()[0].to_string(), "too late");
+    simulation.run_for(millis(500));
+    assert!(second.borrow().is_none() && call.is_running());
+    assert_eq!(open.borrow().len(), 1, "the second run is called");
+    fails();
+    assert!(matches!(&*second.borrow(), Some(Err(_))), "its own failure");
+    assert!(unhandled.take().is_empty());
 }
 
 #[test]
