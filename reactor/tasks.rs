@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
-use crate::deferred::{Deferred, Failure, Outcome, Panicked};
+use crate::deferred::{Deferred, Failure, Panicked, TaskOutcome};
 use crate::driver;
 use crate::observer::{self, Callback, Cause};
 use crate::reactor::Reactor;
@@ -137,7 +137,7 @@ impl Reactor {
     pub fn spawn<F, R>(&self, future: F) -> Deferred<R::Output>
     where
         F: Future<Output = R> + 'static,
-        R: Outcome,
+        R: TaskOutcome,
     {
         let (resolver, deferred) = Deferred::pending();
         let token = self.0.tasks.table.borrow_mut().reserve();

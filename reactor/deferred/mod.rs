@@ -67,7 +67,7 @@ pub use chain::{Deferred, maybe_deferred};
 pub use chart::Chart;
 pub use failure::{Failure, IntoFailure, Panicked, Trapped};
 pub use list::{DeferredList, FailureGroup, FirstError, NothingToWaitFor, gather_results, race};
-pub use outcome::{Outcome, Recovery};
+pub use outcome::{Outcome, Recovery, TaskOutcome};
 pub use pause::Pause;
 pub use queue::{Queue, QueueOverflow, QueueUnderflow};
 pub use resolver::{Abandoned, CancelOutcome, Resolver};

@@ -33,6 +33,21 @@ pub trait Outcome {
     fn into_deferred(self) -> Deferred<Self::Output>;
 }
 
+/// What a task may end with: what a callback may return.
+///
+/// It is there so that who forgets an `Ok` hears of tasks and not of callbacks.
+#[diagnostic::on_unimplemented(
+    message = "a task may not end with `{Self}`",
+    label = "what this `async` block or function ends with",
+    note = "end it with `Ok(value)`: then `spawn` returns a `Deferred` of the value",
+    note = "before that, `?` hands on any error: a `Result` must have the error `Failure`",
+    note = "it may also end with nothing, or with a `Deferred` to wait for"
+)]
+pub trait TaskOutcome: Outcome {}
+
+#[diagnostic::do_not_recommend]
+impl<R: Outcome> TaskOutcome for R {}
+
 impl<T: 'static> Outcome for Result<T, Failure> {
     type Output = T;
 

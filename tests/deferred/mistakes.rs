@@ -74,6 +74,11 @@ fn returning_a_plain_value_from_a_callback_does_not_compile() {
 }
 
 #[test]
+fn ending_a_task_with_a_plain_value_does_not_compile() {
+    does_not_compile("plain_value_from_task.rs");
+}
+
+#[test]
 fn returning_another_type_from_an_errback_does_not_compile() {
     does_not_compile("other_type_from_errback.rs");
 }
