@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The limits of one connection, given by its factory.
+/// The limits of each connection of a factory, and of how many its port has.
 ///
 /// The defaults are meant for production. To change some of them, wrap the factory in
 /// [`Factory::with_limits`](crate::Factory::with_limits):
@@ -42,6 +42,25 @@ pub struct Limits {
     /// How long an attempt to connect may take, name resolution and all addresses together. Zero is
     /// a mistake, with which every attempt fails.
     pub connect: Duration,
+    /// How long a peer may be silent, or not acknowledge what was sent to it, until the system asks
+    /// it in vain whether it is still there and the connection is lost with
+    /// [`Reason::PeerVanished`](crate::Reason::PeerVanished). `None`, the default, does not ask: a
+    /// peer that loses its power or its network is then noticed only when something is sent to it,
+    /// after a quarter of an hour or so.
+    ///
+    /// A peer that is there answers, so it may be silent for as long as it likes. One that leaves
+    /// no room for what is sent for so long is lost, too. The system counts seconds, of which there
+    /// should be some: two minutes are usual, and zero is a mistake. It costs no system call for a
+    /// connection that a port accepts, where the system lets it inherit the options of the port.
+    pub keepalive: Option<Duration>,
+    /// How many connections a port with this factory has at the same time. Above it the port
+    /// accepts nobody until one is lost; who waits is accepted then, in the order in which they
+    /// came. To turn them away instead, wrap the factory in
+    /// [`LimitTotalConnections`](crate::policies::LimitTotalConnections).
+    ///
+    /// `None`, the default, is three quarters of the file descriptors that the process may have when
+    /// the port begins to listen, so that the clients of one port leave some for everything else.
+    pub connections: Option<usize>,
 }
 
 impl Default for Limits {
@@ -53,6 +72,8 @@ impl Default for Limits {
             linger: Duration::from_secs(30),
             patience: Duration::from_secs(30),
             connect: Duration::from_secs(30),
+            keepalive: None,
+            connections: None,
         }
     }
 }
@@ -64,5 +85,29 @@ impl Limits {
         self.high_water = self.high_water.min(self.unsent);
         self.low_water = self.low_water.min(self.high_water);
         self
+    }
+
+    /// What is wrong with them for a port.
+    pub(crate) fn mistake_to_listen(&self) -> Option<&'static str> {
+        match self {
+            Self {
+                connections: Some(0),
+                ..
+            } => Some("Limits::connections is zero, so nobody could come"),
+            other => other.mistake_in_keepalive(),
+        }
+    }
+
+    /// What is wrong with them for an attempt to connect.
+    pub(crate) fn mistake_to_connect(&self) -> Option<&'static str> {
+        match self.connect.is_zero() {
+            true => Some("Limits::connect is zero, which leaves no time to connect"),
+            false => self.mistake_in_keepalive(),
+        }
+    }
+
+    fn mistake_in_keepalive(&self) -> Option<&'static str> {
+        let is_zero = self.keepalive.is_some_and(|time| time.is_zero());
+        is_zero.then_some("Limits::keepalive is zero, so nobody could answer in time")
     }
 }

@@ -25,6 +25,16 @@ const ACCEPTS_A_TURN: usize = 64;
 /// How long a port waits that could not accept, for want of file descriptors for example.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// How often it is logged, at most, that a port has all the connections that it may have: one that
+/// goes and one that comes would be a line each.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// How many connections a port may have when nobody has said so. Three quarters of the descriptors
+/// leave some for other ports, files and connections of the program's own, also where it has few.
+fn share(descriptors: usize) -> usize {
+    (descriptors - descriptors / 4).max(1)
+}
+
 /// A port in the loop's hands.
 pub(crate) struct Port {
     token: Token,
@@ -32,6 +42,12 @@ pub(crate) struct Port {
     factory: SharedFactory,
     limits: Rc<Limits>,
     local: Rc<Address>,
+    /// How many of its connections are not lost.
+    connections: usize,
+    /// How many it may have.
+    most: usize,
+    /// When it was logged that it has so many.
+    told_at: Option<Instant>,
     /// Since when `accept` has failed without a success between; logged once.
     failing: Option<Instant>,
     /// A timer will try again, and until then no event makes it try.
@@ -84,6 +100,9 @@ impl Reactor {
             .to_socket_addrs()
             .map_err(|error| cannot(format!("{address:?}"), error))?;
         let limits = Rc::new(factory.limits().in_order());
+        if let Some(mistake) = limits.mistake_to_listen() {
+            return Err(cannot(format!("{address:?}"), io::Error::other(mistake)));
+        }
         let factory: SharedFactory = Rc::new(RefCell::new(Box::new(factory)));
         let mut failed = cannot(
             format!("{address:?}"),
@@ -105,7 +124,12 @@ impl Reactor {
         limits: Rc<Limits>,
     ) -> io::Result<ListeningPort> {
         let token = self.0.table.borrow_mut().reserve();
-        let listener = self.0.driver.borrow_mut().listen(&address, token);
+        let mut driver = self.0.driver.borrow_mut();
+        let listener = driver.listen(&address, limits.keepalive, token);
+        let most = limits
+            .connections
+            .unwrap_or(share(driver.descriptor_limit()));
+        drop(driver);
         let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (local, listener) = match bound {
             Ok(bound) => bound,
@@ -121,6 +145,9 @@ impl Reactor {
             factory,
             limits,
             local: Rc::clone(&local),
+            connections: 0,
+            most,
+            told_at: None,
             failing: None,
             backs_off: false,
             in_line: false,
@@ -147,6 +174,9 @@ impl Reactor {
         for _ in 0..ACCEPTS_A_TURN {
             if !self.0.table.borrow_mut().contains(port.token) {
                 return; // a callback has stopped it
+            }
+            if port.connections >= port.most {
+                return self.tell_full(port); // it goes on when one is lost
             }
             let token = self.0.table.borrow_mut().reserve();
             let accepted = port.listener.accept(token);
@@ -181,7 +211,34 @@ impl Reactor {
             return;
         };
         let transport = Transport::new(token, &self.0.requests, &port.limits, peer, local);
-        self.connection_made(Connection::new(stream, transport, protocol));
+        let mut connection = Connection::new(stream, transport, protocol);
+        connection.port = Some(port.token);
+        port.connections += 1;
+        self.connection_made(connection);
+    }
+
+    /// One of a port's connections is lost, and its descriptor is free. If others wait for that, no
+    /// event will come for them.
+    pub(crate) fn has_left_port(&self, token: Token) {
+        if let Some(Occupant::Port(port)) = self.0.table.borrow_mut().peek(token) {
+            let was_full = port.connections >= port.most;
+            port.connections -= 1;
+            if was_full && port.gets_in_line() {
+                self.0.ready.borrow_mut().push_back(token);
+            }
+        }
+    }
+
+    fn tell_full(&self, port: &mut Port) {
+        let now = self.0.requests.turn_time();
+        if port
+            .told_at
+            .is_none_or(|told_at| now >= told_at + TELL_AGAIN)
+        {
+            let (local, count) = (&port.local, port.connections);
+            log::warn!("{local} has {count} connections, and may have no more: who comes waits");
+            port.told_at = Some(now);
+        }
     }
 
     /// Nobody waits any more: if that is news, it is worth a line. A port that accepts one and

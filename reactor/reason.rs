@@ -27,6 +27,9 @@ pub enum Reason {
     /// `lose_connection` was asked for, and the peer took no byte of what was left for as long as
     /// `Limits::linger` allows; the rest was dropped.
     LingerTimeout,
+    /// The peer does not answer any more: it has lost its power or its network, or the way to it is
+    /// gone. See [`Limits::keepalive`](crate::Limits::keepalive).
+    PeerVanished,
     /// The connection was not established within `Limits::connect`.
     ConnectTimeout,
     /// An attempt to connect was given up with `Connector::cancel`.
@@ -70,6 +73,7 @@ impl From<io::Error> for Reason {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::NotConnected => Self::Reset,
+            io::ErrorKind::TimedOut => Self::PeerVanished,
             _ => Self::Error(Rc::new(error)),
         }
     }
@@ -86,6 +90,7 @@ impl fmt::Display for Reason {
             Self::LingerTimeout => {
                 write!(f, "the peer did not read what was left before the close")
             }
+            Self::PeerVanished => write!(f, "the peer did not answer any more"),
             Self::ConnectTimeout => write!(f, "the connection was not established in time"),
             Self::Cancelled => write!(f, "the attempt to connect was cancelled"),
             Self::UnsentOverflow { limit } => {

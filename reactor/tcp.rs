@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mio::Registry;
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::address::Address;
 use crate::driver::mio::register;
@@ -25,17 +25,61 @@ const REUSES_ADDRESSES: bool = cfg!(unix);
 /// standard library asks for 128; a client that finds them taken asks again after a second.
 const BACKLOG: i32 = 4096;
 
+/// How often a peer is asked whether it is still there, in the last half of the time that it has.
+const PROBES: u32 = 4;
+
+/// The system counts whole seconds, and refuses more of them than 15 bits can hold.
+const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
+
+/// Lets the system ask a silent peer whether it is still there, so that one that does not answer is
+/// gone after this time.
+fn keep_alive(socket: SockRef<'_>, within: Option<Duration>) -> io::Result<()> {
+    let Some(within) = within else { return Ok(()) };
+    let within = within.min(LONGEST_KEEPALIVE);
+    let second = Duration::from_secs(1);
+    let between = (within / (2 * PROBES)).max(second);
+    let silent = within.saturating_sub(between * PROBES).max(second);
+    let probing = TcpKeepalive::new().with_time(silent).with_interval(between);
+    socket.set_tcp_keepalive(&with_probes(probing))?;
+    // While bytes are on their way the peer is not asked: they have to be acknowledged.
+    give_up_after(&socket, within)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn with_probes(probing: TcpKeepalive) -> TcpKeepalive {
+    probing.with_retries(PROBES)
+}
+
+/// Elsewhere the system has a number of its own.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn with_probes(probing: TcpKeepalive) -> TcpKeepalive {
+    probing
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn give_up_after(socket: &SockRef<'_>, within: Duration) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(within))
+}
+
+/// Elsewhere the system has a time of its own.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn give_up_after(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
+    Ok(())
+}
+
 pub(crate) struct MioStream(TcpStream);
 
 impl MioStream {
     pub(crate) fn connect(
         address: SocketAddr,
+        keepalive: Option<Duration>,
         registry: &Registry,
         token: Token,
     ) -> io::Result<Self> {
         let mut stream = TcpStream::connect(address)?;
         // One flush a turn gathers what belongs together; the kernel need not wait for more.
         stream.set_nodelay(true)?;
+        keep_alive(SockRef::from(&stream), keepalive)?;
         register(registry, &mut stream, token)?;
         Ok(Self(stream))
     }
@@ -78,12 +122,14 @@ impl Stream for MioStream {
 
 pub(crate) struct MioListener {
     listener: TcpListener,
+    keepalive: Option<Duration>,
     registry: Rc<Registry>,
 }
 
 impl MioListener {
     pub(crate) fn bind(
         address: SocketAddr,
+        keepalive: Option<Duration>,
         registry: Rc<Registry>,
         token: Token,
     ) -> io::Result<Self> {
@@ -103,10 +149,15 @@ impl MioListener {
         }
         socket.bind(&address.into())?;
         socket.set_tcp_nodelay(true)?;
+        keep_alive(SockRef::from(&socket), keepalive)?;
         socket.listen(BACKLOG)?;
         let mut listener = TcpListener::from_std(socket.into());
         register(&registry, &mut listener, token)?;
-        Ok(Self { listener, registry })
+        Ok(Self {
+            listener,
+            keepalive,
+            registry,
+        })
     }
 }
 
@@ -115,6 +166,7 @@ impl Listener for MioListener {
         let (mut stream, address) = self.listener.accept()?;
         if !ACCEPTED_SOCKETS_INHERIT {
             stream.set_nodelay(true)?;
+            keep_alive(SockRef::from(&stream), self.keepalive)?;
         }
         register(&self.registry, &mut stream, token)?;
         Ok((Box::new(MioStream(stream)), address.into()))
@@ -122,5 +174,60 @@ impl Listener for MioListener {
 
     fn local_addr(&self) -> io::Result<Address> {
         self.listener.local_addr().map(Address::from)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use mio::{Events, Poll};
+
+    use super::*;
+
+    /// What the options of a socket are: whether it asks at all, after how long, how often, how many
+    /// times, and how long bytes may be on their way.
+    fn options(stream: &TcpStream) -> (bool, [u64; 4]) {
+        let socket = SockRef::from(stream);
+        let read = || {
+            Ok::<_, io::Error>((
+                socket.keepalive()?,
+                [
+                    socket.tcp_keepalive_time()?.as_secs(),
+                    socket.tcp_keepalive_interval()?.as_secs(),
+                    socket.tcp_keepalive_retries()?.into(),
+                    socket.tcp_user_timeout()?.unwrap_or_default().as_secs(),
+                ],
+            ))
+        };
+        read().expect("the system knows them")
+    }
+
+    #[test]
+    fn both_ends_have_the_keepalive_that_was_asked_for() {
+        let mut poll = Poll::new().expect("a poll");
+        let registry = Rc::new(poll.registry().try_clone().expect("a registry"));
+        let seconds = |n| Some(Duration::from_secs(n));
+        let cases = [
+            (None, (false, None)),
+            (seconds(120), (true, Some([60, 15, 4, 120]))),
+            (seconds(1), (true, Some([1, 1, 4, 1]))),
+            (Some(Duration::MAX), (true, Some([16_383, 4095, 4, 32_767]))),
+        ];
+        for (keepalive, expected) in cases {
+            let any = (Ipv4Addr::LOCALHOST, 0).into();
+            let token = Token::from_usize(1);
+            let listener = MioListener::bind(any, keepalive, Rc::clone(&registry), token);
+            let listener = listener.expect("a port");
+            let at = listener.listener.local_addr().expect("an address");
+            let client = MioStream::connect(at, keepalive, &registry, Token::from_usize(2));
+            poll.poll(&mut Events::with_capacity(8), None)
+                .expect("it waits");
+            let (accepted, _) = listener.listener.accept().expect("a client");
+            for stream in [&accepted, &client.expect("a client").0] {
+                let (asks, times) = options(stream);
+                assert_eq!((asks, asks.then_some(times)), expected);
+            }
+        }
     }
 }

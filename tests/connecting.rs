@@ -451,6 +451,179 @@ fn a_port_without_descriptors_neither_spins_nor_stalls() {
     drop(next);
 }
 
+fn with_limits(log: &Log, limits: Limits) -> Client<React> {
+    Client {
+        limits,
+        ..client(log)
+    }
+}
+
+#[test]
+fn a_full_port_accepts_nobody_until_one_is_lost_and_then_in_the_order_in_which_they_came() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let limits = Limits {
+        connections: Some(2),
+        ..Limits::default()
+    };
+    let factory = with_limits(&log, limits);
+    let port = simulation.reactor().listen_tcp("10.0.0.1:7", factory);
+    port.expect("the port is free");
+    let peers: Vec<_> = (0..5)
+        .map(|n| {
+            let peer = simulation.connect("10.0.0.1:7");
+            peer.write(format!("{n}").as_bytes());
+            simulation.run_for(SECOND);
+            peer
+        })
+        .collect();
+    assert_eq!(log.take(), ["made", "0", "made", "1"]);
+    assert_eq!(simulation.descriptors(), 3);
+    assert!(
+        peers
+            .iter()
+            .all(|peer| peer.is_connected() && !peer.has_ended())
+    );
+    let ends: [fn(&reactor::testing::Peer); 3] = [
+        reactor::testing::Peer::reset,
+        reactor::testing::Peer::close,
+        reactor::testing::Peer::shut_write,
+    ];
+    for (n, end) in ends.into_iter().enumerate() {
+        end(&peers[n]);
+        simulation.run_for(SECOND);
+        let met = log.take();
+        assert!(
+            met.ends_with(&["made".to_owned(), format!("{}", n + 2)]),
+            "{met:?}"
+        );
+        assert_eq!(simulation.descriptors(), 3);
+    }
+    drop(peers);
+    simulation.run_for(SECOND);
+    log.take();
+    let _peers = [0; 3].map(|_| simulation.connect("10.0.0.1:7"));
+    simulation.run_for(SECOND);
+    assert_eq!(log.take(), ["made", "made"]);
+}
+
+#[test]
+fn the_clients_of_one_port_leave_descriptors_for_the_other() {
+    let simulation = Simulation::new();
+    simulation.limit_descriptors(64);
+    let reactor = simulation.reactor();
+    let (crowd, one) = (Log::default(), Log::default());
+    for (address, log) in [("10.0.0.1:1400", &crowd), ("10.0.0.1:8080", &one)] {
+        let port = reactor.listen_tcp(address, with_limits(log, Limits::default()));
+        port.expect("the port is free");
+    }
+    let _peers: Vec<_> = (0..200)
+        .map(|_| simulation.connect("10.0.0.1:1400"))
+        .collect();
+    simulation.run_for(SECOND);
+    assert_eq!(crowd.count("made"), 48);
+    let _visitor = simulation.connect("10.0.0.1:8080");
+    simulation.run_for(millis(1));
+    assert_eq!(one.entries(), ["made"]);
+}
+
+#[test]
+fn limits_of_zero_that_let_nobody_in_are_mistakes() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let nobody = Limits {
+        connections: Some(0),
+        ..Limits::default()
+    };
+    let at_once = Limits {
+        keepalive: Some(millis(0)),
+        ..Limits::default()
+    };
+    for (limits, expected) in [
+        (nobody, "Limits::connections is zero, so nobody could come"),
+        (
+            at_once.clone(),
+            "Limits::keepalive is zero, so nobody could answer in time",
+        ),
+    ] {
+        let error = reactor.listen_tcp("10.0.0.1:7", with_limits(&Log::default(), limits));
+        let error = error.expect_err("a mistake").to_string();
+        assert!(error.ends_with(expected), "{error}");
+    }
+    let log = Log::default();
+    let _connector = reactor.connect_tcp("10.0.0.1", 7, with_limits(&log, at_once));
+    simulation.run_until_idle();
+    let said = "failed: Limits::keepalive is zero, so nobody could answer in time";
+    assert_eq!(log.entries(), [said]);
+}
+
+#[test]
+fn a_peer_that_vanishes_is_noticed_after_the_keepalive() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let limits = Limits {
+        keepalive: Some(120 * SECOND),
+        ..Limits::default()
+    };
+    let (served, asked) = (Log::default(), Log::default());
+    let port = reactor.listen_tcp("10.0.0.1:7", with_limits(&served, limits.clone()));
+    port.expect("the port is free");
+    let server = simulation.listen("10.0.0.2:7");
+    let _connector = reactor.connect_tcp("10.0.0.2", 7, with_limits(&asked, limits));
+    let (stays, goes) = (
+        simulation.connect("10.0.0.1:7"),
+        simulation.connect("10.0.0.1:7"),
+    );
+    simulation.run_for(1000 * SECOND);
+    let accepted = server.accept().expect("a client");
+    goes.vanish();
+    accepted.vanish();
+    simulation.run_for(119 * SECOND);
+    assert_eq!(
+        (served.take(), asked.take()),
+        (vec!["made".to_owned(); 2], vec!["made".to_owned()])
+    );
+    simulation.run_for(2 * SECOND);
+    let lost = ["lost: the peer did not answer any more"];
+    assert_eq!(
+        (served.entries(), asked.entries()),
+        (
+            lost.map(str::to_owned).to_vec(),
+            lost.map(str::to_owned).to_vec()
+        )
+    );
+    assert!(stays.is_connected() && simulation.descriptors() == 2);
+}
+
+#[test]
+fn a_peer_that_vanished_before_it_was_accepted_is_noticed_too() {
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let limits = Limits {
+        keepalive: Some(2 * SECOND),
+        connections: Some(1),
+        ..Limits::default()
+    };
+    let port = simulation
+        .reactor()
+        .listen_tcp("10.0.0.1:7", with_limits(&log, limits));
+    port.expect("the port is free");
+    let [first, second] = [0; 2].map(|_| {
+        let peer = simulation.connect("10.0.0.1:7");
+        simulation.run_for(SECOND);
+        peer
+    });
+    second.vanish();
+    first.close();
+    simulation.run_for(3 * SECOND);
+    assert_eq!(
+        log.count("lost: the peer did not answer any more"),
+        1,
+        "{log:?}"
+    );
+    assert_eq!(simulation.descriptors(), 1);
+}
+
 #[test]
 fn a_storm_of_clients_is_accepted_in_portions_and_whole() {
     let simulation = Simulation::new();

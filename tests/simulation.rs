@@ -53,6 +53,7 @@ fn limits(dice: &Dice) -> Limits {
         linger: SECOND * (1 + dice.below(5) as u32),
         patience: SECOND,
         connect: SECOND * 5,
+        ..Limits::default()
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
-use reactor::{Factory, Group, Reason};
+use reactor::{Factory, Group, Limits, Reason};
 
 use crate::visible::visible;
+
+/// Somebody who lost their power or network says no goodbye, and is gone after this time.
+const VANISHED: Duration = Duration::from_secs(120);
 
 /// What all connections share.
 pub(crate) struct Room {
@@ -72,9 +76,13 @@ impl LineProtocol for Chat {
 /// Makes the protocols of those who enter the room.
 pub(crate) fn factory(room: &Rc<Room>) -> impl Factory {
     let room = Rc::clone(room);
-    move |_| {
+    let factory = move |_| {
         LineReceiver::new(Chat {
             room: Rc::clone(&room),
         })
-    }
+    };
+    factory.with_limits(Limits {
+        keepalive: Some(VANISHED),
+        ..Limits::default()
+    })
 }

@@ -92,8 +92,7 @@ impl Reactor {
     #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
     pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
         let limits = factory.limits().in_order();
-        if limits.connect.is_zero() {
-            let mistake = "Limits::connect is zero, which leaves no time to connect";
+        if let Some(mistake) = limits.mistake_to_connect() {
             let error = io::Error::new(io::ErrorKind::InvalidInput, mistake);
             return self.connect_in_vain(host, port, factory, error);
         }

@@ -52,9 +52,11 @@ impl Reactor {
     fn begin_trial(&self, attempt: &mut Attempt, address: SocketAddr) -> io::Result<()> {
         let token = self.0.table.borrow_mut().reserve();
         let mut driver = self.0.driver.borrow_mut();
-        let stream = driver.connect(&address.into(), token).inspect_err(|_| {
-            self.0.table.borrow_mut().remove(token);
-        })?;
+        let stream = driver
+            .connect(&address.into(), attempt.limits.keepalive, token)
+            .inspect_err(|_| {
+                self.0.table.borrow_mut().remove(token);
+            })?;
         self.put(token, Occupant::Trial(attempt.token));
         attempt.trials.push(Trial {
             token,
@@ -104,7 +106,10 @@ impl Reactor {
                 self.put(attempt.token, Occupant::Attempt(attempt));
             }
             Err(error) => {
-                attempt.last_error = Reason::from(error);
+                attempt.last_error = match error.kind() {
+                    io::ErrorKind::TimedOut => Reason::ConnectTimeout,
+                    _ => Reason::from(error),
+                };
                 self.end_trial(&mut attempt, token);
                 self.try_next_address(attempt);
             }

@@ -22,6 +22,7 @@ use crate::protocol::AnyProtocol;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::requests::Post;
+use crate::table::Token;
 use crate::timers::TimerId;
 use crate::transport::{Closing, Transport};
 
@@ -43,6 +44,8 @@ pub(crate) struct Connection {
     /// Both halves are gone.
     pub(crate) broken: bool,
     pub(crate) timer: Option<TimerId>,
+    /// The port that has accepted it.
+    pub(crate) port: Option<Token>,
 }
 
 impl Connection {
@@ -63,6 +66,7 @@ impl Connection {
             read_closed: false,
             broken: false,
             timer: None,
+            port: None,
         })
     }
 
@@ -196,9 +200,13 @@ impl Reactor {
             transport,
             mut protocol,
             layered,
+            port,
             ..
         } = connection;
         drop(stream);
+        if let Some(port) = port {
+            self.has_left_port(port);
+        }
         let reason = transport.reason();
         self.observe(|| Event::ConnectionLost {
             connection: transport.id(),

@@ -21,6 +21,11 @@ use crate::tcp::{MioListener, MioStream};
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Where Linux tells a process how much it may have.
+const LIMITS_OF_PROCESS: &str = "/proc/self/limits";
+/// How many file descriptors a process usually may have, where it is not told.
+const USUAL_DESCRIPTORS: usize = 1024;
+
 const WAKER: MioToken = MioToken(usize::MAX);
 const SIGNALS: MioToken = MioToken(usize::MAX - 1);
 
@@ -45,6 +50,19 @@ impl MioDriver {
             signalled: false,
             poll,
         })
+    }
+}
+
+/// `Max open files            1024                 524288               files`: the first of the two
+/// is the one that counts. One that is `unlimited` is none.
+fn open_files(limits: &str) -> Option<usize> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    let limit = line.split_whitespace().next()?;
+    match limit {
+        "unlimited" => Some(usize::MAX),
+        number => number.parse().ok(),
     }
 }
 
@@ -104,24 +122,43 @@ impl Driver for MioDriver {
         Ok(())
     }
 
-    fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>> {
+    fn listen(
+        &mut self,
+        address: &Address,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>> {
         match address {
             Address::Tcp(address) => Ok(Box::new(MioListener::bind(
                 *address,
+                keepalive,
                 Rc::clone(&self.registry),
                 token,
             )?)),
         }
     }
 
-    fn connect(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Stream>> {
+    fn connect(
+        &mut self,
+        address: &Address,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>> {
         match address {
             Address::Tcp(address) => Ok(Box::new(MioStream::connect(
                 *address,
+                keepalive,
                 &self.registry,
                 token,
             )?)),
         }
+    }
+
+    fn descriptor_limit(&self) -> usize {
+        std::fs::read_to_string(LIMITS_OF_PROCESS)
+            .ok()
+            .and_then(|limits| open_files(&limits))
+            .unwrap_or(USUAL_DESCRIPTORS)
     }
 
     fn resolve(&mut self, host: &str, port: u16) -> Resolution {
@@ -159,5 +196,24 @@ impl Wake for Waker {
         if let Err(error) = Self::wake(self) {
             log::error!("the loop cannot be woken: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::open_files;
+
+    #[test]
+    fn the_soft_limit_of_open_files_is_found() {
+        let limits = |files| {
+            format!(
+                "Limit          Soft Limit  Hard Limit  Units\n\
+                 Max processes  62837       62837       processes\n\
+                 Max open files {files}     524288      files\n"
+            )
+        };
+        assert_eq!(open_files(&limits("1024")), Some(1024));
+        assert_eq!(open_files(&limits("unlimited")), Some(usize::MAX));
+        assert_eq!(open_files("nothing of the kind"), None);
     }
 }

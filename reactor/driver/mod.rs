@@ -44,12 +44,26 @@ pub(crate) trait Driver {
         ready: &mut Vec<Ready>,
     ) -> io::Result<()>;
 
-    /// Listens at an address. The listener is ready under `token`.
-    fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>>;
+    /// Listens at an address. The listener is ready under `token`, and what it accepts has the
+    /// keep-alive that is asked for.
+    fn listen(
+        &mut self,
+        address: &Address,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>>;
 
     /// Begins to connect. The stream becomes writable when it is established, and says in
     /// `take_error` whether it is.
-    fn connect(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Stream>>;
+    fn connect(
+        &mut self,
+        address: &Address,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>>;
+
+    /// How many file descriptors the process may have.
+    fn descriptor_limit(&self) -> usize;
 
     /// Finds the addresses of a host.
     fn resolve(&mut self, host: &str, port: u16) -> Resolution;

@@ -1,6 +1,7 @@
 //! How bytes, ends of streams and resets get from one end of a connection to the other.
 
 use std::io;
+use std::time::Duration;
 
 use super::end::{End, EndId, Owner, Readiness, Sending, take_front};
 use super::network::{Happening, Network};
@@ -232,6 +233,22 @@ impl Network {
             end.arrived.clear();
         }
         self.break_end(to, io::ErrorKind::ConnectionReset);
+    }
+
+    /// Lets an end notice, after a time, that nothing comes from the other one any more.
+    pub(super) fn keep_alive(&mut self, id: EndId, within: Option<Duration>) {
+        if let Some(end) = self.ends.get_mut(&id) {
+            end.keepalive = within;
+            self.watch_silence(id);
+        }
+    }
+
+    pub(super) fn watch_silence(&mut self, id: EndId) {
+        if let Some(end) = self.ends.get(&id)
+            && let (true, Some(within)) = (end.vanished, end.keepalive)
+        {
+            self.after(within, Happening::Silence(id));
+        }
     }
 
     /// Both halves of an end are gone.

@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::table::Token;
 
@@ -114,6 +115,8 @@ pub(super) struct End {
     pub(super) reset_on_close: bool,
     /// The cable is cut: nothing arrives, in either direction, and nobody is told.
     pub(super) vanished: bool,
+    /// How long after that the owner is told all the same.
+    pub(super) keepalive: Option<Duration>,
     /// What the owner has not been told.
     pub(super) news: Readiness,
     /// All that a test's end has read.
@@ -142,6 +145,7 @@ impl End {
             error: None,
             reset_on_close: false,
             vanished: false,
+            keepalive: None,
             news: Readiness::default(),
             log: Vec::new(),
         }

@@ -130,7 +130,12 @@ impl Driver for SimulatedDriver {
         Ok(())
     }
 
-    fn listen(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Listener>> {
+    fn listen(
+        &mut self,
+        address: &Address,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>> {
         let Address::Tcp(address) = address;
         let (port, address) = self.network.borrow_mut().listen(*address, Some(token))?;
         let network = Rc::clone(&self.network);
@@ -138,13 +143,26 @@ impl Driver for SimulatedDriver {
             network,
             port,
             address,
+            keepalive,
         }))
     }
 
-    fn connect(&mut self, address: &Address, token: Token) -> io::Result<Box<dyn Stream>> {
+    fn descriptor_limit(&self) -> usize {
+        self.network.borrow().descriptor_limit
+    }
+
+    fn connect(
+        &mut self,
+        address: &Address,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>> {
         let Address::Tcp(address) = address;
         let owner = Owner::Loop(token);
-        let end = self.network.borrow_mut().connect(owner, None, *address)?;
+        let mut network = self.network.borrow_mut();
+        let end = network.connect(owner, None, *address)?;
+        network.keep_alive(end, keepalive);
+        drop(network);
         let network = Rc::clone(&self.network);
         Ok(Box::new(SimulatedStream { network, end }))
     }

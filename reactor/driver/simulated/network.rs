@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::conditions::Conditions;
 use super::end::{End, EndId, Owner, Readiness};
@@ -38,6 +38,8 @@ pub(super) enum Happening {
     Established(EndId),
     /// Nobody listens.
     Refused(EndId),
+    /// The other end has not answered for too long.
+    Silence(EndId),
     /// A reset arrives at an end, behind these last bytes.
     Reset(EndId, Vec<u8>),
 }
@@ -167,8 +169,12 @@ impl Network {
     /// Lets something happen after the network's latency.
     pub(super) fn later(&mut self, happening: Happening) {
         let latency = self.random.duration_within(&self.conditions.latency);
+        self.after(latency, happening);
+    }
+
+    pub(super) fn after(&mut self, time: Duration, happening: Happening) {
         let id = self.new_id();
-        let time = self.now.checked_add(latency).unwrap_or(self.now);
+        let time = self.now.checked_add(time).unwrap_or(self.now);
         self.agenda.push(Reverse((time, id, happening)));
     }
 
@@ -190,6 +196,7 @@ impl Network {
                 Happening::Refused(client) => {
                     self.break_end(client, io::ErrorKind::ConnectionRefused);
                 }
+                Happening::Silence(end) => self.break_end(end, io::ErrorKind::TimedOut),
                 Happening::Reset(to, last_words) => self.reset(to, &last_words),
             }
         }

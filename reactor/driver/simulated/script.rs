@@ -74,10 +74,13 @@ impl Network {
         let Some(end) = self.ends.get_mut(&id) else {
             return;
         };
-        end.vanished = true;
-        let other = end.other;
-        if let Some(other) = self.ends.get_mut(&other) {
-            other.vanished = true;
+        let ends = [id, end.other];
+        for id in ends {
+            if let Some(end) = self.ends.get_mut(&id)
+                && !std::mem::replace(&mut end.vanished, true)
+            {
+                self.watch_silence(id);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::end::{EndId, Owner};
 use super::network::{Network, PortId};
@@ -77,6 +78,7 @@ pub(super) struct SimulatedListener {
     pub(super) network: Rc<RefCell<Network>>,
     pub(super) port: PortId,
     pub(super) address: SocketAddr,
+    pub(super) keepalive: Option<Duration>,
 }
 
 impl Listener for SimulatedListener {
@@ -84,6 +86,7 @@ impl Listener for SimulatedListener {
         let mut network = self.network.borrow_mut();
         network.interrupt()?;
         let (end, peer) = network.accept(self.port, Owner::Loop(token))?;
+        network.keep_alive(end, self.keepalive);
         drop(network);
         let network = Rc::clone(&self.network);
         Ok((Box::new(SimulatedStream { network, end }), peer.into()))
