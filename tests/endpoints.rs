@@ -147,6 +147,11 @@ fn an_endpoint_is_shown_as_a_string_that_means_the_same() {
         ),
         (r"tcp:1400:a\=b\\c", r"tcp:1400:interface=a\=b\\c"),
         (r"\t\cp:14\00", "tcp:1400"),
+        (
+            "tcp:keepalive=90:port=1400:interface=h",
+            "tcp:1400:interface=h:keepalive=90",
+        ),
+        ("tcp:1400:h:1.5", "tcp:1400:interface=h:keepalive=1.5"),
     ];
     for (text, shown) in servers {
         assert_eq!(server(text).to_string(), shown);
@@ -179,7 +184,7 @@ fn a_string_that_is_no_server_says_what_was_expected_and_where() {
         ),
         (
             "1400",
-            r#"character 1: unknown kind "1400", expected one of: tcp"#,
+            r#"character 1: unknown kind "1400", expected one of: tcp; perhaps tcp:1400 is meant"#,
         ),
         (
             "tcp=1400",
@@ -208,13 +213,13 @@ fn a_string_that_is_no_server_says_what_was_expected_and_where() {
         ),
         (
             "tcp:1400:backlog=50",
-            r#"character 10: unknown argument "backlog", expected one of: port, interface"#,
+            r#"character 10: unknown argument "backlog", expected one of: port, interface, keepalive"#,
         ),
         ("tcp:1:port=2", "character 7: port is given twice"),
         ("tcp:port=1:port=1", "character 12: port is given twice"),
         (
             "tcp:[::1]:80",
-            r"character 8: too many arguments, expected: port, interface; a colon inside one is written \:",
+            r"character 11: too many arguments, expected: port, interface, keepalive; a colon inside one is written \:; perhaps tcp:80:interface=\:\:1 is meant",
         ),
         (
             "tcp:80\\",
@@ -228,26 +233,138 @@ fn a_string_that_is_no_server_says_what_was_expected_and_where() {
 }
 
 #[test]
+fn a_place_as_other_programs_take_it_is_explained() {
+    let cases = [
+        ("1400", "tcp:1400", "tcp:127.0.0.1:1400"),
+        (
+            "127.0.0.1:1400",
+            "tcp:1400:interface=127.0.0.1",
+            "tcp:127.0.0.1:1400",
+        ),
+        ("tcp:[::1]:80", r"tcp:80:interface=\:\:1", r"tcp:\:\:1:80"),
+        ("[::]:80", r"tcp:80:interface=\:\:", r"tcp:\:\::80"),
+        ("*:80", "tcp:80", "tcp:127.0.0.1:80"),
+        (
+            "localhost:80",
+            "tcp:80:interface=localhost",
+            "tcp:localhost:80",
+        ),
+        (
+            "example.com:80",
+            "tcp:80:interface=example.com",
+            "tcp:example.com:80",
+        ),
+    ];
+    for (text, to_listen, to_connect) in cases {
+        let error = server_from_string(text).unwrap_err();
+        assert_eq!(error.suggestion(), Some(to_listen));
+        assert!(server_from_string(to_listen).is_ok());
+        let said = error.to_string();
+        assert!(
+            said.ends_with(&format!("; perhaps {to_listen} is meant")),
+            "{said}"
+        );
+        let error = client_from_string(text).unwrap_err();
+        assert_eq!(error.suggestion(), Some(to_connect));
+        assert!(client_from_string(to_connect).is_ok());
+    }
+    let error = server_from_string("tcp:127.0.0.1:1400").unwrap_err();
+    assert_eq!(error.suggestion(), Some("tcp:1400:interface=127.0.0.1"));
+    assert_eq!(
+        format!("{error:?}"),
+        error.to_string(),
+        "as `main` shows it"
+    );
+    for text in [
+        "",
+        "udp:5",
+        "unix:/tmp/x",
+        "chat",
+        "http://example.com",
+        "a b.c:1",
+        "tcp:x",
+    ] {
+        let error = server_from_string(text).unwrap_err();
+        assert_eq!(error.suggestion(), None, "{text}");
+    }
+}
+
+#[test]
+fn no_time_at_all_and_no_port_at_all_are_mistakes() {
+    for text in [
+        "tcp:h:1:timeout=0",
+        "tcp:h:1:timeout=0.0",
+        "tcp:h:1:timeout=1e-12",
+    ] {
+        let error = client_from_string(text).unwrap_err().to_string();
+        assert!(
+            error.contains("timeout is a number of seconds above 0"),
+            "{error}"
+        );
+    }
+    let error = server_from_string("tcp:1:keepalive=0")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("keepalive is a number of seconds above 0"),
+        "{error}"
+    );
+    let error = client_from_string("tcp:h:0").unwrap_err().to_string();
+    assert!(
+        error.contains("port is a number from 1 to 65535"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_keepalive_of_an_endpoint_takes_the_place_of_the_factorys() {
+    for (endpoint, seconds) in [("tcp:7:keepalive=90", 90), ("tcp:7", 120)] {
+        let simulation = Simulation::new();
+        let limits = Limits {
+            keepalive: Some(Duration::from_secs(120)),
+            ..Limits::default()
+        };
+        let factory = (|_| Silent).with_limits(limits);
+        server(endpoint)
+            .listen(&simulation.reactor(), factory)
+            .unwrap();
+        let peer = simulation.connect("10.0.0.1:7");
+        simulation.run_for(Duration::from_secs(1));
+        peer.vanish();
+        simulation.run_for(Duration::from_secs(seconds - 1));
+        assert_eq!(simulation.descriptors(), 2);
+        simulation.run_for(Duration::from_secs(2));
+        assert_eq!(simulation.descriptors(), 1);
+    }
+}
+
+#[test]
 fn a_string_that_is_no_client_says_what_was_expected_and_where() {
     let cases = [
-        ("tcp:80", "character 7: port is missing"),
-        ("tcp::80", "character 5: host is missing"),
+        (
+            "tcp:80",
+            "character 7: port is missing; perhaps tcp:127.0.0.1:80 is meant",
+        ),
+        (
+            "tcp::80",
+            "character 5: host is missing; perhaps tcp:127.0.0.1:80 is meant",
+        ),
         ("tcp:port=80", "character 12: host is missing"),
         (
             "tcp:é:x",
-            r#"character 7: port is a number from 0 to 65535, not "x""#,
+            r#"character 7: port is a number from 1 to 65535, not "x""#,
         ),
         (
             "tcp:h:1:timeout=-1",
-            r#"character 17: timeout is a number of seconds, not "-1""#,
+            r#"character 17: timeout is a number of seconds above 0, not "-1""#,
         ),
         (
             "tcp:h:1:timeout=soon",
-            r#"character 17: timeout is a number of seconds, not "soon""#,
+            r#"character 17: timeout is a number of seconds above 0, not "soon""#,
         ),
         (
             "tcp:h:1:timeout=nan",
-            r#"character 17: timeout is a number of seconds, not "nan""#,
+            r#"character 17: timeout is a number of seconds above 0, not "nan""#,
         ),
         (
             "tcp:h:1:bindAddress=1.2.3.4",

@@ -12,6 +12,7 @@
 //!
 //! ```text
 //! $ cargo run --example chat -- tcp:1400 tcp:1401:interface=127.0.0.1
+//! $ cargo run --example chat -- tcp:1400:keepalive=30       who is unreachable for so long is gone
 //! $ cargo run --example chat -- --api tcp:8081:interface=127.0.0.1      or --no-api
 //! $ CHAT_TOKEN=secret cargo run --example chat        only who knows it may change the banner
 //! $ cargo run --example chat -- --name chat.example   also by this name may somebody change it

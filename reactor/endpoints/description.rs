@@ -134,19 +134,23 @@ impl Value {
         }
     }
 
-    /// A port's number.
+    /// The number of a port to listen at, of which zero is any.
     pub(super) fn port(self) -> Result<u16, Misplaced> {
-        self.parsed("a number from 0 to 65535", |value| {
-            // `parse` would take a plus sign.
-            let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-            digits.then(|| value.parse().ok()).flatten()
+        self.parsed("a number from 0 to 65535", port)
+    }
+
+    /// The number of a port at which somebody may listen.
+    pub(super) fn port_of_server(self) -> Result<u16, Misplaced> {
+        self.parsed("a number from 1 to 65535", |value| {
+            port(value).filter(|port| *port > 0)
         })
     }
 
     /// A number of seconds.
     pub(super) fn seconds(self) -> Result<Duration, Misplaced> {
-        self.parsed("a number of seconds", |value| {
-            Duration::try_from_secs_f64(value.parse().ok()?).ok()
+        self.parsed("a number of seconds above 0", |value| {
+            let time = Duration::try_from_secs_f64(value.parse().ok()?).ok();
+            time.filter(|time| !time.is_zero())
         })
     }
 
@@ -178,6 +182,12 @@ impl Value {
             (at, mistake)
         })
     }
+}
+
+fn port(value: &str) -> Option<u16> {
+    // `parse` would take a plus sign.
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| value.parse().ok()).flatten()
 }
 
 /// A value, escaped so that it is read as it is.

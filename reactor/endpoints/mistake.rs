@@ -18,6 +18,7 @@ pub struct BadEndpoint {
     endpoint: String,
     at: usize,
     mistake: Mistake,
+    suggestion: Option<String>,
 }
 
 /// What is wrong with a string that is no endpoint.
@@ -67,11 +68,17 @@ pub enum Mistake {
 }
 
 impl BadEndpoint {
-    pub(super) fn new(endpoint: &str, at: usize, mistake: Mistake) -> Self {
+    pub(super) fn new(
+        endpoint: &str,
+        at: usize,
+        mistake: Mistake,
+        suggestion: Option<String>,
+    ) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
             at,
             mistake,
+            suggestion,
         }
     }
 
@@ -79,6 +86,13 @@ impl BadEndpoint {
     #[must_use]
     pub fn mistake(&self) -> &Mistake {
         &self.mistake
+    }
+
+    /// How the same place is written as an endpoint, if the string is one as other programs take it,
+    /// such as `127.0.0.1:1400`.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
     }
 
     /// Where in the string it is wrong, in bytes.
@@ -94,9 +108,14 @@ impl fmt::Display for BadEndpoint {
             endpoint,
             at,
             mistake,
+            suggestion,
         } = self;
         let character = endpoint[..*at].chars().count() + 1;
-        write!(f, "endpoint {endpoint:?}, character {character}: {mistake}")
+        write!(f, "endpoint {endpoint:?}, character {character}: {mistake}")?;
+        match suggestion {
+            Some(suggestion) => write!(f, "; perhaps {suggestion} is meant"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! tcp:1400                                 listen on port 1400, on every IPv4 address
 //! tcp:port=1400:interface=127.0.0.1        … on this one only; arguments may have names
 //! tcp:1400:interface=\:\:1                 a colon in an argument is escaped
+//! tcp:1400:keepalive=120                   who is unreachable for two minutes is gone
 //! tcp:example.com:80:timeout=5             connect to port 80 of a host, within five seconds
 //! ```
 //!
@@ -12,25 +13,30 @@
 //!
 //! | kind | to listen | to connect |
 //! | --- | --- | --- |
-//! | `tcp` | `port`, and perhaps `interface` | `host`, `port`, and perhaps `timeout` |
+//! | `tcp` | `port`, and perhaps `interface`, `keepalive` | `host`, `port`, and perhaps `timeout` |
 //!
 //! Without an interface it is every IPv4 address; `interface=\:\:` is every IPv6 address, and both
 //! may have the same port.
 //!
 //! A backslash takes the special meaning from the colon, equals sign or backslash behind it. The
-//! interface is an address or a name of this machine, the timeout a number of seconds.
+//! interface is an address or a name of this machine. The timeout and the keepalive are numbers of
+//! seconds, which take the place of [`connect`](crate::Limits::connect) and
+//! [`keepalive`](crate::Limits::keepalive) of the factory's limits; zero would be no time at all, and
+//! is a mistake.
 //!
 //! Of the arguments that Twisted knows, `backlog` and `bindAddress` are not supported: they are
 //! mistakes here, rather than wishes that nobody grants.
 
 mod description;
 mod mistake;
+mod suggestion;
 mod tcp;
 
 use std::fmt;
 use std::str::FromStr;
 
 use self::description::{Arguments, Description};
+use self::suggestion::Place;
 use self::tcp::{TcpClient, TcpServer};
 use crate::connecting::Connector;
 use crate::listening::{CannotListen, ListeningPort};
@@ -71,7 +77,7 @@ const CLIENTS: Kinds<Client> = &[("tcp", |arguments| {
 ///
 /// When the string is no endpoint: it says what was expected, and where.
 pub fn server_from_string(endpoint: &str) -> Result<ServerEndpoint, BadEndpoint> {
-    read(endpoint, SERVERS).map(ServerEndpoint)
+    read(endpoint, SERVERS, |place| place.to_listen()).map(ServerEndpoint)
 }
 
 /// A place to connect to, from a string: `tcp:example.com:80`.
@@ -91,10 +97,14 @@ pub fn server_from_string(endpoint: &str) -> Result<ServerEndpoint, BadEndpoint>
 ///
 /// When the string is no endpoint: it says what was expected, and where.
 pub fn client_from_string(endpoint: &str) -> Result<ClientEndpoint, BadEndpoint> {
-    read(endpoint, CLIENTS).map(ClientEndpoint)
+    read(endpoint, CLIENTS, |place| place.to_connect()).map(ClientEndpoint)
 }
 
-fn read<E>(endpoint: &str, kinds: Kinds<E>) -> Result<E, BadEndpoint> {
+fn read<E>(
+    endpoint: &str,
+    kinds: Kinds<E>,
+    written: fn(&Place<'_>) -> String,
+) -> Result<E, BadEndpoint> {
     let read = || {
         let Description { kind, arguments } = Description::parse(endpoint)?;
         let Some((_, read)) = kinds.iter().find(|(name, _)| *name == kind) else {
@@ -103,7 +113,10 @@ fn read<E>(endpoint: &str, kinds: Kinds<E>) -> Result<E, BadEndpoint> {
         };
         read(arguments)
     };
-    read().map_err(|(at, mistake)| BadEndpoint::new(endpoint, at, mistake))
+    read().map_err(|(at, mistake)| {
+        let suggestion = Place::parse(endpoint).map(|place| written(&place));
+        BadEndpoint::new(endpoint, at, mistake, suggestion)
+    })
 }
 
 /// A place to listen at; see [`server_from_string`]. Shown, it is a string that means the same.
@@ -118,6 +131,9 @@ enum Server {
 impl ServerEndpoint {
     /// Listens there, and gives each connection a protocol of `factory`. May be called again,
     /// after the port was closed for example.
+    ///
+    /// A keepalive of the endpoint takes the place of the one in the factory's
+    /// [`Limits`](crate::Limits).
     ///
     /// # Errors
     ///

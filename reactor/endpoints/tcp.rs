@@ -1,4 +1,4 @@
-//! `tcp:port:interface` and `tcp:host:port:timeout`.
+//! `tcp:port:interface:keepalive` and `tcp:host:port:timeout`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,14 +16,16 @@ use crate::reactor::Reactor;
 pub(super) struct TcpServer {
     port: u16,
     interface: Option<String>,
+    keepalive: Option<Duration>,
 }
 
 impl TcpServer {
     pub(super) fn new(arguments: Arguments) -> Result<Self, Misplaced> {
-        let [port, interface] = arguments.named(&["port", "interface"])?;
+        let [port, interface, keepalive] = arguments.named(&["port", "interface", "keepalive"])?;
         Ok(Self {
             port: port.port()?,
             interface: interface.if_given(Value::text)?,
+            keepalive: keepalive.if_given(Value::seconds)?,
         })
     }
 
@@ -32,6 +34,12 @@ impl TcpServer {
         reactor: &Reactor,
         factory: impl Factory,
     ) -> Result<ListeningPort, CannotListen> {
+        let limits = factory.limits();
+        let keepalive = self.keepalive.or(limits.keepalive);
+        let factory = factory.with_limits(Limits {
+            keepalive,
+            ..limits
+        });
         let Some(interface) = &self.interface else {
             return reactor.listen_tcp((Ipv4Addr::UNSPECIFIED, self.port), factory);
         };
@@ -45,8 +53,11 @@ impl TcpServer {
 impl fmt::Display for TcpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "tcp:{}", self.port)?;
-        match &self.interface {
-            Some(interface) => write!(f, ":interface={}", Escaped(interface)),
+        if let Some(interface) = &self.interface {
+            write!(f, ":interface={}", Escaped(interface))?;
+        }
+        match self.keepalive {
+            Some(keepalive) => write!(f, ":keepalive={}", keepalive.as_secs_f64()),
             None => Ok(()),
         }
     }
@@ -64,7 +75,7 @@ impl TcpClient {
         let [host, port, timeout] = arguments.named(&["host", "port", "timeout"])?;
         Ok(Self {
             host: host.text()?,
-            port: port.port()?,
+            port: port.port_of_server()?,
             timeout: timeout.if_given(Value::seconds)?,
         })
     }
