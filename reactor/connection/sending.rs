@@ -132,7 +132,7 @@ impl Reactor {
         {
             return;
         }
-        if connection.transport.has_read_end() {
+        if connection.transport.has_read_end() || connection.peer_is_done() {
             return self.lose(connection);
         }
         if connection.transport.sending() != Sending::Shut {
@@ -210,6 +210,12 @@ impl Connection {
         if self.held() == 0 || self.transport.closing() == Closing::No {
             self.transport.linger_from_now();
         }
+    }
+
+    /// Whether the peer has sent all that it will, and all of that was read. What layers still want to
+    /// say or to hear is not known here.
+    fn peer_is_done(&self) -> bool {
+        self.transport.peer_is_done() && !self.readable && self.layered.is_none()
     }
 
     /// One call of the socket.

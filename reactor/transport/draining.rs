@@ -38,6 +38,7 @@ impl Transport {
             more: Cell::new(false),
             reading: Reading::default(),
             read_ended: Cell::new(false),
+            peer_is_done: Cell::new(false),
             above_high_water: Cell::new(false),
             stalled: Cell::new(false),
             timeout: Cell::new(None),
@@ -122,6 +123,17 @@ impl Transport {
     /// The end of the peer's stream was read.
     pub(crate) fn read_ended(&self) {
         self.0.read_ended.set(true);
+    }
+
+    /// The protocol knows that the peer has sent all that it will: an orderly close need not wait for
+    /// its end, which is waited for only because bytes that come after a close destroy the last words.
+    pub(crate) fn expect_no_more(&self) {
+        self.0.peer_is_done.set(true);
+    }
+
+    /// Whether the peer has sent all that it will, as far as its protocol says.
+    pub(crate) fn peer_is_done(&self) -> bool {
+        self.0.peer_is_done.get()
     }
 
     pub(crate) fn has_read_end(&self) -> bool {

@@ -14,7 +14,8 @@
 //!    └───────────────────────────▶ Now ─────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A peer that has closed its own side before is not waited for after the last byte.
+//! A peer that has closed its own side before is not waited for after the last byte, nor is one that is
+//! known to have sent all that it will.
 
 mod company;
 mod draining;
@@ -97,6 +98,8 @@ struct Inner {
     more: Cell<bool>,
     reading: Reading,
     read_ended: Cell<bool>,
+    /// The peer will send no more, though its stream has not ended.
+    peer_is_done: Cell<bool>,
     /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
     above_high_water: Cell<bool>,
     /// Whether the peer took so little for so long that no talker waits for it.

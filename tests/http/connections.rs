@@ -113,6 +113,39 @@ fn connection_close_in_any_place_of_the_list_is_the_last_request() {
     }
 }
 
+/// What would still come destroys the last answer when it meets a socket that is closed; who has said
+/// that nothing will is not waited for.
+#[test]
+fn a_client_that_has_sent_its_last_request_is_not_waited_for() {
+    let close = "Host: a\r\nConnection: close\r\n";
+    let body = "Content-Length: 5\r\n\r\nhello";
+    for (said, is_waited_for) in [
+        (format!("GET / HTTP/1.1\r\n{close}\r\n"), false),
+        ("GET / HTTP/1.0\r\n\r\n".to_owned(), false),
+        (format!("GET /later HTTP/1.1\r\n{close}\r\n"), false),
+        (format!("GET /large HTTP/1.1\r\n{close}\r\n"), false),
+        (format!("POST /echo HTTP/1.1\r\n{close}{body}"), false),
+        (format!("GET / HTTP/1.1\r\n{close}\r\nmore"), true),
+        (format!("GET /later HTTP/1.1\r\n{close}\r\nmore"), true),
+        (format!("POST /echo HTTP/1.1\r\n{close}{body}more"), true),
+        (
+            format!(
+                "POST /nowhere HTTP/1.1\r\n{close}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+            ),
+            true,
+        ),
+        (format!("GET / HTTP/1.1\r\n{close}Host: b\r\n\r\n"), true),
+    ] {
+        let visitor = Visitor::new();
+        visitor.peer.write(said.as_bytes());
+        visitor.wait(1.1);
+        assert_eq!(visitor.answers().len(), 1, "{said}");
+        assert!(visitor.is_closed(), "{said}");
+        let open = visitor.simulation.descriptors() - 1;
+        assert_eq!(open == 1, is_waited_for, "{said}");
+    }
+}
+
 #[test]
 fn who_closes_its_half_after_a_request_still_gets_the_answer() {
     for line in ["GET /", "GET /later", "GET /chunks", "GET /large"] {

@@ -56,6 +56,8 @@ pub struct HttpChannel {
     input_ended: bool,
     /// The answer that is being sent, or was, is the last.
     closing: bool,
+    /// The last request says that it is the last, and nothing has come behind it.
+    client_is_done: bool,
     /// What is waited for, of which request, and until when.
     deadline: Option<(Phase, u32, DelayedCall)>,
     send_deadline: Option<DelayedCall>,
@@ -150,6 +152,7 @@ impl HttpChannel {
             held: Vec::new(),
             input_ended: false,
             closing: false,
+            client_is_done: false,
             deadline: None,
             send_deadline: None,
         }
@@ -191,8 +194,12 @@ impl HttpChannel {
     }
 
     /// Sends what is written and ends the connection in stages, so that the peer gets the last
-    /// answer even where it was still sending: RFC 9112, section 9.6.
+    /// answer even where it was still sending: RFC 9112, section 9.6. One that has said that it sends no
+    /// more is not waited for.
     fn close(&mut self, transport: &Transport) {
+        if self.client_is_done && !self.reader.is_within() {
+            transport.expect_no_more();
+        }
         self.held = Vec::new();
         self.stop_waiting();
         self.limit_sending(transport);

@@ -70,6 +70,7 @@ impl HttpChannel {
 
     /// Keeps what comes behind the request that is being answered.
     pub(super) fn hold(&mut self, transport: &Transport, data: &[u8]) {
+        self.client_is_done = false;
         if self.closing && !self.takes_input() {
             return;
         }
@@ -104,6 +105,7 @@ impl HttpChannel {
     #[inline]
     fn head_received(&mut self, work: &mut Work<'_>, head: Box<Head>, is_last: bool) {
         self.serial = self.serial.wrapping_add(1);
+        self.client_is_done = !head.persistent;
         let meta = Meta {
             method: head.method().unwrap_or(Method::Post),
             version: head.version,
@@ -291,6 +293,7 @@ impl HttpChannel {
     /// Answers what is no proper request, and ends the connection: nobody knows where the next one
     /// would begin.
     pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: Mistake) {
+        self.client_is_done = false;
         let (mut meta, mut entry) = (Meta::of_nothing(), None);
         if let Some(exchange) = self.exchange.take() {
             match exchange.told() {
