@@ -113,6 +113,8 @@ mod listening;
 
 mod connecting;
 
+mod pressure;
+
 // What those are made of.
 mod unsent;
 

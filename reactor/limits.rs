@@ -24,10 +24,14 @@ pub struct Limits {
     /// Unsent bytes at or below which it hears `writing_resumed`. At most
     /// [`high_water`](Self::high_water).
     pub low_water: usize,
-    /// Unsent bytes above which another write drops the connection with
-    /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). One write of any size is taken
-    /// while the buffer is not above this limit, so a connection never holds more than this and
-    /// one write.
+    /// Unsent bytes, left over when the socket would take no more, above which another write drops the
+    /// connection with [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). What was not offered
+    /// to the socket yet does not count, so any number of writes of any size is taken in one callback
+    /// while the peer keeps up: a connection never holds more than this and what one turn writes.
+    ///
+    /// The operating system has a buffer of its own for each connection, which is not counted here:
+    /// with Linux's defaults about 4 MiB for a peer that does not read, taken from the memory that
+    /// `net.ipv4.tcp_mem` sets aside.
     pub unsent: usize,
     /// How long, after `lose_connection`, the peer may go without taking a byte before the rest is
     /// dropped; and how long it may at most take to close its side once it has everything. Zero

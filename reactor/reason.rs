@@ -39,6 +39,12 @@ pub enum Reason {
         /// The limit that was passed, in bytes.
         limit: usize,
     },
+    /// More bytes than `Reactor::set_unsent_limit` allows were written to all connections before the
+    /// callbacks that wrote them had returned, so that nothing of it could be sent.
+    TurnOverflow {
+        /// The limit that was passed, in bytes.
+        limit: usize,
+    },
     /// The peer sent what its protocol does not allow; the text says what was expected.
     Violation(String),
     /// A callback panicked.
@@ -97,6 +103,12 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "more than {limit} bytes waited for a peer that did not read"
+                )
+            }
+            Self::TurnOverflow { limit } => {
+                write!(
+                    f,
+                    "more than {limit} bytes were written at once, before any could be sent"
                 )
             }
             Self::Violation(expected) => write!(f, "the peer broke the protocol: {expected}"),

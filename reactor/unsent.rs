@@ -18,13 +18,32 @@ use std::io;
 /// A block that grew beyond this in one turn gives the rest of its memory back.
 const KEPT: usize = 512 << 10;
 
+/// What a turn may write, unless the reactor is told otherwise.
+const DEFAULT_LIMIT: usize = 256 << 20;
+
 /// The block that is being written, and the one before while it is being flushed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Blocks {
     writing: RefCell<Vec<u8>>,
     flushing: RefCell<Vec<u8>>,
     /// The number of the block that is being written.
     number: Cell<u32>,
+    /// How much of the block that is being written was copied out of it already.
+    copied: Cell<usize>,
+    /// How much a turn may write.
+    limit: Cell<usize>,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Self {
+            writing: RefCell::default(),
+            flushing: RefCell::default(),
+            number: Cell::default(),
+            copied: Cell::default(),
+            limit: Cell::new(DEFAULT_LIMIT),
+        }
+    }
 }
 
 /// A part of a block. It means something until the flush of its block ends.
@@ -42,31 +61,43 @@ impl Part {
 }
 
 impl Blocks {
-    /// Copies `data` into the turn's block.
+    /// Copies `data` into the turn's block, unless the turn has written too much before.
     #[inline]
-    pub(crate) fn append(&self, data: &[u8]) -> Part {
+    pub(crate) fn append(&self, data: &[u8]) -> Option<Part> {
         self.append_all(&[data])
     }
 
-    /// Copies `pieces` into the turn's block, one behind the other.
+    /// Copies `pieces` into the turn's block, one behind the other, as `append` does.
     #[inline]
-    pub(crate) fn append_all(&self, pieces: &[&[u8]]) -> Part {
+    pub(crate) fn append_all(&self, pieces: &[&[u8]]) -> Option<Part> {
         let mut block = self.writing.borrow_mut();
         let from = block.len();
+        if from + self.copied.get() > self.limit.get() {
+            return None;
+        }
         for piece in pieces {
             block.extend_from_slice(piece);
         }
-        Part {
+        Some(Part {
             block: self.number.get(),
             from,
             to: block.len(),
-        }
+        })
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.get()
+    }
+
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.set(bytes);
     }
 
     /// What is written from now on goes into another block, and is flushed by the next turn.
     pub(crate) fn begin_flush(&self) {
         self.writing.swap(&self.flushing);
         self.number.set(self.number.get().wrapping_add(1));
+        self.copied.set(0);
     }
 
     /// Every part of the block that was flushed has been sent or copied.
@@ -74,6 +105,13 @@ impl Blocks {
         let mut block = self.flushing.borrow_mut();
         block.clear();
         block.shrink_to(KEPT);
+    }
+
+    /// Counts what is copied out of the block that is being written.
+    fn count_copied(&self, part: Part) {
+        if part.block == self.number.get() {
+            self.copied.set(self.copied.get() + part.len());
+        }
     }
 
     /// The bytes of a part.
@@ -187,6 +225,7 @@ impl Unsent {
     #[cold]
     fn copy_part(&mut self, blocks: &Blocks) {
         blocks.with(self.part, |bytes| self.own.extend_from_slice(bytes));
+        blocks.count_copied(self.part);
         self.part = Part::default();
     }
 
@@ -223,16 +262,20 @@ mod tests {
         out
     }
 
+    fn append(blocks: &Blocks, data: &[u8]) -> Part {
+        blocks.append(data).expect("there is room")
+    }
+
     #[test]
     fn bytes_leave_in_the_order_in_which_they_came_whoever_writes_between() {
         let blocks = Blocks::default();
         let (mut one, mut other) = (Unsent::default(), Unsent::default());
-        one.push(blocks.append(b"one "), &blocks);
-        let both = blocks.append(b"both ");
+        one.push(append(&blocks, b"one "), &blocks);
+        let both = append(&blocks, b"both ");
         one.push(both, &blocks);
         other.push(both, &blocks);
-        other.push(blocks.append(b"other "), &blocks);
-        one.push(blocks.append(b"end"), &blocks);
+        other.push(append(&blocks, b"other "), &blocks);
+        one.push(append(&blocks, b"end"), &blocks);
         assert_eq!((one.len(), other.len()), (12, 11));
         blocks.begin_flush();
         let mut all = Vec::new();
@@ -247,12 +290,12 @@ mod tests {
     fn what_the_socket_takes_is_never_copied_and_what_is_left_outlives_the_block() {
         let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push(blocks.append(b"hello"), &blocks);
+        unsent.push(append(&blocks, b"hello"), &blocks);
         blocks.begin_flush();
         assert_eq!(unsent.own.capacity(), 0);
         assert_eq!(sent(&mut unsent, &blocks, 2), b"he");
         blocks.end_flush();
-        blocks.append(b"what the next turn writes");
+        append(&blocks, b"what the next turn writes");
         assert_eq!(unsent.len(), 3);
         blocks.begin_flush();
         assert_eq!(sent(&mut unsent, &blocks, 9), b"llo");
@@ -267,9 +310,9 @@ mod tests {
     fn what_is_written_while_others_are_flushed_comes_after_what_was_written_before() {
         let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push(blocks.append(b"before "), &blocks);
+        unsent.push(append(&blocks, b"before "), &blocks);
         blocks.begin_flush();
-        unsent.push(blocks.append(b"meanwhile"), &blocks);
+        unsent.push(append(&blocks, b"meanwhile"), &blocks);
         blocks.end_flush();
         blocks.begin_flush();
         assert_eq!(sent(&mut unsent, &blocks, 99), b"before meanwhile");
@@ -279,7 +322,7 @@ mod tests {
     fn what_was_sent_long_ago_is_not_kept() {
         let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push(blocks.append(b"0123456789"), &blocks);
+        unsent.push(append(&blocks, b"0123456789"), &blocks);
         unsent.settle(&blocks);
         assert_eq!(sent(&mut unsent, &blocks, 4), b"0123");
         assert_eq!((unsent.len(), unsent.own.len()), (6, 10));
@@ -292,7 +335,7 @@ mod tests {
     fn an_error_takes_nothing() {
         let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push(blocks.append(b"hello"), &blocks);
+        unsent.push(append(&blocks, b"hello"), &blocks);
         blocks.begin_flush();
         let refuse = |_: &[u8]| Err(io::ErrorKind::WouldBlock.into());
         assert!(unsent.send(&blocks, refuse).is_err());
@@ -305,10 +348,28 @@ mod tests {
     fn a_block_that_grew_large_gives_its_memory_back() {
         let blocks = Blocks::default();
         let mut unsent = Unsent::default();
-        unsent.push(blocks.append(&vec![0; 2 * KEPT]), &blocks);
+        unsent.push(append(&blocks, &vec![0; 2 * KEPT]), &blocks);
         blocks.begin_flush();
         sent(&mut unsent, &blocks, usize::MAX);
         blocks.end_flush();
         assert!(blocks.flushing.borrow().capacity() <= KEPT);
+    }
+
+    #[test]
+    fn what_a_turn_writes_counts_once_and_once_more_when_it_is_copied() {
+        let blocks = Blocks::default();
+        blocks.set_limit(22);
+        let (mut one, mut other) = (Unsent::default(), Unsent::default());
+        let both = append(&blocks, b"for both");
+        one.push(both, &blocks);
+        other.push(both, &blocks);
+        one.push(append(&blocks, b"!"), &blocks);
+        append(&blocks, b"12345");
+        // It does not lie behind what was for both, which is copied therefore.
+        assert!(blocks.append(b"").is_some());
+        other.push(append(&blocks, b"?"), &blocks);
+        assert!(blocks.append(b"").is_none());
+        blocks.begin_flush();
+        assert!(blocks.append(b"in the next turn").is_some());
     }
 }

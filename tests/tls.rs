@@ -896,9 +896,11 @@ fn the_protocol_inside_is_reached_and_its_factory_asked() {
         .call(move |counting, transport| {
             counting.0 += 1;
             *counted.borrow_mut() = counting.0;
-            transport.write(b"more than five");
-            transport.write(b"and that is too much");
+            transport.write(&[b'x'; 1 << 20]);
         });
+    reactor.turn(Some(millis(0))).expect("a turn");
+    assert!(transport.unsent() > 5, "it is left over");
+    transport.write(b"and that is too much");
     simulation.run_for(SECOND);
     assert_eq!(*seen.borrow(), 1);
     assert!(transport.is_lost(), "its limits hold");

@@ -189,8 +189,9 @@ impl Reactor {
         self.end_if_failed(connection, result, &wire);
     }
 
-    /// What layers say of their own accord is bounded as what the protocol writes is, and nobody
-    /// hears it after the end of the stream. What they held was counted when it was written.
+    /// What layers say of their own accord is bounded as what the protocol writes is, by what the
+    /// socket was offered and has left, and nobody hears it after the end of the stream. What they held
+    /// was counted when it was written.
     fn append_to_wire(&self, connection: &mut Connection, bytes: &[u8]) {
         let Connection {
             layered: Some(layered),
@@ -204,7 +205,8 @@ impl Reactor {
         let held_before = transport.below().saturating_sub(layered.wire.len());
         let has_let_go = layered.layers.held() < held_before;
         let is_heard = !bytes.is_empty() && transport.sending() != Sending::Shut;
-        if is_heard && layered.wire.len() > limit && !has_let_go {
+        let left = layered.wire.len().min(transport.left());
+        if is_heard && left > limit && !has_let_go {
             return connection.fail(Reason::UnsentOverflow { limit });
         }
         if is_heard {

@@ -17,6 +17,7 @@ impl Reactor {
         connection.transport.asked();
         self.go_on(connection);
         self.flush(connection);
+        connection.transport.was_offered();
         self.end_if_held_in_vain(connection);
         self.tell_marks(connection);
         match connection.transport.closing() {

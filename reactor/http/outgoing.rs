@@ -127,7 +127,7 @@ impl Outgoing {
                 Err(Failure::message("a body is shorter than it was said to be"))
             }
             Framing::Chunked => {
-                self.transport.write_rest(LAST_CHUNK);
+                self.transport.write(LAST_CHUNK);
                 Ok(written)
             }
             Framing::None | Framing::Length(0) | Framing::UntilClose => Ok(written),

@@ -31,6 +31,7 @@ impl Transport {
             local,
             unsent: RefCell::default(),
             below: Cell::new(0),
+            left: Cell::new(0),
             closing: Cell::new(Closing::No),
             sending: Cell::new(Sending::Open),
             reason: RefCell::default(),
@@ -173,6 +174,20 @@ impl Transport {
         self.0.below.set(bytes);
     }
 
+    /// The socket was offered all there was, or is known to take nothing now.
+    pub(crate) fn was_offered(&self) {
+        self.set_left(self.unsent());
+    }
+
+    /// How much was left unsent when the socket was last offered all there was.
+    pub(crate) fn left(&self) -> usize {
+        self.0.left.get()
+    }
+
+    pub(super) fn set_left(&self, bytes: usize) {
+        self.0.left.set(bytes);
+    }
+
     pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
         match &mut *self.0.relations.borrow_mut() {
             Some(relations) => std::mem::take(&mut relations.layers),
@@ -236,6 +251,7 @@ impl Transport {
         self.0.closing.set(Closing::Lost);
         self.0.unsent.borrow_mut().clear();
         self.0.below.set(0);
+        self.set_left(0);
         self.release_all_talkers();
         if let Some(relations) = self.0.relations.take() {
             for (watcher, key) in relations.watchers {

@@ -88,6 +88,8 @@ struct Inner {
     unsent: RefCell<Unsent>,
     /// Bytes that layers have taken and the socket has not.
     below: Cell<usize>,
+    /// How much was left unsent when the socket was last offered all there was.
+    left: Cell<usize>,
     closing: Cell<Closing>,
     sending: Cell<Sending>,
     /// Why the connection ends; the first cause wins.
@@ -150,9 +152,13 @@ impl Transport {
     /// `lose_connection`, `lose_write_connection`, `abort_connection` and after the connection was
     /// lost.
     ///
-    /// When more than [`Limits::unsent`] bytes are waiting already, the connection is dropped with
-    /// [`Reason::UnsentOverflow`]. A protocol that stops writing between `writing_paused` and
-    /// `writing_resumed` never gets there.
+    /// When the peer was offered bytes before, and more than [`Limits::unsent`] of them are left, the
+    /// connection is dropped with [`Reason::UnsentOverflow`]. A protocol that stops writing between
+    /// `writing_paused` and `writing_resumed` never gets there. What is written in one callback,
+    /// before it could be offered, is not judged so, but is in memory until then: when all
+    /// connections together have written more in one turn than
+    /// [`Reactor::set_unsent_limit`](crate::Reactor::set_unsent_limit) allows, the connection that
+    /// is written to next is dropped with [`Reason::TurnOverflow`].
     pub fn write(&self, data: &[u8]) -> bool {
         self.write_part(|| self.0.requests.blocks.append(data))
     }
@@ -210,6 +216,7 @@ impl Transport {
             self.forget_clean_reason();
             self.end(Closing::Now, reason);
             self.0.unsent.borrow_mut().clear();
+            self.set_left(0);
         }
     }
 
@@ -298,36 +305,43 @@ impl Transport {
 /// What the parts of this folder share.
 impl Transport {
     /// Appends a part of the turn's block, which others may share, if the bytes are taken: `part` is
-    /// only made then. A write that finds too much unsent drops the connection.
+    /// only made then. A write behind too much that the socket did not take drops the connection,
+    /// and so does one for which the turn has no room.
     #[inline]
-    pub(crate) fn write_part(&self, part: impl FnOnce() -> Part) -> bool {
-        let limit = self.0.limits.unsent;
-        if self.takes_bytes() && self.unsent() > limit {
-            self.fail_connection(Reason::UnsentOverflow { limit });
-        }
-        self.push_part(part)
-    }
-
-    /// Appends bytes that belong to the write before, so that its size does not count.
-    pub(crate) fn write_rest(&self, data: &[u8]) -> bool {
-        self.push_part(|| self.0.requests.blocks.append(data))
-    }
-
-    fn takes_bytes(&self) -> bool {
-        self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open
-    }
-
-    fn push_part(&self, part: impl FnOnce() -> Part) -> bool {
+    pub(crate) fn write_part(&self, part: impl FnOnce() -> Option<Part>) -> bool {
         if !self.takes_bytes() {
             return false;
         }
-        let mut unsent = self.0.unsent.borrow_mut();
-        let part = part();
+        if self.0.left.get() > self.0.limits.unsent {
+            return self.has_left_too_much();
+        }
+        let Some(part) = part() else {
+            return self.has_no_room();
+        };
         if part.len() > 0 {
+            let mut unsent = self.0.unsent.borrow_mut();
             unsent.push(part, &self.0.requests.blocks);
             self.ask();
         }
         true
+    }
+
+    #[cold]
+    fn has_left_too_much(&self) -> bool {
+        let limit = self.0.limits.unsent;
+        self.fail_connection(Reason::UnsentOverflow { limit });
+        false
+    }
+
+    #[cold]
+    fn has_no_room(&self) -> bool {
+        let limit = self.0.requests.blocks.limit();
+        self.fail_connection(Reason::TurnOverflow { limit });
+        false
+    }
+
+    fn takes_bytes(&self) -> bool {
+        self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open
     }
 
     fn end(&self, closing: Closing, reason: Reason) {
@@ -431,7 +445,12 @@ mod tests {
         group.write_except(transport, b"I am alone");
         transport.abort_connection();
         group.write(b"I am gone");
-        let part = transport.0.requests.blocks.append(b"");
+        let part = transport
+            .0
+            .requests
+            .blocks
+            .append(b"")
+            .expect("there is room");
         assert!(
             format!("{part:?}").ends_with("from: 0, to: 0 }"),
             "{part:?}"
