@@ -73,6 +73,59 @@ fn a_head_has_so_long_however_it_drips() {
 }
 
 #[test]
+fn what_came_while_the_loop_was_busy_came_in_time() {
+    for (begin, rest) in [
+        ("GET / HTTP/1.1\r\nHo", "st: a\r\n\r\n"),
+        (
+            "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe",
+            "llo",
+        ),
+    ] {
+        let visitor = Visitor::new();
+        // More than one wait reports.
+        let others: Vec<Peer> = (0..1100).map(|_| visitor.another()).collect();
+        visitor.wait(1.0);
+        let peers: Vec<Peer> = others.into_iter().chain([visitor.peer.clone()]).collect();
+        for peer in &peers {
+            peer.write(begin.as_bytes());
+        }
+        let (busy, reactor) = (visitor.simulation.clone(), visitor.simulation.reactor());
+        let (all, rest) = (peers.clone(), rest.to_owned());
+        reactor.call_later(Duration::from_secs(10), move || {
+            for peer in &all {
+                peer.write(rest.as_bytes());
+            }
+            busy.spend(Duration::from_secs(100));
+        });
+        visitor.wait(115.0);
+        for peer in &peers {
+            let heard = peer.read();
+            assert!(heard.starts_with(b"HTTP/1.1 200"), "{begin}");
+        }
+    }
+}
+
+#[test]
+fn who_takes_an_answer_slowly_is_waited_for_although_the_system_says_nothing() {
+    let wide = Conditions {
+        send_buffer: 4_000_000..=4_000_000,
+        window_step: 60_000..=60_000,
+        ..Conditions::calm()
+    };
+    let visitor = Visitor::of(Simulation::with_conditions(wide, 1), HttpLimits::default());
+    visitor.peer.pause_reading();
+    visitor.say(request("GET /large?1200"));
+    // A third of the system's buffer takes more than a minute at 20 KB a second.
+    let mut taken = 0;
+    for _ in 0..300 {
+        visitor.wait(1.0);
+        taken += visitor.peer.read_at_most(20_000).len();
+    }
+    assert!(taken > 5_900_000, "{taken}");
+    assert_eq!(visitor.peer.error(), None);
+}
+
+#[test]
 fn a_body_has_so_long_too_kept_or_handed_on_or_dropped() {
     for path in ["/echo", "/meter", "/nowhere"] {
         let visitor = Visitor::new();

@@ -11,6 +11,7 @@ use crate::http::limits::unless_zero;
 use crate::http::mistake::Mistake;
 use crate::http::response::Response;
 use crate::http::status::Status;
+use crate::reactor::Reactor;
 use crate::transport::Transport;
 
 /// A client that closes its half within this time of its request, as `printf … | nc -N` does, waits
@@ -91,7 +92,10 @@ impl HttpChannel {
         };
         let (handle, serial) = (transport.handle::<Self>(), self.serial);
         let call = reactor.call_later(time, move || {
-            handle.call(move |channel, transport| channel.time_is_over(transport, phase, serial));
+            // What is waited for may have come while the loop was busy with something else.
+            handle.call_after_look(move |channel, transport| {
+                channel.time_is_over(transport, phase, serial);
+            });
         });
         self.deadline = Some((phase, serial, call));
     }
@@ -168,20 +172,38 @@ impl HttpChannel {
         if self.send_deadline.is_some() {
             return;
         }
-        let (handle, unsent) = (transport.handle::<Self>(), transport.unsent());
+        self.look_at_sending_after(time, &reactor, transport, transport.unsent());
+    }
+
+    fn look_at_sending_after(
+        &mut self,
+        time: Duration,
+        reactor: &Reactor,
+        transport: &Transport,
+        unsent: usize,
+    ) {
+        let handle = transport.handle::<Self>();
+        let is_last = time.is_zero();
         let call = reactor.call_later(time, move || {
-            handle.call(move |channel, transport| channel.sending_took_long(transport, unsent));
+            handle.call(move |channel, transport| {
+                channel.sending_took_long(transport, unsent, is_last);
+            });
         });
         self.send_deadline = Some(call);
     }
 
-    /// A peer that has taken much meanwhile gets as much time again.
-    fn sending_took_long(&mut self, transport: &Transport, before: usize) {
+    /// A peer that has taken much meanwhile gets as much time again. The operating system tells of
+    /// what was taken only when it is a third of its buffer, or the loop was busy; so the rest is
+    /// offered once more before the peer is given up.
+    fn sending_took_long(&mut self, transport: &Transport, before: usize, is_last: bool) {
         self.send_deadline = None;
         let limits = transport.limits();
         let enough = limits.high_water.saturating_sub(limits.low_water);
         if before.saturating_sub(transport.unsent()) >= enough.max(1) {
             self.limit_sending(transport);
+        } else if let (false, Some(reactor)) = (is_last, self.site.reactor.upgrade()) {
+            transport.handle::<Self>().call_after_look(|_, _| {});
+            self.look_at_sending_after(Duration::ZERO, &reactor, transport, before);
         } else {
             transport.abort_connection();
         }
