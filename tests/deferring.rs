@@ -10,7 +10,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use reactor::deferred::{Abandoned, Cancelled, Panicked, Resolver, TimedOut, UnhandledFailures};
+use reactor::deferred::{
+    Abandoned, Cancelled, Panicked, Queue, Resolver, TimedOut, UnhandledFailures,
+};
 use reactor::testing::Simulation;
 use reactor::{
     Deferred, Failure, LoopingCall, Phase, Reactor, Reason, RunError, StoppedBefore, SystemEvent,
@@ -960,4 +962,67 @@ fn run_until_says_that_the_loop_cannot_run() {
     });
     simulation.run_for(millis(1));
     assert_eq!(log.entries(), [RunError::AlreadyRunning.to_string()]);
+}
+
+#[test]
+fn an_item_that_a_task_was_woken_for_and_is_cancelled_before_it_gets_it_is_not_lost() {
+    let simulation = Simulation::new();
+    let (reactor, queue) = (simulation.reactor(), Queue::new());
+    let waits = queue.clone();
+    let task = reactor.spawn(async move { waits.get().await });
+    simulation.run_for(millis(1));
+    let (puts, canceller) = (queue.clone(), task.canceller());
+    let cancelled = outcome(task);
+    reactor.call_soon(move || {
+        puts.put(7).expect("there is room");
+        canceller.cancel();
+    });
+    simulation.run_for(millis(1));
+    assert!(failed_with::<Cancelled>(&cancelled));
+    assert_eq!(queue.len(), 1);
+}
+
+/// Waits for whatever comes first of two, as executors' `select` does.
+async fn either<T>(
+    one: impl std::future::IntoFuture<Output = T>,
+    other: impl std::future::IntoFuture<Output = ()>,
+) -> Option<T> {
+    let mut one = std::pin::pin!(one.into_future());
+    let mut other = std::pin::pin!(other.into_future());
+    poll_fn(|context| {
+        if other.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        one.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[test]
+fn a_loop_that_waits_for_an_item_or_a_tick_gets_every_item_in_order() {
+    let simulation = Simulation::new();
+    let (reactor, queue) = (simulation.reactor(), Queue::new());
+    let got: Rc<RefCell<Vec<u32>>> = Rc::default();
+    let (clock, items, gets) = (reactor.clone(), queue.clone(), Rc::clone(&got));
+    reactor
+        .spawn(async move {
+            for _ in 0..1000 {
+                let tick = clock.defer_later(millis(10));
+                let tick = async move { drop(tick.await) };
+                if let Some(item) = either(items.get(), tick).await {
+                    gets.borrow_mut().push(item?);
+                }
+            }
+            Ok(())
+        })
+        .add_both(|_| ());
+    let mut number = 0;
+    // Both come in one turn, again and again.
+    let producer = LoopingCall::new(&reactor, move |_| {
+        number += 1;
+        queue.put(number).expect("there is room");
+    });
+    let _ended = producer.start(millis(10));
+    simulation.run_for(millis(205));
+    assert_eq!(*got.borrow(), (1..=21).collect::<Vec<_>>());
 }

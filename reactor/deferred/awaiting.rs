@@ -10,13 +10,15 @@ use super::cancel::Cancelled;
 use super::chain::{Deferred, Now};
 use super::failure::Failure;
 use super::link::Next;
+use super::loan::{Carried, Passing};
 use super::unhandled::report;
 
 /// A Deferred that is being awaited.
 ///
 /// Dropping it before it is ready cancels the Deferred, as nobody waits for it any more; that is
 /// how cancelling a task reaches what the task waits for. The [`Cancelled`] of this is not reported,
-/// any other failure is.
+/// any other failure is. A value that was not given out is dropped with it, and goes back if it came
+/// from a [`Queue`](super::Queue).
 #[must_use = "futures do nothing unless they are awaited or polled"]
 pub struct Awaiting<T: 'static> {
     /// `None` when the result has been given.
@@ -45,7 +47,7 @@ impl<T: 'static> Future for Awaiting<T> {
         let deferred = awaiting.deferred.take();
         let deferred = deferred.expect("a future is not polled again when it was ready");
         match deferred.now() {
-            Now::Fired(result) => Poll::Ready(result),
+            Now::Fired(result) => Poll::Ready(result.map(Carried::take)),
             Now::Later(node) => {
                 node.outlet().lead_to(Next::Future(context.waker().clone()));
                 awaiting.deferred = Some(Deferred::waiting(node));
@@ -61,7 +63,7 @@ impl<T: 'static> Drop for Awaiting<T> {
             return;
         };
         let canceller = deferred.canceller();
-        let swallow = |result: Result<T, Failure>| match result {
+        let swallow = |result: Passing<T>| match result {
             Err(failure) if failure.check::<Cancelled>().is_none() => report(&failure),
             Ok(_) | Err(_) => (),
         };

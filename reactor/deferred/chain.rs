@@ -9,9 +9,10 @@ use super::chart::{Chart, Record, Row};
 use super::failure::{Failure, IntoFailure};
 use super::firing;
 use super::link::{Link, Node, chain_of};
+use super::loan::{Carried, Passing};
 use super::outcome::{Outcome, Recovery};
 use super::resolver::{Resolver, Source};
-use super::step::{self, Mapped, OnEither, OnFailure, OnResult, OnValue, Step};
+use super::step::{self, Mapped, OnEither, OnFailure, OnPassing, OnResult, OnValue, Step};
 use super::unhandled::Unhandled;
 use super::{Location, Place};
 
@@ -59,7 +60,7 @@ pub struct Deferred<T> {
 enum State<T> {
     /// The result is here. No allocation is needed for it, nor for a callback added to it.
     Fired {
-        result: Result<T, Unhandled>,
+        result: Result<Carried<T>, Unhandled>,
         made: Place,
     },
     /// The result is at the last node of a chain, or will be.
@@ -68,7 +69,7 @@ enum State<T> {
 
 /// What is known of a Deferred now.
 pub(super) enum Now<T> {
-    Fired(Result<T, Failure>),
+    Fired(Passing<T>),
     Later(Rc<dyn Node<T>>),
 }
 
@@ -103,8 +104,17 @@ impl<T: 'static> Deferred<T> {
     #[inline]
     #[track_caller]
     pub fn from_result(result: Result<T, Failure>) -> Self {
+        Self::from_passing(result.map(Carried::given))
+    }
+
+    /// As [`from_result`](Self::from_result), also of a value that is on loan.
+    #[inline]
+    #[track_caller]
+    pub(super) fn from_passing(result: Passing<T>) -> Self {
         let made = Location::caller();
-        Self::fired(result, made).ended_in(made).charted_if_asked()
+        Self::passing(result, made)
+            .ended_in(made)
+            .charted_if_asked()
     }
 
     /// Adds a function for the value. A failure passes over it.
@@ -212,7 +222,7 @@ impl<T: 'static> Deferred<T> {
             return Err(self);
         }
         match self.now() {
-            Now::Fired(result) => Ok(result),
+            Now::Fired(result) => Ok(result.map(Carried::take)),
             Now::Later(_) => unreachable!("it has just said that the result is there"),
         }
     }
@@ -303,11 +313,24 @@ impl<T: 'static> Deferred<T> {
     }
 
     /// Adds the function in whose hands the chain ends. Charts do not show it.
-    pub(super) fn end(self, function: impl FnOnce(Result<T, Failure>) + 'static, place: Place) {
+    pub(super) fn end(self, function: impl FnOnce(Passing<T>) + 'static, place: Place) {
+        let step = OnPassing(move |result| {
+            function(result);
+            Deferred::fired(Ok(()), place)
+        });
         match self.now() {
-            Now::Fired(result) => drop(at_once(OnResult(function), result, place, place)),
-            Now::Later(node) => drop(Link::after(node, OnResult(function), place, None)),
+            Now::Fired(result) => drop(at_once(step, result, place, place)),
+            Now::Later(node) => drop(Link::after(node, step, place, None)),
         }
+    }
+
+    /// Adds a function that may hand the result on as it is, a loan included.
+    pub(super) fn then<U: 'static>(
+        self,
+        function: impl FnOnce(Passing<T>) -> Deferred<U> + 'static,
+        place: Place,
+    ) -> Deferred<U> {
+        self.add(OnPassing(function), place)
     }
 
     /// Is noted if a callback makes it that is on a chart itself.
@@ -342,6 +365,12 @@ impl<T> Deferred<T> {
     /// A Deferred with a result on its way from a callback to whoever wants it.
     #[inline]
     pub(super) fn fired(result: Result<T, Failure>, made: Place) -> Self {
+        Self::passing(result.map(Carried::given), made)
+    }
+
+    /// As [`fired`](Self::fired), also with a value that is on loan.
+    #[inline]
+    pub(super) fn passing(result: Passing<T>, made: Place) -> Self {
         Self {
             state: State::Fired {
                 result: result.map_err(Unhandled::new),
@@ -374,7 +403,7 @@ impl<T> Deferred<T> {
 #[inline]
 fn at_once<T: 'static, S: Step<T>>(
     step: S,
-    result: Result<T, Failure>,
+    result: Passing<T>,
     made: Place,
     place: Place,
 ) -> Deferred<S::Output> {
@@ -388,7 +417,7 @@ fn at_once<T: 'static, S: Step<T>>(
 #[cold]
 fn through_source<T: 'static, S: Step<T>>(
     step: S,
-    result: Result<T, Failure>,
+    result: Passing<T>,
     made: Place,
     place: Place,
     row: Option<Rc<Row>>,
@@ -424,10 +453,11 @@ impl<T: 'static> fmt::Debug for Deferred<T> {
             type_name::<T>(),
             self.made()
         )?;
-        let fired = |formatter: &mut fmt::Formatter<'_>, result: &Result<T, Unhandled>| match result
-        {
-            Ok(_) => formatter.write_str(", fired"),
-            Err(unhandled) => write!(formatter, ", failed: {}", unhandled.failure()),
+        let fired = |formatter: &mut fmt::Formatter<'_>, result: &Result<Carried<T>, Unhandled>| {
+            match result {
+                Ok(_) => formatter.write_str(", fired"),
+                Err(unhandled) => write!(formatter, ", failed: {}", unhandled.failure()),
+            }
         };
         match &self.state {
             State::Fired { result, .. } => fired(formatter, result),

@@ -26,6 +26,7 @@ use super::chain::{Deferred, Now};
 use super::chart::Row;
 use super::failure::Failure;
 use super::firing::Run;
+use super::loan::{Carried, Passing};
 use super::step::{self, Step};
 use super::unhandled::Unhandled;
 
@@ -45,11 +46,8 @@ pub(super) trait Node<T> {
 /// What can be handed a `T`.
 pub(super) trait Inlet<T> {
     /// Takes a result that runs down `chain`, and returns what can run because of that.
-    fn receive(
-        self: Rc<Self>,
-        result: Result<T, Failure>,
-        chain: &mut Rc<dyn Root>,
-    ) -> Option<Rc<dyn Run>>;
+    fn receive(self: Rc<Self>, result: Passing<T>, chain: &mut Rc<dyn Root>)
+    -> Option<Rc<dyn Run>>;
 }
 
 /// Where a result goes that is not there yet.
@@ -68,7 +66,7 @@ pub(super) struct Outlet<T> {
     /// Who wants the result that is not there yet.
     next: Cell<Option<Next<T>>>,
     /// The result that nobody has taken yet.
-    held: Cell<Option<Result<T, Unhandled>>>,
+    held: Cell<Option<Result<Carried<T>, Unhandled>>>,
     /// The chain, in the last link of it, so that its Deferred can cancel it. A source has none;
     /// it is the chain.
     chain: Cell<Option<Rc<dyn Root>>>,
@@ -94,7 +92,7 @@ impl<T: 'static> Outlet<T> {
 
     /// The result, if it is there and has not been taken.
     #[inline]
-    pub(super) fn take(&self) -> Option<Result<T, Failure>> {
+    pub(super) fn take(&self) -> Option<Passing<T>> {
         match self.held.take()? {
             Ok(value) => Some(Ok(value)),
             Err(unhandled) => Some(Err(unhandled.take())),
@@ -103,14 +101,17 @@ impl<T: 'static> Outlet<T> {
 
     /// Puts a result here that is on its way.
     #[inline]
-    pub(super) fn put(&self, result: Result<T, Failure>) {
+    pub(super) fn put(&self, result: Passing<T>) {
         let before = self.held.replace(Some(result.map_err(Unhandled::new)));
         debug_assert!(before.is_none(), "a node has one result");
         std::mem::forget(before); // `set` would ask whether it has to be dropped
     }
 
     /// Shows the result, if it is there, to `look`.
-    pub(super) fn look<R>(&self, look: impl FnOnce(Option<&Result<T, Unhandled>>) -> R) -> R {
+    pub(super) fn look<R>(
+        &self,
+        look: impl FnOnce(Option<&Result<Carried<T>, Unhandled>>) -> R,
+    ) -> R {
         let held = self.held.take();
         let seen = look(held.as_ref());
         self.held.set(held);
@@ -186,7 +187,7 @@ pub(super) fn chain_of<T: 'static>(node: &Rc<dyn Node<T>>) -> Rc<dyn Root> {
 /// A result that goes through a million Deferreds that returned one another passes here in a loop.
 fn settle_adopters<T: 'static>(
     first: Rc<dyn Node<T>>,
-    result: Result<T, Failure>,
+    result: Passing<T>,
     chain: &mut Rc<dyn Root>,
 ) -> Option<Rc<dyn Run>> {
     let mut adopter = first;
@@ -259,7 +260,7 @@ impl<T: 'static, S: Step<T>> Link<T, S> {
     #[inline]
     fn settle(
         self: Rc<Self>,
-        mut result: Result<S::Output, Failure>,
+        mut result: Passing<S::Output>,
         chain: &Rc<dyn Root>,
     ) -> Option<Rc<dyn Run>> {
         if let Err(failure) = &mut result {
@@ -313,7 +314,7 @@ impl<T: 'static, S: Step<T>> Link<T, S> {
 
     /// Calls the step of a link that is on a chart.
     #[cold]
-    fn call_noted(&self, row: &Row, step: S, result: Result<T, Failure>) -> Deferred<S::Output> {
+    fn call_noted(&self, row: &Row, step: S, result: Passing<T>) -> Deferred<S::Output> {
         row.entered(&result);
         row.observe(|| step::call(step, result, self.place))
     }
@@ -338,7 +339,7 @@ impl<T: 'static, S: Step<T>> Node<S::Output> for Link<T, S> {
 impl<T: 'static, S: Step<T>> Inlet<T> for Link<T, S> {
     fn receive(
         self: Rc<Self>,
-        result: Result<T, Failure>,
+        result: Passing<T>,
         chain: &mut Rc<dyn Root>,
     ) -> Option<Rc<dyn Run>> {
         let Turn::Comes(step) = self.turn.take() else {

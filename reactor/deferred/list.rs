@@ -20,6 +20,7 @@ use super::cancel::{Cancelled, Canceller};
 use super::chain::Deferred;
 use super::chart::Record;
 use super::failure::Failure;
+use super::loan::{Carried, Passing};
 use super::outcome::Outcome;
 use super::resolver::Resolver;
 use super::unhandled::report;
@@ -48,7 +49,7 @@ use super::{Location, Place};
 pub struct DeferredList<T: 'static, V = Vec<Result<T, Failure>>> {
     inputs: Vec<Deferred<T>>,
     until: Until,
-    finish: fn(Ending<T>) -> Result<V, Failure>,
+    finish: fn(Ending<T>) -> Passing<V>,
 }
 
 /// When the list fires, and what it does then.
@@ -62,8 +63,8 @@ struct Until {
 
 /// How the waiting ended.
 enum Ending<T> {
-    First(usize, T),
-    All(Vec<Result<T, Failure>>),
+    First(usize, Carried<T>),
+    All(Vec<Passing<T>>),
 }
 
 impl<T: 'static> DeferredList<T> {
@@ -75,7 +76,7 @@ impl<T: 'static> DeferredList<T> {
             inputs: inputs.into_iter().collect(),
             until: Until::default(),
             finish: |ending| match ending {
-                Ending::All(results) => Ok(results),
+                Ending::All(results) => Ok(Carried::together(results)),
                 Ending::First(..) => unreachable!("it was not asked for the first"),
             },
         }
@@ -90,7 +91,11 @@ impl<T: 'static> DeferredList<T> {
                 ..self.until
             },
             finish: |ending| match ending {
-                Ending::All(results) => results.into_iter().collect(),
+                // None of them is a failure: that would have been the first.
+                Ending::All(results) => Ok(Carried::together(results).wrap(
+                    |results| results.into_iter().flatten().collect(),
+                    |values: Vec<T>| values.into_iter().map(Ok).collect(),
+                )),
                 Ending::First(..) => unreachable!("it was not asked for the first"),
             },
         }
@@ -106,7 +111,9 @@ impl<T: 'static> DeferredList<T> {
                 ..self.until
             },
             finish: |ending| match ending {
-                Ending::First(index, value) => Ok((index, value)),
+                Ending::First(index, value) => {
+                    Ok(value.wrap(|value| (index, value), |(_, value)| value))
+                }
                 Ending::All(results) => {
                     let failures = results.into_iter().filter_map(Result::err).collect();
                     Err(Failure::new(FailureGroup { failures }))
@@ -146,7 +153,12 @@ impl<T: 'static, V: 'static> DeferredList<T, V> {
         let deferred = if self.inputs.is_empty() && self.until.one_callback {
             Deferred::fail(NothingToWaitFor)
         } else {
-            Record::unasked(|| wait(self.inputs, self.until, place).add_callback(self.finish))
+            let finish = self.finish;
+            let finish = move |ending: Passing<Ending<T>>| {
+                let whole = ending.and_then(|ending| finish(ending.take()));
+                Deferred::passing(whole, place)
+            };
+            Record::unasked(|| wait(self.inputs, self.until, place).then(finish, place))
         };
         match record {
             Some(record) => deferred.recorded_by(record),
@@ -202,7 +214,7 @@ pub fn race<T: 'static>(inputs: impl IntoIterator<Item = Deferred<T>>) -> Deferr
 
 /// What has come in so far.
 struct Collection<T: 'static> {
-    results: Vec<Option<Result<T, Failure>>>,
+    results: Vec<Option<Passing<T>>>,
     missing: usize,
     /// `None` once fired.
     resolver: Option<Resolver<Ending<T>>>,
@@ -244,7 +256,7 @@ fn wait<T: 'static>(inputs: Vec<Deferred<T>>, until: Until, place: Place) -> Def
 
 impl<T: 'static> Waiting<T> {
     /// Takes in the result of one input, and fires when that decides.
-    fn arrived(&self, index: usize, result: Result<T, Failure>) {
+    fn arrived(&self, index: usize, result: Passing<T>) {
         let mut collection = self.collection.borrow_mut();
         let Some(resolver) = collection.resolver.take() else {
             drop(collection);
@@ -281,7 +293,7 @@ impl<T: 'static> Waiting<T> {
     }
 
     /// Drops a result that does not get into the list's, and reports it if it is a failure.
-    fn too_late(&self, result: Result<T, Failure>) {
+    fn too_late(&self, result: Passing<T>) {
         let Err(failure) = result else { return };
         if !self.until.consume_errors && failure.check::<Cancelled>().is_none() {
             report(&failure);

@@ -29,6 +29,8 @@ mod resolver;
 // What a chain is made of, and how it runs.
 mod step;
 
+mod loan;
+
 mod link;
 
 mod firing;
@@ -67,6 +69,8 @@ pub use chain::{Deferred, maybe_deferred};
 pub use chart::Chart;
 pub use failure::{Failure, IntoFailure, Panicked, Trapped};
 pub use list::{DeferredList, FailureGroup, FirstError, NothingToWaitFor, gather_results, race};
+#[doc(hidden)]
+pub use loan::Carried;
 pub use outcome::{Outcome, Recovery, TaskOutcome};
 pub use pause::Pause;
 pub use queue::{Queue, QueueOverflow, QueueUnderflow};

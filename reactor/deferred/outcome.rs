@@ -6,6 +6,7 @@
 use super::Location;
 use super::chain::Deferred;
 use super::failure::Failure;
+use super::loan::Carried;
 
 /// What a callback may return.
 ///
@@ -91,21 +92,28 @@ impl Outcome for () {
 )]
 pub trait Recovery<T>: Outcome {
     /// What a value becomes that passes over the errback.
-    fn pass(value: T) -> Self::Output;
+    #[doc(hidden)]
+    fn pass(value: Carried<T>) -> Carried<Self::Output>;
 }
 
 impl<T: 'static> Recovery<T> for Result<T, Failure> {
-    fn pass(value: T) -> T {
+    #[inline]
+    fn pass(value: Carried<T>) -> Carried<T> {
         value
     }
 }
 
 impl<T: 'static> Recovery<T> for Deferred<T> {
-    fn pass(value: T) -> T {
+    #[inline]
+    fn pass(value: Carried<T>) -> Carried<T> {
         value
     }
 }
 
 impl<T> Recovery<T> for () {
-    fn pass(_: T) {}
+    #[inline]
+    fn pass(value: Carried<T>) -> Carried<()> {
+        drop(value.take());
+        Carried::given(())
+    }
 }

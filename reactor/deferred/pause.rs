@@ -1,6 +1,8 @@
 //! Holding a chain back although its result may be there.
 
+use super::Location;
 use super::chain::Deferred;
+use super::loan::Passing;
 use super::resolver::Resolver;
 
 impl<T: 'static> Deferred<T> {
@@ -13,8 +15,15 @@ impl<T: 'static> Deferred<T> {
     #[track_caller]
     pub fn pause(self) -> (Self, Pause) {
         let (resolver, gate) = Deferred::pending();
-        let paused =
-            self.add_both(|result| gate.add_callbacks(|()| result, |cancelled| Err(cancelled)));
+        let place = Location::caller();
+        let wait = move |result| {
+            let open = move |opened: Passing<()>| match opened {
+                Ok(_) => Self::passing(result, place),
+                Err(cancelled) => Self::fired(Err(cancelled), place),
+            };
+            gate.then(open, place)
+        };
+        let paused = self.then(wait, place);
         (
             paused,
             Pause {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::chain::Deferred;
+use super::loan::Carried;
 use super::resolver::Resolver;
 
 /// A queue whose [`get`](Self::get) returns a Deferred.
@@ -14,6 +15,11 @@ use super::resolver::Resolver;
 /// Items come out in the order in which they were put, and who asked first gets first. A clone is
 /// another handle of the same queue. When the last handle is dropped, those who wait get
 /// [`Abandoned`](super::Abandoned).
+///
+/// What was put is not lost on its way: an item whose Deferred is dropped, or loses a
+/// [`race`](super::race), or is awaited by a task that is cancelled, before a callback or the task
+/// has got it, goes back to its place in the queue, or to the next one who waits. So a loop may wait
+/// for an item and for something else, again and again.
 pub struct Queue<T: 'static> {
     hatch: Rc<Hatch<T>>,
 }
@@ -21,10 +27,13 @@ pub struct Queue<T: 'static> {
 struct Hatch<T: 'static> {
     size: usize,
     backlog: usize,
-    items: RefCell<VecDeque<T>>,
+    /// With the numbers that they drew, in which order they are.
+    items: RefCell<VecDeque<(u64, T)>>,
     next_number: Cell<u64>,
     /// Those who wait, by the number that they drew.
     waiting: RefCell<BTreeMap<u64, Resolver<T>>>,
+    /// Whether items are being handed over.
+    serving: Cell<bool>,
 }
 
 impl<T: 'static> Queue<T> {
@@ -34,7 +43,8 @@ impl<T: 'static> Queue<T> {
         Self::bounded(usize::MAX, usize::MAX)
     }
 
-    /// A queue that keeps at most `size` items for later, and lets at most `backlog` wait.
+    /// A queue that keeps at most `size` items for later, and lets at most `backlog` wait. Items that
+    /// come back are kept also where it is full.
     #[must_use]
     pub fn bounded(size: usize, backlog: usize) -> Self {
         let hatch = Hatch {
@@ -43,6 +53,7 @@ impl<T: 'static> Queue<T> {
             items: RefCell::default(),
             next_number: Cell::new(0),
             waiting: RefCell::default(),
+            serving: Cell::new(false),
         };
         Self {
             hatch: Rc::new(hatch),
@@ -56,36 +67,37 @@ impl<T: 'static> Queue<T> {
     ///
     /// [`QueueOverflow`] with the item, if nobody waits and the queue is full.
     pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
-        let first = self.hatch.waiting.borrow_mut().pop_first();
-        if let Some((_, resolver)) = first {
-            resolver.callback(item);
-            return Ok(());
-        }
-        let mut items = self.hatch.items.borrow_mut();
-        if items.len() >= self.hatch.size {
+        let hatch = &self.hatch;
+        let nobody_waits = hatch.waiting.borrow().is_empty();
+        if nobody_waits && self.len() >= hatch.size {
             return Err(QueueOverflow(item));
         }
-        items.push_back(item);
+        let number = hatch.draw_number();
+        hatch.items.borrow_mut().push_back((number, item));
+        hatch.serve();
         Ok(())
     }
 
     /// Takes an item, or waits for one.
     ///
-    /// Fails with [`QueueUnderflow`] if there is none and too many wait. One who cancels does not
-    /// get the next item.
-    #[must_use = "the item is lost if nobody takes it from the Deferred"]
+    /// Fails with [`QueueUnderflow`] if there is none and too many wait. One who cancels, or who
+    /// drops the Deferred, does not get the next item.
+    #[must_use = "the item goes back if nobody takes it from the Deferred"]
     #[track_caller]
     pub fn get(&self) -> Deferred<T> {
         let hatch = &self.hatch;
-        let item = hatch.items.borrow_mut().pop_front();
-        if let Some(item) = item {
-            return Deferred::succeed(item);
+        // While some wait, an item that is there is one that has come back, for the first of them.
+        if hatch.waiting.borrow().is_empty() {
+            let item = hatch.items.borrow_mut().pop_front();
+            if let Some(item) = item {
+                return Deferred::from_passing(Ok(hatch.lend(item)));
+            }
         }
         if hatch.waiting.borrow().len() >= hatch.backlog {
             return Deferred::fail(QueueUnderflow);
         }
         let (resolver, deferred) = Deferred::pending();
-        let number = hatch.next_number.replace(hatch.next_number.get() + 1);
+        let number = hatch.draw_number();
         let row = Rc::downgrade(hatch);
         resolver.on_cancel(move || {
             let resolver = row
@@ -113,6 +125,54 @@ impl<T: 'static> Queue<T> {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.hatch.waiting.borrow().len()
+    }
+}
+
+impl<T: 'static> Hatch<T> {
+    fn draw_number(&self) -> u64 {
+        self.next_number.replace(self.next_number.get() + 1)
+    }
+
+    /// An item that comes back if nobody takes it.
+    fn lend(self: &Rc<Self>, (number, item): (u64, T)) -> Carried<T> {
+        let hatch = Rc::downgrade(self);
+        let give_back = move |item| {
+            if let Some(hatch) = hatch.upgrade() {
+                hatch.take_back(number, item);
+            }
+        };
+        Carried::lent(item, Box::new(give_back))
+    }
+
+    /// An item comes back: to its place among the others, or to the next one who waits.
+    fn take_back(self: &Rc<Self>, number: u64, item: T) {
+        let mut items = self.items.borrow_mut();
+        let place = items.partition_point(|(other, _)| *other < number);
+        items.insert(place, (number, item));
+        drop(items);
+        // Who is handing over goes on with it. Each of many who have dropped their Deferreds would
+        // otherwise hand the item to the next one, deeper and deeper inside one another.
+        if !self.serving.get() {
+            self.serve();
+        }
+    }
+
+    /// Hands items over, as long as there are any and somebody waits.
+    fn serve(self: &Rc<Self>) {
+        let before = self.serving.replace(true);
+        while let Some((item, resolver)) = self.next_pair() {
+            resolver.lend(self.lend(item));
+        }
+        self.serving.set(before);
+    }
+
+    fn next_pair(&self) -> Option<((u64, T), Resolver<T>)> {
+        let (mut items, mut waiting) = (self.items.borrow_mut(), self.waiting.borrow_mut());
+        if items.is_empty() {
+            return None;
+        }
+        let (_, resolver) = waiting.pop_first()?;
+        Some((items.pop_front()?, resolver))
     }
 }
 

@@ -11,6 +11,7 @@ use super::cancel::{Cancelled, Root, Waits};
 use super::failure::{Failure, IntoFailure, Panicked};
 use super::firing::{self, Run};
 use super::link::{Node, Outlet};
+use super::loan::{Carried, Passing};
 
 /// Fires a Deferred, once.
 ///
@@ -52,7 +53,14 @@ impl<T: 'static> Resolver<T> {
     #[inline]
     pub fn fire(mut self, result: Result<T, Failure>) {
         if let Some(source) = self.source.take() {
-            source.fire(result);
+            source.fire(result.map(Carried::given));
+        }
+    }
+
+    /// Fires the Deferred with a value that may be on loan.
+    pub(super) fn lend(mut self, value: Carried<T>) {
+        if let Some(source) = self.source.take() {
+            source.fire(Ok(value));
         }
     }
 
@@ -173,7 +181,7 @@ impl<T: 'static> Source<T> {
     }
 
     /// Hands `result` down the chain, unless a cancellation has been faster.
-    pub(super) fn fire(self: Rc<Self>, mut result: Result<T, Failure>) {
+    pub(super) fn fire(self: Rc<Self>, mut result: Passing<T>) {
         if self.is_fired() {
             return;
         }
@@ -205,7 +213,7 @@ impl<T: 'static> Root for Source<T> {
         let canceller = self.canceller.take();
         let stopped = catch_unwind(AssertUnwindSafe(|| canceller.and_then(|stop| stop())));
         let error: Rc<dyn Error> = match stopped {
-            Ok(Some(result)) => return self.fire(result),
+            Ok(Some(result)) => return self.fire(result.map(Carried::given)),
             Ok(None) => Rc::new(Cancelled),
             Err(payload) => Rc::new(Panicked::new(&*payload)),
         };

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use super::cancel::Canceller;
 use super::chain::Deferred;
 use super::failure::Failure;
+use super::loan::{Carried, Passing};
 use super::resolver::Resolver;
 use super::unhandled::Unhandled;
 use super::{Location, Place};
@@ -53,8 +54,8 @@ struct Board<T: 'static> {
 enum Posted<T> {
     Value(Rc<T>),
     Failure(Failure),
-    /// A failure that nobody has seen yet.
-    Unseen(Unhandled),
+    /// A result that nobody has asked for yet: a value that may be on loan, or a failure.
+    Unseen(Result<Carried<T>, Unhandled>),
 }
 
 impl<T: 'static> Shared<T> {
@@ -91,13 +92,9 @@ impl<T: 'static> Shared<T> {
 
 impl<T: 'static> Board<T> {
     /// Puts the result up, and fires those who wait, first come first.
-    fn post(&self, result: Result<T, Failure>) {
-        let nobody_waits = self.waiting.borrow().is_empty();
-        *self.result.borrow_mut() = Some(match result {
-            Ok(value) => Posted::Value(Rc::new(value)),
-            Err(failure) if nobody_waits => Posted::Unseen(Unhandled::resting(failure, self.made)),
-            Err(failure) => Posted::Failure(failure),
-        });
+    fn post(&self, result: Passing<T>) {
+        let result = result.map_err(|failure| Unhandled::resting(failure, self.made));
+        *self.result.borrow_mut() = Some(Posted::Unseen(result));
         // One by one, because a callback may cancel another one's waiting.
         while let Some((_, resolver)) = self.next_waiting() {
             let result = self.read().expect("it was put up above and stays");
@@ -114,7 +111,11 @@ impl<T: 'static> Board<T> {
         let (result, seen) = match posted.take()? {
             Posted::Value(value) => (Ok(Rc::clone(&value)), Posted::Value(value)),
             Posted::Failure(failure) => (Err(failure.clone()), Posted::Failure(failure)),
-            Posted::Unseen(unseen) => {
+            Posted::Unseen(Ok(value)) => {
+                let value = Rc::new(value.take());
+                (Ok(Rc::clone(&value)), Posted::Value(value))
+            }
+            Posted::Unseen(Err(unseen)) => {
                 let failure = unseen.take();
                 (Err(failure.clone()), Posted::Failure(failure))
             }

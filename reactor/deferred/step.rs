@@ -17,6 +17,7 @@ use super::Place;
 use super::chain::Deferred;
 use super::chart::Functions;
 use super::failure::{Failure, Panicked};
+use super::loan::{Carried, Passing};
 use super::outcome::{Outcome, Recovery};
 
 /// One function, or two, to be called with the result of the step before.
@@ -25,7 +26,7 @@ pub(super) trait Step<T>: 'static {
 
     /// Calls the function that `result` is for, or passes the result on. `place` is where the
     /// step was added.
-    fn apply(self, result: Result<T, Failure>, place: Place) -> Deferred<Self::Output>;
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<Self::Output>;
 
     /// The names of the functions, for a chart.
     fn functions() -> Functions;
@@ -35,7 +36,7 @@ pub(super) trait Step<T>: 'static {
 #[inline]
 pub(super) fn call<T, S: Step<T>>(
     step: S,
-    result: Result<T, Failure>,
+    result: Passing<T>,
     place: Place,
 ) -> Deferred<S::Output> {
     // What the function had hold of is dropped by the unwinding, and the step itself is consumed:
@@ -75,9 +76,9 @@ where
     type Output = R::Output;
 
     #[inline]
-    fn apply(self, result: Result<T, Failure>, place: Place) -> Deferred<R::Output> {
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<R::Output> {
         match result {
-            Ok(value) => returned((self.0)(value), place),
+            Ok(value) => returned((self.0)(value.take()), place),
             Err(failure) => pass_over(failure, place),
         }
     }
@@ -101,9 +102,9 @@ where
     type Output = R::Output;
 
     #[inline]
-    fn apply(self, result: Result<T, Failure>, place: Place) -> Deferred<R::Output> {
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<R::Output> {
         match result {
-            Ok(value) => Deferred::fired(Ok(R::pass(value)), place),
+            Ok(value) => Deferred::passing(Ok(R::pass(value)), place),
             Err(failure) => returned((self.0)(failure), place),
         }
     }
@@ -129,9 +130,9 @@ where
     type Output = R::Output;
 
     #[inline]
-    fn apply(self, result: Result<T, Failure>, place: Place) -> Deferred<R::Output> {
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<R::Output> {
         match result {
-            Ok(value) => returned((self.0)(value), place),
+            Ok(value) => returned((self.0)(value.take()), place),
             Err(failure) => returned((self.1)(failure), place),
         }
     }
@@ -155,16 +156,44 @@ where
     type Output = R::Output;
 
     #[inline]
-    fn apply(self, result: Result<T, Failure>, place: Place) -> Deferred<R::Output> {
-        returned((self.0)(result), place)
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<R::Output> {
+        returned((self.0)(result.map(Carried::take)), place)
     }
 
     fn functions() -> Functions {
+        Self::names()
+    }
+}
+
+impl<F> OnResult<F> {
+    fn names() -> Functions {
         Functions {
             method: "add_both",
             callback: Some(type_name::<F>()),
             errback: Some(type_name::<F>()),
         }
+    }
+}
+
+/// A function of this module's, which takes no value off its loan unless it says so.
+pub(super) struct OnPassing<F>(pub(super) F);
+
+impl<T, F, U> Step<T> for OnPassing<F>
+where
+    F: FnOnce(Passing<T>) -> Deferred<U> + 'static,
+    U: 'static,
+{
+    type Output = U;
+
+    #[inline]
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<U> {
+        let mut deferred = (self.0)(result);
+        deferred.raised_at(place);
+        deferred
+    }
+
+    fn functions() -> Functions {
+        OnResult::<F>::names()
     }
 }
 
@@ -178,9 +207,9 @@ where
     type Output = U;
 
     #[inline]
-    fn apply(self, result: Result<T, Failure>, place: Place) -> Deferred<U> {
+    fn apply(self, result: Passing<T>, place: Place) -> Deferred<U> {
         match result {
-            Ok(value) => Deferred::fired(Ok((self.0)(value)), place),
+            Ok(value) => Deferred::fired(Ok((self.0)(value.take())), place),
             Err(failure) => pass_over(failure, place),
         }
     }

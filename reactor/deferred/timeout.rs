@@ -10,7 +10,8 @@ use super::Location;
 use super::cancel::Cancelled;
 use super::chain::Deferred;
 use super::failure::Failure;
-use super::outcome::{Outcome, Recovery};
+use super::loan::{Carried, Passing};
+use super::outcome::Recovery;
 
 /// Something that calls a function later: a reactor, or the clock of a test.
 ///
@@ -60,15 +61,17 @@ impl<T: 'static> Deferred<T> {
             };
             take_back = Some(clock.schedule(timeout, Box::new(call)));
         }
-        self.add_both(move |result| {
+        let place = Location::caller();
+        let pass = move |result: Passing<T>| {
             if is_due.get() {
-                return on_timeout(result).into_deferred();
+                return on_timeout(result.map(Carried::take)).into_deferred();
             }
             if let Some(take_back) = take_back {
                 take_back();
             }
-            result.map(R::pass).into_deferred()
-        })
+            Deferred::passing(result.map(R::pass), place)
+        };
+        self.then(pass, place)
     }
 }
 

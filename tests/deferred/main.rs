@@ -10,6 +10,7 @@ mod compiling;
 mod example;
 mod failures;
 mod great_numbers;
+mod loans;
 mod many;
 mod mistakes;
 mod pictures;
