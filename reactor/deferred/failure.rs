@@ -56,6 +56,8 @@ pub struct Failure {
 struct Record {
     /// Shared, so that everyone who waits for one result can have its failure.
     error: Rc<dyn Error>,
+    /// What failed, where the error does not say it.
+    about: Option<Rc<str>>,
     origin: Place,
     raised_in: Option<Place>,
     made: Option<Place>,
@@ -87,6 +89,7 @@ impl Failure {
     pub(super) fn from_shared(error: Rc<dyn Error>, origin: Place) -> Self {
         let record = Record {
             error,
+            about: None,
             origin,
             raised_in: None,
             made: None,
@@ -97,6 +100,21 @@ impl Failure {
         Self {
             record: Box::new(record),
         }
+    }
+
+    /// This failure, as that of what somebody asked for at `place`: the report begins with it, and
+    /// where in this crate the error arose is left out. Does nothing to one that has this already.
+    pub(crate) fn of_asking(mut self, about: impl fmt::Display, place: Place) -> Self {
+        if self.record.about.is_some() {
+            return self;
+        }
+        let mut failure = Self::from_shared(Rc::clone(&self.record.error), place);
+        failure.record.about = Some(about.to_string().into());
+        // So that no callback of this crate is taken for the one that failed.
+        failure.record.raised_in = Some(place);
+        failure.record.made = Some(place);
+        failure.record.rest = self.record.rest.take();
+        failure
     }
 
     /// The error, if it is an `E`.
@@ -134,6 +152,27 @@ impl Failure {
     /// What led to the error: its source, the source of that, and so on.
     pub fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         std::iter::successors(self.error().source(), |&error| error.source())
+    }
+
+    /// The error, behind what failed.
+    fn text(&self) -> String {
+        match &self.record.about {
+            None => self.record.error.to_string(),
+            Some(about) => format!("{about}: {}", self.record.error),
+        }
+    }
+
+    /// The texts of the causes, without those with which the text before ends anyhow.
+    fn unsaid_causes(&self) -> Vec<String> {
+        let mut said = self.record.error.to_string();
+        let mut unsaid = Vec::new();
+        for cause in self.causes().map(ToString::to_string) {
+            if !said.ends_with(&cause) {
+                unsaid.push(cause.clone());
+                said = cause;
+            }
+        }
+        unsaid
     }
 
     /// Where the error became a failure: the `?`, the call of [`new`](Self::new), or for a panic
@@ -208,9 +247,9 @@ impl<E: Error + 'static> From<E> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.error(), formatter)?;
+        formatter.write_str(&self.text())?;
         if formatter.alternate() {
-            for cause in self.causes() {
+            for cause in self.unsaid_causes() {
                 write!(formatter, ": {cause}")?;
             }
         }
@@ -221,21 +260,23 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = &self.record;
-        write!(formatter, "{}", record.error)?;
+        formatter.write_str(&self.text())?;
         write!(formatter, "\n    arose at {}", record.origin)?;
-        if let Some(place) = record.raised_in {
+        // Of what was asked for elsewhere, this is the only place there is.
+        let is_elsewhere = |place: &Place| record.about.is_none() || *place != record.origin;
+        if let Some(place) = record.raised_in.filter(is_elsewhere) {
             write!(formatter, "\n    in the callback added at {place}")?;
         }
-        for place in &record.passed {
+        for place in record.passed.iter().filter(|place| is_elsewhere(place)) {
             write!(formatter, "\n    passed the callback added at {place}")?;
         }
         if record.passed_uncounted > 0 {
             write!(formatter, "\n    and {} more", record.passed_uncounted)?;
         }
-        if let Some(place) = record.made {
+        if let Some(place) = record.made.filter(is_elsewhere) {
             write!(formatter, "\n    in the chain made at {place}")?;
         }
-        for cause in self.causes() {
+        for cause in self.unsaid_causes() {
             write!(formatter, "\n    caused by: {cause}")?;
         }
         Ok(())

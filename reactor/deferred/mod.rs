@@ -81,7 +81,7 @@ pub use timeout::{Clock, TimedOut};
 pub use unhandled::{UnhandledFailures, UnhandledHook, held_failures, on_unhandled_failure};
 
 /// A line of source code: where something was made, added or failed.
-type Place = &'static Location<'static>;
+pub(crate) type Place = &'static Location<'static>;
 
 /// The programs of the chapter on Deferreds are compiled and run.
 #[cfg(doctest)]

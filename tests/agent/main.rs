@@ -2,6 +2,7 @@
 
 mod answers;
 mod exchanges;
+mod failures;
 mod pool;
 mod stale;
 mod urls;
@@ -931,7 +932,7 @@ fn get_page_is_the_body_or_says_which_status_there_was_instead() {
     assert_eq!(status.status, Status::NOT_FOUND);
     assert_eq!(
         failure.to_string(),
-        "the answer is 404 Not Found: 404 Not Found"
+        format!("GET {base}/nowhere: the answer is 404 Not Found").replace(":80/", "/")
     );
     assert_eq!(simulation.descriptors(), 1, "no connection is left");
 }

@@ -1,15 +1,16 @@
 //! Asks servers, and follows where they send it.
 
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::deferred::Deferred;
+use crate::deferred::{Deferred, Place};
 use crate::http::client::error::RequestError;
 use crate::http::client::job::Job;
 use crate::http::client::pool::Pool;
 use crate::http::client::redirect::{is_redirect, redirected};
-use crate::http::client::request::ClientRequest;
+use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
 use crate::http::client::url::Url;
 use crate::http::method::Method;
@@ -115,7 +116,8 @@ impl Agent {
     }
 
     /// Sends a request. Fires when the head of the answer has come, whatever its status is; the
-    /// body may still be on its way. Fails with a [`RequestError`].
+    /// body may still be on its way. Fails with a [`RequestError`]; the failure's text begins with the
+    /// method and the URL, and its place is that of this call.
     ///
     /// Redirects are followed: credentials are left behind where one leads to another origin, and
     /// the method changes as RFC 9110, section 15.4, says. A request that met a connection which
@@ -127,9 +129,10 @@ impl Agent {
     #[must_use = "a Deferred that is dropped tells nobody"]
     #[track_caller]
     pub fn request(&self, request: ClientRequest) -> Deferred<ClientResponse> {
+        let place = Location::caller();
         match request.check() {
-            Ok(()) => self.follow(request, 0),
-            Err(error) => Deferred::fail(error),
+            Ok(()) => self.follow(request, 0, place),
+            Err(error) => Deferred::fail(Asked::new(&request, place).failure(error)),
         }
     }
 
@@ -144,35 +147,45 @@ impl Agent {
         &self.0
     }
 
-    fn follow(&self, mut request: ClientRequest, redirects: usize) -> Deferred<ClientResponse> {
+    fn follow(
+        &self,
+        mut request: ClientRequest,
+        redirects: usize,
+        place: Place,
+    ) -> Deferred<ClientResponse> {
         let limit = self.0.limits.redirects;
         if limit == 0 {
-            return self.send(request);
+            return self.send(request, place);
         }
-        let (url, method) = (request.url.clone(), request.method);
+        let asked = Asked::new(&request, place);
         let (headers, again) = (request.headers.clone(), request.again());
         let agent = self.clone();
-        self.send(request).add_callback(move |response| {
+        self.send(request, place).add_both(move |response| {
+            // Not `add_callback`, which a failure would say that it has passed.
+            let response = match response {
+                Ok(response) => response,
+                Err(failure) => return Deferred::fail(failure),
+            };
             let status = response.status();
             // One that does not say where is an answer like others: RFC 9110, section 15.4.
             let Some(location) = response.header("location").filter(|_| is_redirect(status)) else {
                 return Deferred::succeed(response);
             };
             if redirects == limit {
-                return Deferred::fail(RequestError::TooManyRedirects(limit));
+                return Deferred::fail(asked.failure(RequestError::TooManyRedirects(limit)));
             }
-            match redirected(&url, method, headers, again, status, location) {
+            match redirected(&asked.url, asked.method, headers, again, status, location) {
                 Ok(next) => {
                     // A body that is whole has left its connection free; another one ends it.
                     drop(response);
-                    agent.follow(next, redirects + 1)
+                    agent.follow(next, redirects + 1, place)
                 }
-                Err(error) => Deferred::fail(error),
+                Err(error) => Deferred::fail(asked.failure(error)),
             }
         })
     }
 
-    fn send(&self, mut request: ClientRequest) -> Deferred<ClientResponse> {
+    fn send(&self, mut request: ClientRequest, place: Place) -> Deferred<ClientResponse> {
         for (name, value) in [("User-Agent", USER_AGENT), ("Accept", "*/*")] {
             if request.headers.get(name).is_none() {
                 request
@@ -182,9 +195,10 @@ impl Agent {
             }
         }
         let Some(reactor) = self.0.reactor.upgrade() else {
-            return Deferred::fail(RequestError::NotConnected(Reason::Shutdown));
+            let error = RequestError::NotConnected(Reason::Shutdown);
+            return Deferred::fail(Asked::new(&request, place).failure(error));
         };
-        let (job, deferred) = Job::new(request, &self.0, &reactor, self.0.limits.head_time);
+        let (job, deferred) = Job::new(request, &self.0, &reactor, place);
         self.0.submit(job);
         deferred
     }

@@ -12,9 +12,9 @@ use crate::http::client::error::RequestError;
 use crate::http::client::job::{Job, Progress, Way};
 use crate::http::client::pool::Pool;
 use crate::http::client::reader::{Piece, ResponseReader};
-use crate::http::client::request::ClientRequest;
+use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
-use crate::http::client::url::{Origin, Url};
+use crate::http::client::url::Origin;
 use crate::http::head::Framing;
 use crate::http::head::response::ResponseHead;
 use crate::http::incoming::{BodyFeed, Unwanted, incoming};
@@ -44,7 +44,7 @@ struct Exchange {
     is_repeatable: bool,
     /// Whether the server had given the connection up before it saw the request.
     has_crossed: bool,
-    url: Url,
+    asked: Rc<Asked>,
     way: Rc<Way>,
     reader: ResponseReader,
     answer: Answer,
@@ -103,13 +103,14 @@ impl ClientChannel {
             request,
             resolver,
             way,
+            asked,
             ..
         } = job;
         self.exchange = Some(Exchange {
             again,
             is_repeatable,
             has_crossed: false,
-            url: request.url,
+            asked,
             way,
             reader: ResponseReader::new(request.method),
             answer: Answer {
@@ -354,7 +355,7 @@ impl Exchange {
         self.persistent &= head.persistent;
         self.server_keeps = head.keep_alive;
         let (feed, stream) = incoming(transport, Unwanted::Abort);
-        let response = ClientResponse::new(head, self.url.clone(), stream, body_limit);
+        let response = ClientResponse::new(head, Rc::clone(&self.asked), stream, body_limit);
         transport.set_timeout(Some(self.body_time));
         self.answer.response = Some(response);
         self.answer.feed = Some(feed);
@@ -390,19 +391,20 @@ impl Exchange {
     fn connection_lost(mut self, pool: Option<Rc<Pool>>, reason: &Reason) {
         self.stop_sending();
         let has_begun = self.reader.has_begun();
+        let is_unseen =
+            self.has_crossed || self.is_repeatable && !has_begun && self.error.is_none();
         let error = match self.error.take() {
             Some(error) => error,
             None if has_begun => RequestError::Broken(reason.clone()),
             None => RequestError::NoAnswer(reason.clone()),
         };
-        self.feed(|feed| feed.end(Err(error.clone().into())));
+        self.feed(|feed| feed.end(Err(self.asked.failure(error.clone()))));
         if self.answer.response.is_some() {
             return self.answer.hand_over();
         }
         let Some(resolver) = self.answer.resolver.take() else {
             return;
         };
-        let is_unseen = self.has_crossed || self.is_repeatable && !has_begun;
         match (self.again, pool) {
             // The server had closed the connection before it saw the request.
             (Some(request), Some(pool)) if is_unseen && !resolver.is_cancelled() => {
@@ -410,6 +412,7 @@ impl Exchange {
                     request,
                     resolver,
                     way: self.way,
+                    asked: self.asked,
                     wants_new_connection: true,
                 });
             }

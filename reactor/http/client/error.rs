@@ -82,9 +82,12 @@ pub struct UnexpectedStatus {
 
 impl fmt::Display for UnexpectedStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the answer is {}", self.status)?;
+        let status = self.status.to_string();
+        write!(f, "the answer is {status}")?;
         match self.body.trim() {
             "" => Ok(()),
+            // As servers say it that have nothing to add.
+            body if body.eq_ignore_ascii_case(&status) => Ok(()),
             body => write!(f, ": {body}"),
         }
     }

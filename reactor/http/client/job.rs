@@ -5,12 +5,12 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::connecting::Connector;
-use crate::deferred::{Canceller, Deferred, Failure, Resolver};
+use crate::deferred::{Canceller, Deferred, Failure, Place, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::http::client::channel::ClientChannel;
 use crate::http::client::error::RequestError;
 use crate::http::client::pool::{Pool, Ticket};
-use crate::http::client::request::ClientRequest;
+use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
 use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;
@@ -20,6 +20,7 @@ pub(crate) struct Job {
     pub(crate) request: ClientRequest,
     pub(crate) resolver: Resolver<ClientResponse>,
     pub(crate) way: Rc<Way>,
+    pub(crate) asked: Rc<Asked>,
     /// Whether it failed on a connection that had grown stale, so that it wants a new one.
     pub(crate) wants_new_connection: bool,
 }
@@ -71,14 +72,15 @@ pub(crate) enum Progress {
 }
 
 impl Job {
-    /// A job that may wait for its answer for so long, and the Deferred that it fires. Cancelling
+    /// A job that was asked for at this place, and the Deferred that it fires. Cancelling
     /// that stops the job wherever it is.
     pub(crate) fn new(
         request: ClientRequest,
         pool: &Rc<Pool>,
         reactor: &Reactor,
-        time: Duration,
+        place: Place,
     ) -> (Self, Deferred<ClientResponse>) {
+        let time = pool.limits.head_time;
         let (resolver, deferred) = Deferred::pending();
         let way = Rc::new(Way {
             pool: Rc::downgrade(pool),
@@ -93,15 +95,17 @@ impl Job {
         let cancelled = Rc::clone(&way);
         resolver.on_cancel(move || cancelled.stop().map(|why| Err(Failure::from(why))));
         way.watch(reactor, time / SOON, deferred.canceller());
-        let at_the_end = Rc::clone(&way);
+        let asked = Rc::new(Asked::new(&request, place));
+        let (at_the_end, said) = (Rc::clone(&way), Rc::clone(&asked));
         let deferred = deferred.add_both(move |answer| {
             at_the_end.end();
-            answer
+            answer.map_err(|failure| said.failure(failure))
         });
         let job = Self {
             request,
             resolver,
             way,
+            asked,
             wants_new_connection: false,
         };
         (job, deferred)

@@ -95,7 +95,7 @@ impl ResponseReader {
 
     /// Whether any of the answer has come.
     pub(crate) fn has_begun(&self) -> bool {
-        !matches!(self.state, State::Head) || !self.partial.is_empty()
+        !matches!(self.state, State::Head) || !self.partial.is_empty() || self.interim > 0
     }
 
     fn end<'d>(&mut self, trailers: Vec<u8>) -> Piece<'d> {

@@ -3,12 +3,37 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::deferred::{Failure, IntoFailure, Place};
 use crate::http::body::{Body, Kind};
 use crate::http::client::error::RequestError;
 use crate::http::client::url::Url;
 use crate::http::head::Framing;
 use crate::http::headers::{BadHeader, Headers};
 use crate::http::method::Method;
+
+/// What was asked for, and where: so that a failure can say it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) place: Place,
+}
+
+impl Asked {
+    pub(crate) fn new(request: &ClientRequest, place: Place) -> Self {
+        Self {
+            method: request.method,
+            url: request.url.clone(),
+            place,
+        }
+    }
+
+    /// A failure of this.
+    pub(crate) fn failure(&self, failure: impl IntoFailure) -> Failure {
+        let about = format_args!("{} {}", self.method, self.url);
+        failure.into_failure().of_asking(about, self.place)
+    }
+}
 
 /// A request that an [`Agent`](crate::http::Agent) sends.
 ///

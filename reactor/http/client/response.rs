@@ -1,7 +1,10 @@
 //! An answer as its client sees it.
 
+use std::rc::Rc;
+
 use crate::deferred::Deferred;
 use crate::http::client::error::UnexpectedStatus;
+use crate::http::client::request::Asked;
 use crate::http::client::url::Url;
 use crate::http::head::response::ResponseHead;
 use crate::http::head::{Framing, Version};
@@ -18,16 +21,21 @@ const MOST_OF_AN_ERROR: usize = 1 << 10;
 #[derive(Debug)]
 pub struct ClientResponse {
     head: ResponseHead,
-    url: Url,
+    asked: Rc<Asked>,
     stream: BodyStream,
     body_limit: usize,
 }
 
 impl ClientResponse {
-    pub(crate) fn new(head: ResponseHead, url: Url, stream: BodyStream, body_limit: usize) -> Self {
+    pub(crate) fn new(
+        head: ResponseHead,
+        asked: Rc<Asked>,
+        stream: BodyStream,
+        body_limit: usize,
+    ) -> Self {
         Self {
             head,
-            url,
+            asked,
             stream,
             body_limit,
         }
@@ -61,7 +69,7 @@ impl ClientResponse {
     /// Where the answer came from, behind all redirects.
     #[must_use]
     pub fn url(&self) -> &Url {
-        &self.url
+        &self.asked.url
     }
 
     /// How long the body is, where the server says so.
@@ -93,7 +101,10 @@ impl ClientResponse {
     /// the connection.
     #[must_use = "a Deferred that is dropped tells nobody"]
     pub fn read_body(self) -> Deferred<Vec<u8>> {
-        self.stream.collect(self.body_limit)
+        let asked = self.asked;
+        self.stream
+            .collect(self.body_limit)
+            .add_errback(move |failure| Err(asked.failure(failure)))
     }
 
     /// The answer itself if its status is 2xx; otherwise a failure with [`UnexpectedStatus`].
@@ -102,12 +113,12 @@ impl ClientResponse {
         if self.status().is_success() {
             return Deferred::succeed(self);
         }
-        let status = self.status();
+        let (status, asked) = (self.status(), self.asked);
         self.stream
             .beginning(MOST_OF_AN_ERROR)
             .add_callback(move |body| {
                 let body = String::from_utf8_lossy(&body).into_owned();
-                Deferred::fail(UnexpectedStatus { status, body })
+                Deferred::fail(asked.failure(UnexpectedStatus { status, body }))
             })
     }
 }
