@@ -7,15 +7,16 @@
 //! ```
 //!
 //! `get_page` returns at once, with a Deferred. What shall be done with the page, and what if there
-//! is none, is added to it; then the loop runs until the last callback stops it.
+//! is none, is added to it; then the loop runs until the last callback stops it. What a server says
+//! is made `visible` before it is printed: it could move the cursor otherwise.
 
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use reactor::Reactor;
-use reactor::deferred::Failure;
-use reactor::http::get_page;
+use reactor::deferred::{Deferred, Failure};
+use reactor::http::{Url, get_page};
+use reactor::{Reactor, visible};
 use serde_json::Value;
 
 const USAGE: &str = "usage: orgs USER [API] [--chart FILE]";
@@ -41,7 +42,12 @@ fn main() -> ExitCode {
     };
 
     let reactor = Reactor::new().expect("the operating system has a loop to offer");
-    let page = get_page(&reactor, &format!("{api}/users/{user}/orgs"));
+    // A name that somebody has typed stays one segment of the path, whatever is in it.
+    let url = Url::parse(api).and_then(|api| api.with_segments(["users", user, "orgs"]));
+    let page = match url {
+        Ok(url) => get_page(&reactor, url.as_str()),
+        Err(error) => Deferred::fail(error),
+    };
     let (page, chart) = page.charted();
 
     let failed = Rc::new(Cell::new(false));
@@ -49,7 +55,7 @@ fn main() -> ExitCode {
     page.add_callback(names)
         .add_callback(print_sorted)
         .add_errback(move |failure| {
-            log::error!("{failure}");
+            log::error!("{}", visible(&failure.to_string()));
             fails.set(true);
         })
         .add_both(move |_| at_the_end.stop());
@@ -74,7 +80,7 @@ fn main() -> ExitCode {
 /// Whether this may be the name of somebody, and no option and nothing else of a URL.
 fn is_name(word: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !word.starts_with('-') && word.bytes().all(is_plain)
+    !word.starts_with(['-', '.']) && word.bytes().all(is_plain)
 }
 
 /// The names in a list of organisations. What is no such list is a failure, by `?`.
@@ -88,6 +94,6 @@ fn names(page: Vec<u8>) -> Result<Vec<String>, Failure> {
 fn print_sorted(mut names: Vec<String>) {
     names.sort();
     for name in names {
-        println!("{name}");
+        println!("{}", visible(&name));
     }
 }

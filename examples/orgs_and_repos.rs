@@ -15,9 +15,9 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use reactor::Reactor;
 use reactor::deferred::{Deferred, DeferredList, Failure};
-use reactor::http::{Agent, AgentLimits, ClientResponse};
+use reactor::http::{Agent, AgentLimits, ClientResponse, Url};
+use reactor::{Reactor, visible};
 use serde_json::Value;
 
 const USAGE: &str = "usage: orgs_and_repos USER [API] [--chart FILE]";
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     orgs.add_callback(move |orgs| github.repos_of_all(orgs))
         .add_callback(print)
         .add_errback(move |failure| {
-            log::error!("{failure}");
+            log::error!("{}", visible(&failure.to_string()));
             fails.set(true);
         })
         .add_both(move |_| at_the_end.stop());
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 /// Whether this may be the name of somebody, and no option and nothing else of a URL.
 fn is_name(word: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !word.starts_with('-') && word.bytes().all(is_plain)
+    !word.starts_with(['-', '.']) && word.bytes().all(is_plain)
 }
 
 /// As many connections as there are organisations, up to a hundred, where an agent usually has eight.
@@ -103,11 +103,11 @@ struct GitHub {
 
 impl GitHub {
     fn orgs(&self, user: &str) -> Deferred<Vec<String>> {
-        self.list(&format!("/users/{user}/orgs"), "login")
+        self.list(["users", user, "orgs"], "login")
     }
 
     fn repos(&self, org: String) -> Deferred<Repos> {
-        let repos = self.list(&format!("/orgs/{org}/repos"), "name");
+        let repos = self.list(["orgs", &org, "repos"], "name");
         repos.add_both(move |repos| match repos {
             Ok(repos) => Ok((org, repos)),
             Err(failure) => Err(Failure::message(format!("{org}: {failure}"))),
@@ -120,9 +120,14 @@ impl GitHub {
     }
 
     /// The value of one field of each member of a list.
-    fn list(&self, path: &str, field: &'static str) -> Deferred<Vec<String>> {
+    fn list(&self, path: [&str; 3], field: &'static str) -> Deferred<Vec<String>> {
+        // A name that a server has sent stays one segment of the path, whatever is in it.
+        let url = match Url::parse(&self.api).and_then(|api| api.with_segments(path)) {
+            Ok(url) => url,
+            Err(error) => return Deferred::fail(error),
+        };
         self.agent
-            .get(&format!("{}{path}", self.api))
+            .get(url.as_str())
             .add_callback(ClientResponse::expect_success)
             .add_callback(ClientResponse::read_body)
             .add_callback(move |page| fields(&page, field))
@@ -143,11 +148,11 @@ fn print(results: Vec<Result<Repos, Failure>>) -> Result<(), Failure> {
     found.sort();
     for (org, mut repos) in found {
         repos.sort();
-        println!("{org}: {}", repos.join(", "));
+        println!("{}", visible(&format!("{org}: {}", repos.join(", "))));
     }
     let missing = failed.len();
     for failure in failed.into_iter().filter_map(Result::err) {
-        log::error!("{failure}");
+        log::error!("{}", visible(&failure.to_string()));
     }
     match missing {
         0 => Ok(()),

@@ -11,9 +11,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use reactor::Reactor;
 use reactor::deferred::Failure;
-use reactor::http::{Agent, ClientResponse};
+use reactor::http::{Agent, ClientResponse, Url};
+use reactor::{Reactor, visible};
 use serde_json::Value;
 
 const USAGE: &str = "usage: orgs_and_repos_blocking USER [API]";
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let result = print_all(&reactor, &agent, api, user);
     let has_failed = result.is_err();
     if let Err(failure) = result {
-        log::error!("{failure}");
+        log::error!("{}", visible(&failure.to_string()));
     }
     println!(
         "one after the other: {:.2} s",
@@ -55,21 +55,21 @@ fn main() -> ExitCode {
 /// Whether this may be the name of somebody, and no option and nothing else of a URL.
 fn is_name(word: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !word.starts_with('-') && word.bytes().all(is_plain)
+    !word.starts_with(['-', '.']) && word.bytes().all(is_plain)
 }
 
 fn print_all(reactor: &Reactor, agent: &Agent, api: &str, user: &str) -> Result<(), Failure> {
-    let mut orgs = list(reactor, agent, &format!("{api}/users/{user}/orgs"), "login")?;
+    let mut orgs = list(reactor, agent, api, ["users", user, "orgs"], "login")?;
     orgs.sort();
     let mut missing = 0;
     for org in orgs {
-        match list(reactor, agent, &format!("{api}/orgs/{org}/repos"), "name") {
+        match list(reactor, agent, api, ["orgs", &org, "repos"], "name") {
             Ok(mut repos) => {
                 repos.sort();
-                println!("{org}: {}", repos.join(", "));
+                println!("{}", visible(&format!("{org}: {}", repos.join(", "))));
             }
             Err(failure) => {
-                log::error!("{org}: {failure}");
+                log::error!("{}", visible(&format!("{org}: {failure}")));
                 missing += 1;
             }
         }
@@ -81,10 +81,18 @@ fn print_all(reactor: &Reactor, agent: &Agent, api: &str, user: &str) -> Result<
 }
 
 /// The value of one field of each member of a list, when it is there.
-fn list(reactor: &Reactor, agent: &Agent, url: &str, field: &str) -> Result<Vec<String>, Failure> {
+fn list(
+    reactor: &Reactor,
+    agent: &Agent,
+    api: &str,
+    path: [&str; 3],
+    field: &str,
+) -> Result<Vec<String>, Failure> {
+    // A name that a server has sent stays one segment of the path, whatever is in it.
+    let url = Url::parse(api)?.with_segments(path)?;
     let began = Instant::now();
     let page = agent
-        .get(url)
+        .get(url.as_str())
         .add_callback(ClientResponse::expect_success)
         .add_callback(ClientResponse::read_body);
     let page = reactor.run_until(page)?;

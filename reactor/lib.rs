@@ -62,6 +62,9 @@ mod limits;
 
 mod layer;
 
+// Text of others.
+mod visible;
+
 // Bytes into messages.
 pub mod framing;
 
@@ -150,6 +153,7 @@ pub use reason::Reason;
 pub use threads::{ReactorGone, RemoteReactor};
 pub use transport::{ConnectionId, Transport};
 pub use triggers::{Phase, SystemEvent};
+pub use visible::{visible, visible_bytes};
 
 /// The README, whose program is compiled.
 #[cfg(doctest)]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::address::Address;
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
+use crate::visible::visible;
 
 /// Sees what the loop does, while it does it: to log slow callbacks, draw a timeline, record a run.
 ///
@@ -317,6 +318,6 @@ fn panicked(callback: &Callback, payload: &(dyn Any + Send)) -> Panicked {
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a value that is not text".to_owned());
-    log::error!("{callback} panicked: {message}");
+    log::error!("{callback} panicked: {}", visible(&message));
     Panicked(message)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::rc::Rc;
 
+use crate::visible::visible;
+
 /// Why a connection was lost, or why an attempt to connect failed.
 ///
 /// The first cause wins, with one exception: an abort, a limit or a panic after `lose_connection`
@@ -111,13 +113,16 @@ impl fmt::Display for Reason {
                     "more than {limit} bytes were written at once, before any could be sent"
                 )
             }
-            Self::Violation(expected) => write!(f, "the peer broke the protocol: {expected}"),
+            // Both texts, and that of an error, may quote what the peer has sent.
+            Self::Violation(expected) => {
+                write!(f, "the peer broke the protocol: {}", visible(expected))
+            }
             Self::Panicked { callback, message } => {
-                write!(f, "the callback {callback} panicked: {message}")
+                write!(f, "the callback {callback} panicked: {}", visible(message))
             }
             Self::Refused => write!(f, "the factory refused the connection"),
             Self::Shutdown => write!(f, "the reactor was shut down"),
-            Self::Error(error) => error.fmt(f),
+            Self::Error(error) => f.write_str(&visible(&error.to_string())),
         }
     }
 }

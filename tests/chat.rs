@@ -160,6 +160,14 @@ fn control_characters_never_reach_another_terminal() {
     let [alice, bob] = chat.join_many();
     alice.says(b"clear \x1b[2J, ring \x07, go back \r over \x08 it \x00 \x7f\n");
     bob.hears(b"clear ^[[2J, ring ^G, go back ^M over ^H it ^@ ^?\n");
+    alice.says(
+        "turn \u{202e}around\u{2066}, hide\u{200b}\u{e0041}, \u{1f468}\u{200d}\u{1f469}\n"
+            .as_bytes(),
+    );
+    bob.hears(
+        "turn <U+202E>around<U+2066>, hide<U+200B><U+E0041>, \u{1f468}\u{200d}\u{1f469}\n"
+            .as_bytes(),
+    );
     let controls = (0..=0x9f).filter(|byte| (..0x20).contains(byte) || (0x7f..).contains(byte));
     for byte in controls.filter(|byte| !b"\t\n".contains(byte)) {
         let utf_8 = char::from(byte).to_string();

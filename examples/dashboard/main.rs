@@ -40,7 +40,7 @@ use reactor::endpoints::server_from_string;
 use reactor::http::{
     Answer, Method, Request, RequestError, Resource, Response, Site, Status, Tree, Url, get,
 };
-use reactor::{Deferred, Reactor};
+use reactor::{Deferred, Reactor, visible};
 
 use crate::chat::{Chat, Refused};
 use crate::live::Live;
@@ -194,7 +194,10 @@ fn unreachable_chat(failure: &Failure) -> Response {
         .find_map(|cause| cause.downcast_ref::<RequestError>());
     match request {
         Some(error) => log::warn!("the chat cannot be asked: {error}"),
-        None => log::warn!("the chat cannot be asked: {failure}"),
+        None => {
+            let why = failure.to_string();
+            log::warn!("the chat cannot be asked: {}", visible(&why));
+        }
     }
     Page::without_chat().answer(Status::BAD_GATEWAY)
 }

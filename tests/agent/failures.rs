@@ -97,6 +97,10 @@ fn an_unexpected_status_is_said_once() {
         ("404 Not Found\n", "404 Not Found"),
         ("404 not found", "404 Not Found"),
         ("no such page", "404 Not Found: no such page"),
+        (
+            "\u{1b}[31m\u{202e}red\r\nx",
+            "404 Not Found: ^[[31m<U+202E>red^M^Jx",
+        ),
     ] {
         let game = Game::new();
         let page = game.agent.get("http://server/x?y");

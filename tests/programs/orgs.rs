@@ -69,6 +69,13 @@ fn site(reactor: &Reactor) -> Site {
         ),
     );
     users.put_tree("eva").put_child("orgs", slowly("[]", ok));
+    users.put_tree("mallory").put_child(
+        "orgs",
+        slowly(
+            r#"[{"login": "\u001b[31mred\nblack"}, {"login": "../users/ana/orgs?"}]"#,
+            ok,
+        ),
+    );
     users
         .put_tree("bob")
         .put_child("orgs", slowly("no JSON", ok));
@@ -109,6 +116,29 @@ fn organisations_are_printed_sorted() {
         );
     }
     assert_eq!(said("orgs", &["eva", &fake.base]).0, "");
+}
+
+#[test]
+fn what_a_server_says_moves_nobodys_cursor_and_leads_to_no_other_path() {
+    let fake = Fake::start();
+    let (printed, log) = said("orgs", &["mallory", &fake.base]);
+    let names = "^[[31mred^Jblack\n../users/ana/orgs?\n";
+    assert_eq!((printed.as_str(), log.as_str()), (names, ""));
+    for program in ["orgs_and_repos", "orgs_and_repos_blocking"] {
+        let (printed, log) = said(program, &["mallory", &fake.base]);
+        let all = format!("{printed}{log}");
+        assert!(!all.contains('\u{1b}'), "{program}: {all}");
+        assert!(all.contains("^[[31mred^Jblack: "), "{program}: {all}");
+        assert!(!all.contains("mole"), "{program}: {all}");
+        let url = "/orgs/..%2Fusers%2Fana%2Forgs%3F/repos: the answer is 404 Not Found";
+        assert!(all.contains(url), "{program}: {all}");
+        for dots in [".", ".."] {
+            let output = run(program, &[dots, &fake.base]);
+            assert_eq!(output.status.code(), Some(1), "{program} {dots}");
+        }
+    }
+    let output = run("orgs", &["..", &fake.base]);
+    assert!(output.stderr.starts_with(b"usage: orgs"));
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::http::status::Status;
 use crate::http::writer::{Meta, write_head};
 use crate::reason::Reason;
 use crate::transport::Transport;
+use crate::visible::visible;
 
 impl HttpChannel {
     #[inline]
@@ -234,7 +235,8 @@ impl HttpChannel {
             }),
             Err(failure) => {
                 let id = transport.id();
-                log::error!("the answer on {id} was broken off: {failure}");
+                let why = failure.to_string();
+                log::error!("the answer on {id} was broken off: {}", visible(&why));
                 transport.abort_connection();
                 exchange.break_off(failure);
             }
@@ -405,7 +407,9 @@ fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Respo
     if failure.check::<NotAForm>().is_some() {
         return Response::mistake(&NOT_A_FORM);
     }
-    log::error!("{name} failed to answer on {}: {failure}", transport.id());
+    // It may quote what the client has sent.
+    let (id, why) = (transport.id(), failure.to_string());
+    log::error!("{name} failed to answer on {id}: {}", visible(&why));
     Response::error(Status::INTERNAL_SERVER_ERROR)
 }
 
@@ -413,7 +417,8 @@ fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Respo
 #[cold]
 fn without_bad_header(transport: &Transport, response: Response) -> Response {
     if let Some(error) = response.bad_header {
-        log::error!("an answer on {} is not sent: {error}", transport.id());
+        let (id, why) = (transport.id(), error.to_string());
+        log::error!("an answer on {id} is not sent: {}", visible(&why));
     }
     Response::error(Status::INTERNAL_SERVER_ERROR)
 }

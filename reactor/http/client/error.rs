@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::http::mistake::Mistake;
 use crate::http::status::Status;
 use crate::reason::Reason;
+use crate::visible::visible;
 
 /// Why a request failed. Reached with [`Failure::check`](crate::Failure::check).
 #[derive(Clone, Debug)]
@@ -76,7 +77,8 @@ impl Error for RequestError {
 pub struct UnexpectedStatus {
     /// The status.
     pub status: Status,
-    /// The beginning of the body, at most 1 KiB of it, which may say why.
+    /// The beginning of the body, at most 1 KiB of it, which may say why. It is as the server sent it;
+    /// `Display` makes it [visible](crate::visible).
     pub body: String,
 }
 
@@ -88,7 +90,7 @@ impl fmt::Display for UnexpectedStatus {
             "" => Ok(()),
             // As servers say it that have nothing to add.
             body if body.eq_ignore_ascii_case(&status) => Ok(()),
-            body => write!(f, ": {body}"),
+            body => write!(f, ": {}", visible(body)),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::http::host::has_valid_escapes;
 pub(crate) const FRAGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 pub(crate) const QUERY: &AsciiSet = &MARKS.add(b'\'');
 pub(crate) const PATH: &AsciiSet = &MARKS.add(b'?').add(b'^').add(b'`').add(b'{').add(b'}');
+/// One segment of a path: what would end it or begin an escape is escaped as well.
+pub(crate) const SEGMENT: &AsciiSet = &PATH.add(b'/').add(b'\\').add(b'%');
 const MARKS: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 /// A part of a URL with what must not be in it escaped, and without the escapes that need not be:

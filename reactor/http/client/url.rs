@@ -7,9 +7,9 @@
 
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
-use crate::http::client::escaping::{FRAGMENT, PATH, QUERY, normal, without_dots};
+use crate::http::client::escaping::{FRAGMENT, PATH, QUERY, SEGMENT, normal, without_dots};
 use crate::http::client::idn;
 use crate::http::host::{is_host, split};
 
@@ -67,6 +67,40 @@ impl Url {
             text.push_str(&self.text[self.fragment..]);
         }
         Self::read(&text).map_err(|why| BadUrl(format!("{reference:?} leads nowhere: {why}")))
+    }
+
+    /// This URL with segments behind its path, and without query and fragment. Each segment is
+    /// escaped as a whole, so that a name which somebody else has chosen stays one segment:
+    ///
+    /// ```
+    /// use reactor::http::Url;
+    ///
+    /// let api = Url::parse("http://example.org/api")?;
+    /// let orgs = api.with_segments(["users", "a/b?", "orgs"])?;
+    /// assert_eq!(orgs.as_str(), "http://example.org/api/users/a%2Fb%3F/orgs");
+    /// assert!(api.with_segments(["users", "..", "orgs"]).is_err());
+    /// # Ok::<(), reactor::http::BadUrl>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A segment is `.` or `..`, which mean another path however they are escaped.
+    pub fn with_segments<'s>(
+        &self,
+        segments: impl IntoIterator<Item = &'s str>,
+    ) -> Result<Self, BadUrl> {
+        let path = self.target().split('?').next().unwrap_or_default();
+        let mut text = format!("{}{path}", &self.text[..self.path]);
+        for segment in segments {
+            if matches!(segment, "." | "..") {
+                return Err(BadUrl(format!("{segment:?} is not the name of anything")));
+            }
+            if !text.ends_with('/') {
+                text.push('/');
+            }
+            text.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        Self::parse(&text)
     }
 
     /// RFC 3986, section 5.2.2. Dots in the path are left to who reads the result.

@@ -13,6 +13,7 @@ use super::conditional::Validators;
 use super::held::Held;
 use super::kinds;
 use super::state::State;
+use crate::visible::visible;
 
 /// The folder that is served.
 #[derive(Clone)]
@@ -124,11 +125,13 @@ impl Folder {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Forbidden,
             Err(error) if says_nothing(&error) => {
-                log::error!("{} cannot be opened: {error}", below.path.display());
+                let path = below.path.to_string_lossy();
+                log::error!("{} cannot be opened: {error}", visible(&path));
                 Found::Broken
             }
             Err(error) => {
-                log::debug!("{} is not there: {error}", below.path.display());
+                let path = below.path.to_string_lossy();
+                log::debug!("{} is not there: {error}", visible(&path));
                 Found::Nothing
             }
         }
