@@ -58,7 +58,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         let _ = tell_what_to_type(&port);
     }
     if let Some(endpoint) = &options.api {
-        let site = api::site(&reactor, &room, options.names, token::from_environment());
+        let site = api::site(&reactor, &room, options.names, token::from_environment()?);
         let port = server_from_string(endpoint)?
             .listen(&reactor, site)
             .map_err(|error| format!("{error} (--api says where else, --no-api goes without)"))?;

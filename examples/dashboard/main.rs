@@ -81,7 +81,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         return Err(format!("{error}; {USAGE}").into());
     }
     let reactor = Reactor::new()?;
-    let chat = Rc::new(Chat::new(&reactor, &api, token::from_environment()));
+    let chat = Rc::new(Chat::new(&reactor, &api, token::from_environment()?));
     let port = server_from_string(&listen)?.listen(&reactor, site(&reactor, &chat, names))?;
     println!("The dashboard: http://{}/", port.local_addr());
     reactor.run()?;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::running::{ANY_PORT, Heard, PATIENCE, Running, ask, ask_for, chatter, get, run};
+use crate::running::{ANY_PORT, Heard, PATIENCE, Running, ask, ask_for, chatter, get, run, run_in};
 
 /// An address at which nobody listens.
 pub(crate) const NOBODY: &str = "127.0.0.1:1";
@@ -201,9 +201,19 @@ fn a_name_of_ones_own_is_one_by_which_the_api_may_be_written_to() {
 }
 
 #[test]
-fn an_empty_token_is_none() {
-    let (_chat, _, api) = start(&[("CHAT_TOKEN", "")]);
-    assert_eq!(post(&api, JSON, r#"{"banner": "hello"}"#).status, 200);
+fn an_empty_token_is_a_mistake_for_both_programs() {
+    for (program, arguments) in [
+        ("chat", [ANY_PORT, "--api", ANY_PORT].as_slice()),
+        ("dashboard", &["--listen", ANY_PORT]),
+    ] {
+        let output = run_in(program, arguments, &[("CHAT_TOKEN", "")]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{program}");
+        assert!(
+            said.contains("CHAT_TOKEN is empty: give it a value"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

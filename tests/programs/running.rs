@@ -85,10 +85,16 @@ impl Drop for Running {
 
 /// Runs a program to its end.
 pub(crate) fn run(example: &str, arguments: &[&str]) -> Output {
+    run_in(example, arguments, &[])
+}
+
+/// As [`run`], with these variables in its environment.
+pub(crate) fn run_in(example: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     Command::new("timeout")
         .args(["--signal=KILL", "60"])
         .arg(program(example))
         .args(arguments)
+        .envs(environment.iter().copied())
         .env("RUST_LOG", "warn")
         .stdin(Stdio::null())
         .output()
