@@ -19,10 +19,11 @@
 //! ```
 //!
 //! The one idea: what connections share is an `Rc`. The room itself is in `chat.rs`, and the API,
-//! which shares it too, in `api.rs`.
+//! which shares it too, in `api.rs`. `logging.rs` keeps the log from holding up the loop.
 
 mod api;
 mod chat;
+mod logging;
 mod options;
 mod sender;
 mod token;
@@ -38,7 +39,7 @@ use reactor::{Address, ListeningPort, Reactor};
 use crate::options::Options;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let _log = logging::init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -25,6 +25,8 @@
 
 mod chat;
 mod live;
+#[path = "../chat/logging.rs"]
+mod logging;
 mod page;
 #[path = "../chat/sender.rs"]
 mod sender;
@@ -32,6 +34,7 @@ mod sender;
 mod token;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -50,7 +53,7 @@ use crate::sender::OwnNames;
 const USAGE: &str = "usage: dashboard [--listen ENDPOINT] [--api URL] [--name HOST]…";
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let _log = logging::init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -71,7 +74,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             "--api" => api = words.next().ok_or(USAGE)?,
             "--name" => names.add(words.next().ok_or(USAGE)?),
             "--help" | "-h" => {
-                println!("{USAGE}");
+                let _ = writeln!(io::stdout(), "{USAGE}");
                 return Ok(());
             }
             other => return Err(format!("{other} is not understood; {USAGE}").into()),
@@ -83,7 +86,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let reactor = Reactor::new()?;
     let chat = Rc::new(Chat::new(&reactor, &api, token::from_environment()?));
     let port = server_from_string(&listen)?.listen(&reactor, site(&reactor, &chat, names))?;
-    println!("The dashboard: http://{}/", port.local_addr());
+    // Nobody may be reading what is printed; the dashboard goes on all the same.
+    let _ = writeln!(io::stdout(), "The dashboard: http://{}/", port.local_addr());
     reactor.run()?;
     Ok(())
 }

@@ -3,4 +3,5 @@
 mod chat_api;
 mod dashboard;
 mod orgs;
+mod output;
 mod running;

@@ -18,7 +18,7 @@ pub(crate) const ANY_PORT: &str = "tcp:0:interface=127.0.0.1";
 
 /// The program of an example, which is built if it is not there or is old: `cargo test --test
 /// programs` alone does not build examples.
-fn program(example: &str) -> PathBuf {
+pub(crate) fn program(example: &str) -> PathBuf {
     let this = env::current_exe().expect("a test knows where it is");
     let profile = this
         .parent()
@@ -44,15 +44,26 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(example: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_with(Stdio::inherit(), example, arguments, environment)
+    }
+
+    /// As `start`, of a program whose log goes somewhere else.
+    pub(crate) fn start_with(
+        stderr: Stdio,
+        example: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         // `timeout` kills it when the test hangs, and is killed with it.
         let mut child = Command::new("timeout")
             .args(["--signal=KILL", "60"])
             .arg(program(example))
             .args(arguments)
-            .envs(environment.iter().copied())
             .env("RUST_LOG", "warn")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
