@@ -39,6 +39,10 @@
 //! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
 //!   `docs/from-twisted.md` has Twisted's names beside those of this crate.
 //!
+//! What goes wrong is logged through the crate `log`, so a program installs a logger, `env_logger` for
+//! example. In one that has none, failures that nobody handles and answers that fail are printed on the
+//! standard error.
+//!
 //! Everything but [`RemoteReactor`] stays on the thread of its reactor, which the compiler sees to.
 //! A panic in a callback ends the connection or the call that it belongs to, with a reason and a
 //! line in the log, and nothing else; this needs `panic = "unwind"`, which is Cargo's default.
@@ -124,6 +128,8 @@ mod unsent;
 mod requests;
 
 mod table;
+
+mod report;
 
 // Where readiness, bytes and time come from.
 mod driver;

@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::observer::{Callback, Cause};
 use crate::protocol::{AnyFactory, AnyProtocol, Factory};
 use crate::reactor::{Occupant, Reactor, WeakReactor};
+use crate::report;
 use crate::table::Token;
 use crate::transport::Transport;
 
@@ -257,9 +258,10 @@ impl Reactor {
     fn back_off(&self, port: &mut Port, error: &io::Error) {
         let now = self.0.requests.turn_time();
         if port.failing.is_none() {
-            log::error!(
-                "{} cannot accept a connection, and tries again: {error}",
-                port.local
+            let local = &port.local;
+            report::error(
+                module_path!(),
+                format_args!("{local} cannot accept a connection, and tries again: {error}"),
             );
             port.failing = Some(now);
         }

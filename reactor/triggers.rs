@@ -117,7 +117,10 @@ impl Reactor {
         deferred.add_both(move |result| {
             waiting.set(waiting.get() - 1);
             if let Err(failure) = result {
-                log::error!("the system event trigger set at {place} failed: {failure}");
+                failure.report(
+                    module_path!(),
+                    format_args!("the system event trigger set at {place} failed: {failure}"),
+                );
             }
         });
     }

@@ -21,6 +21,7 @@ use crate::observer::{Callback, Cause, Event, Panicked};
 use crate::protocol::AnyProtocol;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::report;
 use crate::requests::Post;
 use crate::table::Token;
 use crate::timers::TimerId;
@@ -156,10 +157,10 @@ impl Reactor {
         }
         if connection.protocol.reach(post.wanted).is_none() {
             let protocol = connection.protocol.name();
-            return log::error!(
-                "a handle of {} does not reach a {protocol}, set at {}",
-                post.name,
-                post.place
+            let Post { name, place, .. } = post;
+            return report::error(
+                module_path!(),
+                format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
             );
         }
         let (wanted, call) = (post.wanted, post.call);

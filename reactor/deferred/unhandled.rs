@@ -10,7 +10,8 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use super::Place;
-use super::failure::Failure;
+use super::failure::{Failure, Panicked};
+use crate::report;
 
 const TAKEN_LAST: &str = "only take and drop empty it, and nothing comes after them";
 
@@ -66,13 +67,29 @@ impl Drop for Unhandled {
     }
 }
 
-/// Logs a failure that nobody will handle any more and tells the hook.
+/// Logs a failure that nobody will handle any more and tells the hook. It is printed if there is
+/// neither a logger nor a hook.
 pub(super) fn report(failure: &Failure) {
-    log::error!("unhandled failure in a Deferred: {failure:?}");
     // At the end of a thread there may be no hook any more.
     let hook = HOOK.try_with(|hook| hook.borrow().clone()).ok().flatten();
     if let Some(hook) = hook {
-        hook(failure);
+        log::error!("unhandled failure in a Deferred: {failure:?}");
+        return hook(failure);
+    }
+    failure.report(
+        module_path!(),
+        format_args!("unhandled failure in a Deferred: {failure:?}"),
+    );
+}
+
+impl Failure {
+    /// Logs what it has brought about. Without a logger that is printed, unless it was a panic, which
+    /// was printed when it happened.
+    pub(crate) fn report(&self, target: &str, what: fmt::Arguments<'_>) {
+        match self.check::<Panicked>() {
+            Some(_) => log::error!(target: target, "{what}"),
+            None => report::error(target, what),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::http::writer::{Meta, write_head};
 use crate::reason::Reason;
+use crate::report;
 use crate::transport::Transport;
 use crate::visible::visible;
 
@@ -102,10 +103,10 @@ impl HttpChannel {
             response = without_bad_header(work.transport, response);
         }
         if response.status.0.is_informational() {
-            log::error!(
-                "an answer on {} is not sent: it has the status {}",
-                work.transport.id(),
-                response.status.0
+            let (id, status) = (work.transport.id(), response.status.0);
+            report::error(
+                module_path!(),
+                format_args!("an answer on {id} is not sent: it has the status {status}"),
             );
             response = Response::error(Status::INTERNAL_SERVER_ERROR);
         }
@@ -236,7 +237,10 @@ impl HttpChannel {
             Err(failure) => {
                 let id = transport.id();
                 let why = failure.to_string();
-                log::error!("the answer on {id} was broken off: {}", visible(&why));
+                failure.report(
+                    module_path!(),
+                    format_args!("the answer on {id} was broken off: {}", visible(&why)),
+                );
                 transport.abort_connection();
                 exchange.break_off(failure);
             }
@@ -409,7 +413,10 @@ fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Respo
     }
     // It may quote what the client has sent.
     let (id, why) = (transport.id(), failure.to_string());
-    log::error!("{name} failed to answer on {id}: {}", visible(&why));
+    failure.report(
+        module_path!(),
+        format_args!("{name} failed to answer on {id}: {}", visible(&why)),
+    );
     Response::error(Status::INTERNAL_SERVER_ERROR)
 }
 
@@ -418,7 +425,10 @@ fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Respo
 fn without_bad_header(transport: &Transport, response: Response) -> Response {
     if let Some(error) = response.bad_header {
         let (id, why) = (transport.id(), error.to_string());
-        log::error!("an answer on {id} is not sent: {}", visible(&why));
+        report::error(
+            module_path!(),
+            format_args!("an answer on {id} is not sent: {}", visible(&why)),
+        );
     }
     Response::error(Status::INTERNAL_SERVER_ERROR)
 }

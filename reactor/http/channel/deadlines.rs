@@ -12,6 +12,7 @@ use crate::http::mistake::Mistake;
 use crate::http::response::Response;
 use crate::http::status::Status;
 use crate::reactor::Reactor;
+use crate::report;
 use crate::transport::Transport;
 
 /// A client that closes its half within this time of its request, as `printf … | nc -N` does, waits
@@ -121,7 +122,10 @@ impl HttpChannel {
                     return;
                 };
                 let id = work.transport.id();
-                log::error!("the answer to a request on {id} took too long");
+                report::error(
+                    module_path!(),
+                    format_args!("the answer to a request on {id} took too long"),
+                );
                 let (meta, entry) = exchange.abandon(TookTooLong.into());
                 let response = Response::error(Status::SERVICE_UNAVAILABLE);
                 channel.respond(work, meta, entry, response);

@@ -13,6 +13,7 @@ use super::conditional::Validators;
 use super::held::Held;
 use super::kinds;
 use super::state::State;
+use crate::report;
 use crate::visible::visible;
 
 /// The folder that is served.
@@ -126,7 +127,10 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Forbidden,
             Err(error) if says_nothing(&error) => {
                 let path = below.path.to_string_lossy();
-                log::error!("{} cannot be opened: {error}", visible(&path));
+                report::error(
+                    module_path!(),
+                    format_args!("{} cannot be opened: {error}", visible(&path)),
+                );
                 Found::Broken
             }
             Err(error) => {
