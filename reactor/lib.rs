@@ -39,6 +39,12 @@
 //! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
 //!   `docs/from-twisted.md` has Twisted's names beside those of this crate.
 //!
+//! Features, none of which is on by default:
+//!
+//! - `tls`: `reactor::tls`, TLS for clients and servers, and `https` for the agent. Its documentation is
+//!   part of this one when that is built by `cargo doc --features tls`.
+//! - `idn`: URLs whose hosts are beyond ASCII. `tls` brings it along.
+//!
 //! What goes wrong is logged through the crate `log`, so a program installs a logger, `env_logger` for
 //! example. In one that has none, failures that nobody handles and answers that fail are printed on the
 //! standard error.
@@ -47,6 +53,7 @@
 //! A panic in a callback ends the connection or the call that it belongs to, with a reason and a
 //! line in the log, and nothing else; this needs `panic = "unwind"`, which is Cargo's default.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
 // What a consumer implements, and what it is given.
@@ -80,6 +87,7 @@ pub mod endpoints;
 
 // What nobody else can read.
 #[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub mod tls;
 
 // Factories that say no.

@@ -18,6 +18,8 @@ const ROOT: &[u8] = include_bytes!("support/tls/ca.pem");
 const OTHER_ROOT: &[u8] = include_bytes!("support/tls/other-ca.pem");
 const CHAIN: &[u8] = include_bytes!("support/tls/server.pem");
 const EXPIRED: &[u8] = include_bytes!("support/tls/expired.pem");
+const AUTHORITY: &[u8] = include_bytes!("support/tls/authority.pem");
+const OWN: &[u8] = include_bytes!("support/tls/own.pem");
 const KEY: &[u8] = include_bytes!("support/tls/server.key");
 
 /// Where servers are, and a name that leads there.
@@ -208,6 +210,15 @@ fn half_a_close_leaves_the_other_half_open() {
 }
 
 #[test]
+fn a_certificate_that_a_server_has_made_for_itself_is_accepted_by_who_trusts_it() {
+    let own = TlsServerConfig::from_pem(OWN, KEY).expect("a chain and its key");
+    let trusts_it = TlsClientConfig::with_root_pem(OWN).expect("a root");
+    let simulation = named(Simulation::new());
+    let (ours, _) = meet(&simulation, (&own, listens), (&trusts_it, says_hello), HOST);
+    assert_eq!(ours.data(), b"hello");
+}
+
+#[test]
 fn a_certificate_that_is_not_accepted_ends_the_connection_and_both_know_why() {
     let expired = TlsServerConfig::from_pem(EXPIRED, KEY).expect("a chain and its key");
     let trusts_other = TlsClientConfig::with_root_pem(OTHER_ROOT).expect("a root");
@@ -234,6 +245,15 @@ fn a_certificate_that_is_not_accepted_ends_the_connection_and_both_know_why() {
             "the certificate of server.test is not accepted: it was signed by nobody who is \
              trusted",
             "UnknownCA",
+        ),
+        (
+            HOST,
+            TlsServerConfig::from_pem(AUTHORITY, KEY).expect("a chain and its key"),
+            TlsClientConfig::with_root_pem(AUTHORITY).expect("a root"),
+            "the certificate of server.test is not accepted: it is an authority's, for signing others, \
+             and not a server's (openssl req -x509 makes one of a server with -addext \
+             basicConstraints=critical,CA:FALSE)",
+            "CertificateUnknown",
         ),
     ];
     for (host, tls_server, tls_client, expected, alert) in cases {
@@ -329,7 +349,11 @@ fn what_is_no_identity_and_no_root_is_said_to_be_none() {
     assert_eq!(of(CHAIN, b""), "there is no private key in the text");
     assert_eq!(of(CHAIN, CHAIN), "there is no private key in the text");
     let mismatched = of(ROOT, KEY);
-    assert!(mismatched.starts_with("the server's certificate and key are of no use: "));
+    let expected = "the server's certificate and key are of no use: they do not belong together";
+    assert_eq!(mismatched, expected);
+    let encrypted =
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert!(of(CHAIN, encrypted).starts_with("a broken private key: it is encrypted"));
     let cut = &CHAIN[..CHAIN.len() / 4];
     assert!(of(cut, KEY).starts_with("a broken certificate: "));
     let error = TlsClientConfig::with_root_pem("").expect_err("it is empty");

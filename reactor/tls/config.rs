@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
@@ -129,8 +129,7 @@ impl TlsServerConfig {
     )]
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, TlsError> {
         let chain = certificates(chain.as_ref(), PemPart::Chain)?;
-        let key = PrivateKeyDer::from_pem_slice(key.as_ref())
-            .map_err(|error| TlsError::bad_pem(PemPart::Key, error))?;
+        let key = private_key(key.as_ref())?;
         let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has what these versions need")
@@ -159,6 +158,17 @@ impl TlsServerConfig {
             .expect("it fails for sizes of records only, which nobody sets");
         TlsLayer::new(connection.into(), "the client")
     }
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let is_encrypted = String::from_utf8_lossy(pem).contains("ENCRYPTED");
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
+        pem::Error::NoItemsFound if is_encrypted => {
+            let hint = "it is encrypted (openssl pkey -in key.pem -out plain.pem decrypts it)";
+            TlsError::BadPem(PemPart::Key, Some(hint.into()))
+        }
+        error => TlsError::bad_pem(PemPart::Key, error),
+    })
 }
 
 fn certificates(pem: &[u8], part: PemPart) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 
 use rustls::pki_types::pem;
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{CertificateError, InvalidMessage, OtherError};
 
 use crate::reason::Reason;
 
@@ -140,7 +140,7 @@ impl From<TlsError> for Reason {
     }
 }
 
-/// What is wrong with a certificate, in the words of `rustls` where those are words.
+/// What is wrong with a certificate or its key, in the words of `rustls` where those are words.
 struct Complaint<'a>(&'a Source);
 
 impl fmt::Display for Complaint<'_> {
@@ -149,9 +149,32 @@ impl fmt::Display for Complaint<'_> {
             Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
                 write!(f, "it was signed by nobody who is trusted")
             }
+            Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(error)))) => {
+                explain(error, f)
+            }
             Some(rustls::Error::InvalidCertificate(error)) => error.fmt(f),
+            Some(rustls::Error::InconsistentKeys(_)) => {
+                write!(f, "they do not belong together")
+            }
             Some(_) | None => self.0.fmt(f),
         }
+    }
+}
+
+/// The names that `webpki` has for what is wrong most often with a certificate that one has made oneself.
+fn explain(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match error.to_string().as_str() {
+        "CaUsedAsEndEntity" => write!(
+            f,
+            "it is an authority's, for signing others, and not a server's (openssl req -x509 makes one of a \
+             server with -addext basicConstraints=critical,CA:FALSE)"
+        ),
+        "UnsupportedCertVersion" => write!(
+            f,
+            "it is not of version 3, so it names no host (openssl makes one that does with -addext \
+             subjectAltName=DNS:name)"
+        ),
+        other => f.write_str(other),
     }
 }
 
@@ -165,9 +188,10 @@ impl fmt::Display for TlsError {
             Self::BadPem(part, None) => write!(f, "there is no {part} in the text"),
             Self::BadPem(part, Some(source)) => write!(f, "a broken {part}: {source}"),
             Self::BadIdentity(source) => {
+                let complaint = Complaint(source);
                 write!(
                     f,
-                    "the server's certificate and key are of no use: {source}"
+                    "the server's certificate and key are of no use: {complaint}"
                 )
             }
             Self::BadHost(host) => {
