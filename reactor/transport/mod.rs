@@ -170,9 +170,10 @@ impl Transport {
         self.write_part(|| self.0.requests.blocks.append_all(pieces))
     }
 
-    /// Sends what was written, then closes the connection.
+    /// Sends what was written, then closes the connection; an answer that is still to come is lost.
     ///
-    /// Nothing is delivered and nothing taken from now on. When all is sent, the peer is told, and
+    /// Nothing is delivered and nothing taken from now on. A client that has sent its last request and
+    /// waits for the answer calls [`lose_write_connection`](Self::lose_write_connection) instead. When all is sent, the peer is told, and
     /// given until [`Limits::linger`], at most two seconds, to close its side; what it still sends
     /// meanwhile is read and ignored, because a socket that is closed with unread bytes resets the
     /// connection and destroys the last words. A peer that takes no byte for [`Limits::linger`] is
@@ -194,7 +195,7 @@ impl Transport {
     }
 
     /// Sends what was written, then tells the peer that no more will come. What the peer sends is
-    /// still delivered, until it closes its side too.
+    /// still delivered, until it closes its side too: for a client that has asked everything.
     pub fn lose_write_connection(&self) {
         if self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open {
             self.0.sending.set(Sending::ShutAfterFlush);
