@@ -387,9 +387,12 @@ impl fmt::Debug for Reactor {
 
 /// A handle of a loop that does not keep it in memory.
 ///
-/// A closure or a protocol that holds a [`Reactor`] and is itself held by that reactor is a cycle,
-/// and is never freed. In a program that has one loop this does not matter; where it does, hold
-/// this instead.
+/// The rule: what stays in the loop holds this, and what is called once may hold a [`Reactor`].
+///
+/// A factory, a protocol, a resource, an observer and the function of a `LoopingCall` stay: with a
+/// [`Reactor`] in it, it and the loop keep each other for ever, its sockets open. They upgrade this
+/// in their callbacks, where the loop is always there. The closure of a delayed call, a task and a
+/// callback of a Deferred are gone when they are done, and so is what they hold.
 #[derive(Clone, Debug)]
 pub struct WeakReactor(Weak<Inner>);
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use reactor::http::{
     Answer, Guard, Intake, Method, Request, Resource, Response, Site, Status, Tree, get,
 };
-use reactor::{Deferred, Reactor};
+use reactor::{Deferred, Reactor, WeakReactor};
 use serde_json::Value;
 
 use crate::chat::Room;
@@ -48,7 +48,8 @@ pub(crate) fn site(
         get(move |_| page(&[("users", room.everybody.len().into())]))
     };
     let banner = Banner {
-        reactor: reactor.clone(),
+        // A resource stays in the loop, and must not keep it.
+        reactor: reactor.downgrade(),
         room: Rc::clone(room),
         names,
     };
@@ -68,7 +69,7 @@ pub(crate) fn site(
 
 /// What people are welcomed with.
 struct Banner {
-    reactor: Reactor,
+    reactor: WeakReactor,
     room: Rc<Room>,
     names: OwnNames,
 }
@@ -99,7 +100,8 @@ impl Resource for Banner {
 impl Banner {
     fn set(&self, banner: String) -> Deferred<Response> {
         let room = Rc::clone(&self.room);
-        self.reactor.defer_later(SETTING_TAKES).map(move |()| {
+        let reactor = self.reactor.upgrade().expect("the loop calls this");
+        reactor.defer_later(SETTING_TAKES).map(move |()| {
             room.set_banner(&banner);
             page(&[("status", "SUCCESS".into())])
         })

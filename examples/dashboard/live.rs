@@ -6,8 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::Reactor;
 use reactor::http::{Audience, Response, ServerEvent};
+use reactor::{Reactor, WeakReactor};
 
 use crate::chat::Chat;
 
@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Open pages, and what they know.
 pub(crate) struct Live {
-    reactor: Reactor,
+    reactor: WeakReactor,
     chat: Rc<Chat>,
     pages: Audience,
     /// What the pages were told last.
@@ -26,7 +26,7 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(reactor: &Reactor, chat: &Rc<Chat>) -> Rc<Self> {
         Rc::new(Self {
-            reactor: reactor.clone(),
+            reactor: reactor.downgrade(),
             chat: Rc::clone(chat),
             // A page that is gone is noticed when it is told something.
             pages: Audience::new(reactor, Duration::from_secs(5)),
@@ -60,7 +60,9 @@ impl Live {
                 return;
             }
             let again = Rc::clone(&this);
-            this.reactor.call_later(EVERY, move || again.ask());
+            if let Some(reactor) = this.reactor.upgrade() {
+                reactor.call_later(EVERY, move || again.ask());
+            }
         });
     }
 
