@@ -81,7 +81,10 @@ impl From<io::Error> for Reason {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::NotConnected => Self::Reset,
-            io::ErrorKind::TimedOut => Self::PeerVanished,
+            // Which of them the system says depends on where the way to the peer has ended.
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => Self::PeerVanished,
             _ => Self::Error(Rc::new(error)),
         }
     }
@@ -132,6 +135,21 @@ impl std::error::Error for Reason {
         match self {
             Self::Error(error) => Some(error.as_ref()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+    use std::io;
+
+    #[test]
+    fn a_way_that_has_ended_is_a_peer_that_has_vanished() {
+        use io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
+        for kind in [TimedOut, HostUnreachable, NetworkUnreachable] {
+            let reason = Reason::from(io::Error::from(kind));
+            assert!(matches!(reason, Reason::PeerVanished), "{kind:?}");
         }
     }
 }

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::Attempt;
@@ -39,7 +40,7 @@ impl Reactor {
         while let Some(address) = attempt.addresses.pop_front() {
             match self.begin_trial(&mut attempt, address) {
                 Ok(()) => break,
-                Err(error) => attempt.last_error = Reason::from(error),
+                Err(error) => attempt.last_error = not_connected(error),
             }
         }
         if attempt.trials.is_empty() {
@@ -106,10 +107,7 @@ impl Reactor {
                 self.put(attempt.token, Occupant::Attempt(attempt));
             }
             Err(error) => {
-                attempt.last_error = match error.kind() {
-                    io::ErrorKind::TimedOut => Reason::ConnectTimeout,
-                    _ => Reason::from(error),
-                };
+                attempt.last_error = not_connected(error);
                 self.end_trial(&mut attempt, token);
                 self.try_next_address(attempt);
             }
@@ -164,5 +162,16 @@ impl Trial {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         Ok((peer, local))
+    }
+}
+
+/// An error of a socket that was never connected.
+fn not_connected(error: io::Error) -> Reason {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Reason::ConnectTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Reason::Error(Rc::new(error))
+        }
+        _ => Reason::from(error),
     }
 }
