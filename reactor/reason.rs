@@ -41,6 +41,14 @@ pub enum Reason {
         /// The limit that was passed, in bytes.
         limit: usize,
     },
+    /// More bytes than `Reactor::set_unsent_limit` allows waited for all peers together, and this one
+    /// had let most of them wait for the longest time.
+    TotalOverflow {
+        /// The limit that was passed, in bytes.
+        limit: usize,
+        /// How many bytes waited for this peer.
+        unsent: usize,
+    },
     /// More bytes than `Reactor::set_unsent_limit` allows were written to all connections before the
     /// callbacks that wrote them had returned, so that nothing of it could be sent.
     TurnOverflow {
@@ -108,6 +116,12 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "more than {limit} bytes waited for a peer that did not read"
+                )
+            }
+            Self::TotalOverflow { limit, unsent } => {
+                write!(
+                    f,
+                    "more than {limit} bytes waited for all peers, and {unsent} of them for this one"
                 )
             }
             Self::TurnOverflow { limit } => {

@@ -306,6 +306,7 @@ impl Reactor {
             };
             self.serve_request(&mut connection);
             self.put_connection(connection);
+            self.relieve();
         }
         asking.clear();
         self.0.requests.blocks.end_flush();

@@ -11,6 +11,9 @@
 //! part                              block of the turn: [ ... | hello\r\nhow are you\r\n | ... ]
 //!                                                            from                       to
 //! ```
+//!
+//! Both are counted: what a turn has written, where a group's message counts once, and what all
+//! sockets were offered and have left, where it counts for each member that has it.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,7 +21,7 @@ use std::io;
 /// A block that grew beyond this in one turn gives the rest of its memory back.
 const KEPT: usize = 512 << 10;
 
-/// What a turn may write, unless the reactor is told otherwise.
+/// What all connections together may have unsent, unless the reactor is told otherwise.
 const DEFAULT_LIMIT: usize = 256 << 20;
 
 /// The block that is being written, and the one before while it is being flushed.
@@ -30,7 +33,9 @@ pub(crate) struct Blocks {
     number: Cell<u32>,
     /// How much of the block that is being written was copied out of it already.
     copied: Cell<usize>,
-    /// How much a turn may write.
+    /// How much all sockets together were offered and have left.
+    left: Cell<usize>,
+    /// How much that may be, and how much a turn may write.
     limit: Cell<usize>,
 }
 
@@ -41,6 +46,7 @@ impl Default for Blocks {
             flushing: RefCell::default(),
             number: Cell::default(),
             copied: Cell::default(),
+            left: Cell::default(),
             limit: Cell::new(DEFAULT_LIMIT),
         }
     }
@@ -87,6 +93,16 @@ impl Blocks {
 
     pub(crate) fn limit(&self) -> usize {
         self.limit.get()
+    }
+
+    /// Counts that a socket which had left so much has left something else.
+    pub(crate) fn count_left(&self, before: usize, now: usize) {
+        self.left.set(self.left.get() - before + now);
+    }
+
+    /// How much all sockets together were offered and have left.
+    pub(crate) fn left(&self) -> usize {
+        self.left.get()
     }
 
     pub(crate) fn set_limit(&self, bytes: usize) {

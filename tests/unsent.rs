@@ -2,9 +2,12 @@
 
 mod support;
 
-use reactor::testing::{Conversation, Simulation};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use reactor::testing::{Conversation, Peer, Simulation};
 use reactor::{Address, Group, Layer, Reason, Transport};
-use support::{Heard, Log, Probe, SECOND, Then, listener, pattern};
+use support::{Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
 
 #[test]
 fn what_one_callback_writes_reaches_a_peer_that_reads_however_much_it_is() {
@@ -100,4 +103,122 @@ fn what_is_written_before_anything_could_be_sent_is_bounded() {
     conversation.run_for(SECOND);
     let reason = Reason::TurnOverflow { limit: 1_000_000 };
     assert!(log.contains(&format!("lost: {reason}")), "{log:?}");
+}
+
+/// Connections of one port on which others write, with their peers.
+struct Audience {
+    simulation: Simulation,
+    log: Log,
+    transports: Rc<RefCell<Vec<Transport>>>,
+    peers: Vec<Peer>,
+}
+
+fn audience(peers: usize, limit: usize) -> Audience {
+    let simulation = Simulation::new();
+    simulation.reactor().set_unsent_limit(limit);
+    let (log, transports) = (Log::default(), Rc::new(RefCell::new(Vec::new())));
+    let (noted, made) = (log.clone(), Rc::clone(&transports));
+    let factory = move |_: Address| {
+        let (noted, made) = (noted.clone(), Rc::clone(&made));
+        let react = move |heard: &Heard<'_>, transport: &Transport| {
+            match heard {
+                Heard::Made => made.borrow_mut().push(transport.clone()),
+                Heard::Lost(reason) => noted.note(format!("{}: {reason}", transport.id())),
+                _ => {}
+            }
+            Then::Default
+        };
+        Probe::new(&Log::default(), react)
+    };
+    let port = simulation
+        .reactor()
+        .listen_tcp("10.0.0.1:0", factory)
+        .expect("a port is free");
+    let mut all = Vec::new();
+    for _ in 0..peers {
+        all.push(simulation.connect(port.local_addr()));
+        simulation.run_for(millis(1));
+    }
+    Audience {
+        simulation,
+        log,
+        transports,
+        peers: all,
+    }
+}
+
+impl Audience {
+    fn write(&self, to: usize, bytes: usize) {
+        self.transports.borrow()[to].write(&vec![b'x'; bytes]);
+        self.simulation.run_for(millis(1));
+    }
+
+    fn left(&self) -> usize {
+        let transports = self.transports.borrow();
+        transports.iter().map(Transport::unsent).sum()
+    }
+}
+
+#[test]
+fn what_waits_for_all_peers_together_is_bounded_and_who_reads_notices_nothing() {
+    let limit = 4_000_000;
+    let audience = audience(50, limit);
+    for peer in &audience.peers[1..] {
+        peer.pause_reading();
+    }
+    let mut heard = 0;
+    for _ in 0..40 {
+        for to in 0..50 {
+            audience.write(to, 20_000);
+            assert!(audience.left() <= limit + 20_000);
+        }
+        heard += audience.peers[0].read().len();
+    }
+    assert_eq!(heard, 40 * 20_000);
+    let lost = audience.log.entries();
+    assert!((1..49).contains(&lost.len()), "{lost:?}");
+    let expected = format!("more than {limit} bytes waited for all peers, and ");
+    assert!(lost.iter().all(|one| one.contains(&expected)), "{lost:?}");
+}
+
+#[test]
+fn who_has_let_most_wait_for_the_longest_is_lost_first() {
+    let audience = audience(4, 4_000_000);
+    for peer in &audience.peers {
+        peer.pause_reading();
+    }
+    audience.write(0, 900_000);
+    audience.write(1, 1_500_000);
+    // This one takes some from time to time.
+    audience.write(2, 1_200_000);
+    for _ in 0..100 {
+        audience.simulation.run_for(millis(100));
+        let _ = audience.peers[2].read_at_most(3_000);
+    }
+    assert!(audience.log.entries().is_empty());
+    audience.write(3, 1_400_000);
+    let [lost] = &audience.log.entries()[..] else {
+        panic!("{:?}", audience.log);
+    };
+    assert!(lost.starts_with(&audience.transports.borrow()[1].id().to_string()));
+}
+
+#[test]
+fn a_message_to_many_that_none_of_them_takes_does_not_exceed_the_bound_either() {
+    let limit = 10_000_000;
+    let audience = audience(100, limit);
+    let group = Group::new();
+    for (peer, transport) in audience
+        .peers
+        .iter()
+        .zip(audience.transports.borrow().iter())
+    {
+        peer.pause_reading();
+        group.add(transport);
+    }
+    group.write(&vec![b'x'; 1_000_000]);
+    audience.simulation.run_for(SECOND);
+    assert!(audience.left() <= limit);
+    assert!(audience.log.contains("#"), "some are lost");
+    assert!(audience.log.entries().len() < 100, "{:?}", audience.log);
 }

@@ -150,7 +150,7 @@ impl Reactor {
     }
 
     /// The connection has ended; `connection_lost` comes at the end of the turn.
-    pub(super) fn lose(&self, connection: &mut Connection) {
+    pub(crate) fn lose(&self, connection: &mut Connection) {
         if connection.transport.closing() == Closing::Lost {
             return;
         }

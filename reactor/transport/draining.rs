@@ -185,7 +185,8 @@ impl Transport {
     }
 
     pub(super) fn set_left(&self, bytes: usize) {
-        self.0.left.set(bytes);
+        let before = self.0.left.replace(bytes);
+        self.0.requests.blocks.count_left(before, bytes);
     }
 
     pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
