@@ -91,9 +91,11 @@ fn a_line_is_one_write_of_any_size() {
     let heard = lines.conversation.hear();
     assert_eq!(heard.len(), 3_000_002);
     assert!(heard.ends_with(b"x\r\n"));
-    // The one behind it is too much.
+    // The one after it is too much, when it was not taken.
     lines.conversation.peer().pause_reading();
     lines.say(b"3000000\r\n1\r\n");
+    lines.conversation.transport().write(b"2");
+    lines.conversation.run_for(Duration::ZERO);
     lines.happened(&[
         "3000000",
         "reading_resumed",

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reactor::testing::{Peer, Simulation};
 use reactor::{Address, Factory, Layer, Limits, Protocol, Reactor, Reason, Transport, WeakReactor};
@@ -91,6 +91,9 @@ impl Side {
 #[derive(Debug, Default)]
 struct Page {
     written: usize,
+    /// How much of it at the last moment at which something was written, and when that was: in one
+    /// turn, or in several that take no time.
+    at_once: (Option<Instant>, usize),
     received: usize,
     made: bool,
     read_closed: bool,
@@ -244,10 +247,20 @@ impl World {
     fn write(&self, transport: &Transport, count: usize) {
         let side = Side::of(transport);
         let written = self.page(side, |page| page.written);
-        if transport.write(&side.bytes(written, count)) {
-            self.page(side, |page| page.written += count);
+        if !transport.write(&side.bytes(written, count)) {
+            return;
         }
-        let limit = self.limits.unsent + LARGEST_WRITE;
+        let now = self.reactor.upgrade().map(|reactor| reactor.now());
+        let at_once = self.page(side, |page| {
+            page.written += count;
+            let before = match page.at_once {
+                (then, bytes) if then == now => bytes,
+                _ => 0,
+            };
+            page.at_once = (now, before + count);
+            page.at_once.1
+        });
+        let limit = self.limits.unsent + at_once;
         let unsent = transport.unsent();
         self.check(unsent <= limit, || format!("{side:?} holds {unsent} bytes"));
     }
