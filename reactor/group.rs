@@ -17,9 +17,8 @@ use slab::Slab;
 
 use crate::transport::{Transport, Watcher};
 
-/// After so many messages to single members, a few ms' work, whoever talks goes on in the next
-/// turn: others want to be heard, and a read may hold many thousand short lines.
-const DELIVERIES_A_TURN: usize = 200_000;
+/// Sending so many bytes to a member costs as much as delivering a message.
+const BYTES_A_DELIVERY: usize = 256;
 
 /// A set of connections that hear the same things. Clones are the same group.
 ///
@@ -148,11 +147,10 @@ impl Group {
         }
         let requests = first.requests();
         let talker = requests.talker();
-        let is_enough = requests.count_deliveries(members.len()) > DELIVERIES_A_TURN;
         // Copied for the first who takes it, so that nothing grows where nobody does.
         let part = OnceCell::new();
         let part = || *part.get_or_init(|| requests.blocks.append(data));
-        let (mut last, mut much) = (None, None);
+        let mut much = None;
         for (_, member) in members.iter() {
             if except == Some(member) {
                 continue;
@@ -165,7 +163,6 @@ impl Group {
             if !is_taken {
                 continue;
             }
-            last = Some(member);
             if let Some(talker) = &talker
                 && member.is_behind()
             {
@@ -179,9 +176,10 @@ impl Group {
                 }
             }
         }
-        // Any of them will do: it lets the talker go at the end of the turn.
-        if let (Some(talker), Some(member), true) = (&talker, last, is_enough) {
-            member.hold(talker, true);
+        let work = members.len() * (1 + data.len() / BYTES_A_DELIVERY);
+        match &talker {
+            Some(talker) => talker.charge(work),
+            None => _ = requests.budget.charge(work),
         }
     }
 

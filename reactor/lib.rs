@@ -133,6 +133,8 @@ mod pressure;
 // What those are made of.
 mod unsent;
 
+mod budget;
+
 mod requests;
 
 mod table;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::budget::ACCEPT;
 use crate::connection::Connection;
 use crate::delayed_call::Due;
 use crate::driver::{Listener, Stream};
@@ -181,6 +182,7 @@ impl Reactor {
             }
             let token = self.0.table.borrow_mut().reserve();
             let accepted = port.listener.accept(token);
+            self.0.requests.budget.charge(ACCEPT);
             let Err(error) =
                 accepted.map(|(stream, peer)| self.accepted(port, token, stream, peer))
             else {

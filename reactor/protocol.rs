@@ -79,8 +79,9 @@ pub trait Protocol: Any {
         let _ = transport;
     }
 
-    /// Bytes are delivered again after they were not, because reading was paused or because the peer
-    /// or the listeners of a group were behind. It comes before the bytes do. A protocol that keeps bytes
+    /// Bytes are delivered again after they were not, because reading was paused, because the peer
+    /// or the listeners of a group were behind, or because others had to have their share of the turn,
+    /// which is after thousands of messages to a group. It comes before the bytes do. A protocol that keeps bytes
     /// which it was handed before, as one that splits them into messages does, goes on with them
     /// here, and may pause again.
     fn reading_resumed(&mut self, transport: &Transport) {

@@ -223,7 +223,8 @@ impl Reactor {
         self.set_timer(self.nanos(deadline), f, Location::caller())
     }
 
-    /// Calls `f` in the next turn, before the loop sleeps, in the order in which calls were queued.
+    /// Calls `f` in the next turn, before the loop sleeps, in the order in which calls were queued. When
+    /// there are thousands, some of them wait for the turns that follow.
     #[track_caller]
     pub fn call_soon(&self, f: impl FnOnce() + 'static) {
         let queued = QueuedCall {

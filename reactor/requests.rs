@@ -12,6 +12,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::budget::{Budget, COPIED};
 use crate::observer::Clock;
 use crate::table::Token;
 use crate::transport::Transport;
@@ -33,8 +34,10 @@ pub(crate) struct Requests {
     active: RefCell<Vec<Token>>,
     /// What the turn has written.
     pub(crate) blocks: Blocks,
-    /// How often groups have written to a member in this turn.
-    deliveries: Cell<usize>,
+    /// How much the turn has done.
+    pub(crate) budget: Budget,
+    /// Connections that have had their share of the turn and are not done.
+    yielded: RefCell<VecDeque<Token>>,
 }
 
 /// A call that gets the part of a protocol which it wants.
@@ -71,7 +74,8 @@ impl Requests {
             clock,
             active: RefCell::default(),
             blocks: Blocks::default(),
-            deliveries: Cell::new(0),
+            budget: Budget::default(),
+            yielded: RefCell::default(),
         })
     }
 
@@ -122,24 +126,42 @@ impl Requests {
         drop(posts);
     }
 
+    pub(crate) fn has_posts(&self) -> bool {
+        !self.posts.borrow().is_empty()
+    }
+
     pub(crate) fn next_post(&self) -> Option<Post> {
         self.posts.borrow_mut().pop_front()
     }
 
-    /// Counts what a group delivers. Returns how much it is in this turn.
-    pub(crate) fn count_deliveries(&self, deliveries: usize) -> usize {
-        self.deliveries.set(self.deliveries.get() + deliveries);
-        self.deliveries.get()
+    /// Whether the turn has done enough of the kind of work that it is at, and leaves the rest to
+    /// the next one. What was written has to be sent, which is work as well.
+    #[inline]
+    pub(crate) fn turn_is_spent(&self) -> bool {
+        self.budget.is_spent(self.blocks.written() / COPIED)
+    }
+
+    /// A connection has had its share of the turn, and goes on behind the others.
+    pub(crate) fn yields(&self, token: Token) {
+        self.yielded.borrow_mut().push_back(token);
+    }
+
+    /// The next one that goes on.
+    pub(crate) fn next_yielded(&self) -> Option<Token> {
+        self.yielded.borrow_mut().pop_front()
+    }
+
+    pub(crate) fn have_yielded(&self) -> bool {
+        !self.yielded.borrow().is_empty()
     }
 
     /// Exchanges the list of who is asking for an empty one, whose memory is used again.
     pub(crate) fn swap_asking(&self, empty: &mut Vec<Token>) {
-        self.deliveries.set(0);
         std::mem::swap(&mut *self.asking.borrow_mut(), empty);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.asking.borrow().is_empty() && self.posts.borrow().is_empty()
+        self.asking.borrow().is_empty() && self.posts.borrow().is_empty() && !self.have_yielded()
     }
 
     /// Notes whose callback begins, or `None` when it has ended.

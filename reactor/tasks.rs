@@ -6,13 +6,14 @@
 //! looks at the list of who was woken before it sleeps.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
@@ -39,7 +40,7 @@ struct Task {
 
 /// The tasks that are to be polled, in the order in which they were woken.
 struct Woken {
-    tokens: Mutex<Vec<Token>>,
+    tokens: Mutex<VecDeque<Token>>,
     /// Whether there are any, so that a turn without any takes no lock.
     pending: AtomicBool,
     thread: ThreadId,
@@ -71,18 +72,29 @@ impl Wake for TaskWaker {
 
 impl Woken {
     fn push(&self, token: Token) {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.push(token);
+        let mut tokens = self.tokens();
+        tokens.push_back(token);
         self.pending.store(true, Ordering::SeqCst);
     }
 
-    fn take(&self) -> Vec<Token> {
+    /// How many there are.
+    fn len(&self) -> usize {
         if !self.pending.load(Ordering::SeqCst) {
-            return Vec::new();
+            return 0;
         }
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pending.store(false, Ordering::SeqCst);
-        std::mem::take(&mut *tokens)
+        self.tokens().len()
+    }
+
+    /// The one that was woken first.
+    fn next(&self) -> Option<Token> {
+        let mut tokens = self.tokens();
+        let next = tokens.pop_front();
+        self.pending.store(!tokens.is_empty(), Ordering::SeqCst);
+        next
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, VecDeque<Token>> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,7 +192,14 @@ impl Reactor {
 
     /// Polls the tasks that were woken. Those that are woken meanwhile wait for the next time.
     pub(crate) fn run_woken_tasks(&self) {
-        for token in self.0.tasks.woken.take() {
+        self.begin_phase();
+        for _ in 0..self.0.tasks.woken.len() {
+            if !self.may_call() {
+                return;
+            }
+            let Some(token) = self.0.tasks.woken.next() else {
+                return;
+            };
             let task = self.0.tasks.table.borrow_mut().take(token);
             if let Some(task) = task {
                 self.poll_task(token, task);

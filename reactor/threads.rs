@@ -2,6 +2,7 @@
 //! threads of its own. Names are looked up on other threads than those for work that blocks, so
 //! that no client waits for a connection because files are read.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,7 +50,7 @@ impl Drop for Lookup {
 
 struct Shared {
     /// `None` when the loop is gone.
-    calls: Mutex<Option<Vec<QueuedThreadCall>>>,
+    calls: Mutex<Option<VecDeque<QueuedThreadCall>>>,
     /// Whether there are calls, so that a turn without any takes no lock, and so that the loop is
     /// woken once for many calls.
     pending: AtomicBool,
@@ -58,7 +59,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn calls(&self) -> MutexGuard<'_, Option<Vec<QueuedThreadCall>>> {
+    fn calls(&self) -> MutexGuard<'_, Option<VecDeque<QueuedThreadCall>>> {
         // Nothing that panics runs under this lock.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,7 +75,7 @@ impl Shared {
             return Err(ReactorGone(f));
         };
         let (name, place) = (std::any::type_name::<F>(), Location::caller());
-        calls_of_loop.push(QueuedThreadCall {
+        calls_of_loop.push_back(QueuedThreadCall {
             call: Box::new(f),
             name,
             place,
@@ -90,7 +91,7 @@ impl Shared {
 impl ThreadQueue {
     pub(crate) fn new(waker: Arc<dyn Wake>) -> Self {
         let shared = Shared {
-            calls: Mutex::new(Some(Vec::new())),
+            calls: Mutex::new(Some(VecDeque::new())),
             pending: AtomicBool::new(false),
             remotes: AtomicUsize::new(0),
             waker,
@@ -114,16 +115,28 @@ impl ThreadQueue {
         self.shared.remotes.load(Ordering::SeqCst) > 0 || self.shared.pending.load(Ordering::SeqCst)
     }
 
-    /// The calls that were queued until now, in their order.
-    pub(crate) fn take(&self) -> Vec<QueuedThreadCall> {
-        if !self.shared.pending.swap(false, Ordering::SeqCst) {
-            return Vec::new();
+    /// Whether calls are queued.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.shared.pending.load(Ordering::SeqCst)
+    }
+
+    /// How many calls are queued.
+    pub(crate) fn len(&self) -> usize {
+        if !self.has_calls() {
+            return 0;
         }
-        self.shared
-            .calls()
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+        self.shared.calls().as_ref().map_or(0, VecDeque::len)
+    }
+
+    /// The call that was queued first.
+    pub(crate) fn next(&self) -> Option<QueuedThreadCall> {
+        let mut calls = self.shared.calls();
+        let next = calls.as_mut().and_then(VecDeque::pop_front);
+        if calls.as_ref().is_none_or(VecDeque::is_empty) {
+            // Whoever queues another says so when this lock is free again.
+            self.shared.pending.store(false, Ordering::SeqCst);
+        }
+        next
     }
 
     /// The threads for work that blocks.

@@ -14,6 +14,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::budget::{CALL, LEAST, TURN};
 use crate::delayed_call::Due;
 use crate::driver::Ready;
 use crate::observer::{Callback, Cause, Event};
@@ -25,13 +26,6 @@ pub(crate) const READ_BUFFER: usize = 64 << 10;
 
 /// One such buffer serves all connections.
 pub(crate) type ReadBuffer = [u8; READ_BUFFER];
-
-/// After this many bytes a turn reads no further connection, so that what the bytes caused to be
-/// written is flushed before it grows large. The others go on in the next turn, in their order.
-const BYTES_A_TURN: usize = 256 << 10;
-
-/// After this many calls through handles, the rest waits for the next turn.
-const POSTS_A_TURN: usize = 10_000;
 
 /// A turn that takes less is no time at all to the timeouts of peers.
 const LONG_TURN: Duration = Duration::from_millis(1);
@@ -57,6 +51,7 @@ impl Reactor {
 
     fn make_turn_with(&self, scratch: &mut Scratch, timeout: Option<Duration>) -> io::Result<()> {
         self.observe(|| Event::TurnBegan);
+        self.0.requests.budget.begin_turn();
         self.run_queued_calls();
         self.run_thread_calls();
         self.run_woken_tasks();
@@ -73,10 +68,27 @@ impl Reactor {
         Ok(())
     }
 
+    /// Begins another kind of work. Of each, some is done in every turn.
+    pub(crate) fn begin_phase(&self) {
+        self.0.requests.budget.begin_phase(LEAST);
+    }
+
+    /// Whether another call may be made in this turn, which is counted then.
+    pub(crate) fn may_call(&self) -> bool {
+        let may_call = !self.0.requests.turn_is_spent();
+        if may_call {
+            self.0.requests.budget.charge(CALL);
+        }
+        may_call
+    }
+
     /// Calls that are queued meanwhile wait for the next turn.
     fn run_queued_calls(&self) {
         let count = self.0.queued.borrow().len();
         for _ in 0..count {
+            if !self.may_call() {
+                return;
+            }
             let Some(queued) = self.0.queued.borrow_mut().pop_front() else {
                 return;
             };
@@ -85,7 +97,14 @@ impl Reactor {
     }
 
     fn run_thread_calls(&self) {
-        for queued in self.0.thread_queue.take() {
+        self.begin_phase();
+        for _ in 0..self.0.thread_queue.len() {
+            if !self.may_call() {
+                return;
+            }
+            let Some(queued) = self.0.thread_queue.next() else {
+                return;
+            };
             let callback = || Callback {
                 cause: Cause::CallFromThread,
                 connection: None,
@@ -145,6 +164,7 @@ impl Reactor {
         let idle = self.0.queued.borrow().is_empty()
             && self.0.requests.is_empty()
             && !self.0.tasks.are_woken()
+            && !self.0.thread_queue.has_calls()
             && self.0.ready.borrow().is_empty()
             && self.0.lost.borrow().is_empty()
             && !self.stops_at_once();
@@ -162,58 +182,79 @@ impl Reactor {
         Some(timeout.map_or(until, |timeout| timeout.min(until)))
     }
 
-    /// Serves those who are in line since the turn before, then those to whom something has
-    /// happened, until the turn has read enough. The rest gets in line.
+    /// Serves those to whom something has happened, those who are in line since turns before, and
+    /// those who have had their share already, until the turn has done enough. The rest gets in line.
+    ///
+    /// What is new comes first, since most of it is little, and is not to wait for a crowd whose turn
+    /// it is after many others. Those in line have half of a turn in any case.
     fn serve_ready(&self, events: &[Ready], buffer: &mut Option<Box<ReadBuffer>>) {
         let in_line = self.0.ready.borrow().len();
-        if in_line == 0 && events.is_empty() {
+        if in_line == 0 && events.is_empty() && !self.0.requests.have_yielded() {
             return;
         }
         let buffer = buffer.get_or_insert_with(|| Box::new([0; READ_BUFFER]));
-        let mut bytes = self.serve_line(in_line, buffer);
+        self.begin_phase();
         for event in events {
-            if bytes < BYTES_A_TURN {
-                bytes += self.serve(event.token, Some(event), buffer);
-            } else {
+            if self.0.requests.turn_is_spent() {
                 self.get_in_line(*event);
+            } else {
+                self.serve(event.token, Some(event), buffer);
             }
+        }
+        if in_line > 0 {
+            self.serve_line(in_line, buffer);
+        }
+        if self.0.requests.have_yielded() {
+            self.serve_yielded();
         }
     }
 
-    /// Serves the first `in_line` of the line. Returns how many bytes they received.
+    /// Serves the first `in_line` of the line.
     #[inline(never)]
-    fn serve_line(&self, in_line: usize, buffer: &mut ReadBuffer) -> usize {
-        let mut bytes = 0;
+    fn serve_line(&self, in_line: usize, buffer: &mut ReadBuffer) {
+        self.0.requests.budget.begin_phase(TURN / 2);
         for _ in 0..in_line {
-            if bytes >= BYTES_A_TURN {
+            if self.0.requests.turn_is_spent() {
                 break;
             }
             let Some(token) = self.0.ready.borrow_mut().pop_front() else {
                 break;
             };
-            bytes += self.serve(token, None, buffer);
+            self.serve(token, None, buffer);
         }
-        bytes
+    }
+
+    /// Goes on with those who have had their share, one share after the other, as long as the turn
+    /// lasts. They keep what they were given, and are not read meanwhile.
+    #[inline(never)]
+    fn serve_yielded(&self) {
+        self.begin_phase();
+        while !self.0.requests.turn_is_spent() {
+            let Some(token) = self.0.requests.next_yielded() else {
+                return;
+            };
+            let occupant = self.take(token);
+            let Some(Occupant::Connection(mut connection)) = occupant else {
+                continue;
+            };
+            self.end_yielding(&mut connection);
+            self.put_connection(connection);
+        }
     }
 
     /// Serves one occupant, out of the table: something has happened to it, or it was in line.
-    /// Returns how many bytes it received.
     ///
     /// This is done for each message, so it is part of its loop, and what is done more seldom is not.
     #[inline(always)]
-    fn serve(&self, token: Token, event: Option<&Ready>, buffer: &mut ReadBuffer) -> usize {
+    fn serve(&self, token: Token, event: Option<&Ready>, buffer: &mut ReadBuffer) {
         let occupant = self.take(token);
         let Some(Occupant::Connection(mut connection)) = occupant else {
-            self.serve_other(token, event, occupant);
-            return 0;
+            return self.serve_other(token, event, occupant);
         };
-        let is_to_read = event.is_none_or(|event| connection.note_ready(*event));
-        let bytes = match is_to_read {
-            true => self.receive(&mut connection, buffer),
-            false => 0,
-        };
+        if event.is_none_or(|event| connection.note_ready(*event)) {
+            self.receive(&mut connection, buffer);
+        }
         self.put_connection(connection);
-        bytes
     }
 
     /// Serves what is no connection.
@@ -253,7 +294,8 @@ impl Reactor {
 
     /// Calls made through handles, those they make included.
     fn run_posts(&self, buffer: &mut Option<Box<ReadBuffer>>) {
-        for _ in 0..POSTS_A_TURN {
+        self.begin_phase();
+        while self.0.requests.has_posts() && self.may_call() {
             let Some(post) = self.0.requests.next_post() else {
                 return;
             };
@@ -276,7 +318,8 @@ impl Reactor {
     fn run_due_timers(&self) {
         let now = self.nanos(self.0.requests.turn_time());
         let round = self.0.timers.borrow_mut().begin_round(now);
-        loop {
+        self.begin_phase();
+        while self.may_call() {
             let due = self.0.timers.borrow_mut().pop_due(round);
             match due {
                 None => return,
@@ -292,6 +335,7 @@ impl Reactor {
     /// Does what transports were asked for since the last turn. What is asked for meanwhile waits
     /// for the next one.
     fn serve_requests(&self, asking: &mut Vec<Token>) {
+        self.begin_phase();
         self.0.requests.swap_asking(asking);
         self.0.requests.blocks.begin_flush();
         for &token in &*asking {

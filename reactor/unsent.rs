@@ -109,6 +109,12 @@ impl Blocks {
         self.limit.set(bytes);
     }
 
+    /// How much the turn has written.
+    #[inline]
+    pub(crate) fn written(&self) -> usize {
+        self.writing.borrow().len()
+    }
+
     /// What is written from now on goes into another block, and is flushed by the next turn.
     pub(crate) fn begin_flush(&self) {
         self.writing.swap(&self.flushing);

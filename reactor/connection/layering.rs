@@ -1,5 +1,6 @@
 //! The layers of a connection, in the loop's hands: where its bytes pass through them.
 
+use crate::budget::HANDSHAKE;
 use crate::connection::Connection;
 use crate::layer::Layers;
 use crate::observer::{Callback, Cause, Panicked};
@@ -107,6 +108,9 @@ impl Reactor {
             layered.layers.receive(data, &mut up, &mut wire)
         });
         self.append_to_wire(connection, &wire);
+        if up.is_empty() && !wire.is_empty() {
+            self.0.requests.budget.charge(HANDSHAKE);
+        }
         if !up.is_empty() {
             // Bytes that mean nothing above, half a record or a handshake, keep no connection alive.
             connection.transport.note_activity();

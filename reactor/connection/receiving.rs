@@ -7,6 +7,7 @@
 
 use std::io;
 
+use crate::budget::READ;
 use crate::connection::Connection;
 use crate::observer::{Cause, Event};
 use crate::reactor::Reactor;
@@ -55,9 +56,20 @@ impl Reactor {
     /// bytes from before the pause, and pause again because of them.
     pub(super) fn tell_resumed(&self, connection: &mut Connection) {
         if connection.transport.has_resumed() {
+            self.0.requests.budget.begin_share();
             self.call(connection, Cause::ReadingResumed, |protocol, transport| {
                 protocol.reading_resumed(transport);
             });
+        }
+    }
+
+    /// Goes on with what was received before, when others have had their share of the turn.
+    pub(crate) fn end_yielding(&self, connection: &mut Connection) {
+        connection.transport.ends_yielding();
+        self.go_on(connection);
+        if connection.gets_in_line() {
+            let token = connection.transport.token();
+            self.0.ready.borrow_mut().push_back(token);
         }
     }
 
@@ -70,6 +82,9 @@ impl Reactor {
             Ok(bytes) => {
                 // A short read has emptied the socket, unless the end waits behind it.
                 connection.readable = bytes == buffer.len() || connection.read_closed;
+                let budget = &self.0.requests.budget;
+                budget.charge(READ + bytes);
+                budget.begin_share();
                 self.observe(|| Event::BytesReceived {
                     connection: connection.transport.id(),
                     bytes,

@@ -14,6 +14,7 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::fmt;
 
+use crate::budget::MESSAGE;
 use crate::framing::held::Held;
 use crate::framing::line_transport::{LineTransport, Mode};
 use crate::framing::splitter::{Delimiter, Split, Splitter};
@@ -223,6 +224,9 @@ impl<P: LineProtocol> LineReceiver<P> {
                 input = self.deliver_raw(transport, input);
             } else if let Some(split) = self.splitter.next(&mut input) {
                 input = self.deliver_line(transport, split, input);
+                if !input.is_empty() {
+                    transport.charge(MESSAGE);
+                }
             }
         }
         input
@@ -350,6 +354,9 @@ impl<P: LineProtocol> Protocol for LineReceiver<P> {
     }
 
     fn reading_resumed(&mut self, transport: &Transport) {
+        if transport.has_only_yielded() {
+            return self.go_on(transport);
+        }
         self.call(transport, |protocol, transport| {
             protocol.reading_resumed(transport);
         });

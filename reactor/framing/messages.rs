@@ -14,6 +14,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::ops::{Deref, Range};
 
+use crate::budget::MESSAGE;
 use crate::framing::held::Held;
 use crate::protocol::Protocol;
 use crate::reason::Reason;
@@ -260,6 +261,9 @@ impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
                     self.call(transport, |protocol, transport| {
                         protocol.message_received(transport, message);
                     });
+                    if !input.is_empty() {
+                        transport.charge(MESSAGE);
+                    }
                 }
                 Ok(Parsed::Incomplete { wanted }) => self.wanted = wanted.max(input.len() + 1),
                 Err(expected) => transport.fail_connection(Reason::Violation(expected)),
@@ -353,6 +357,9 @@ impl<F: Framing, P: MessageProtocol> Protocol for MessageReceiver<F, P> {
     }
 
     fn reading_resumed(&mut self, transport: &Transport) {
+        if transport.has_only_yielded() {
+            return self.go_on(transport);
+        }
         self.tell(transport, |protocol, transport| {
             protocol.reading_resumed(transport);
         });

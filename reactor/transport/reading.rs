@@ -12,16 +12,32 @@ pub(super) struct Reading {
     paused: Cell<bool>,
     /// The protocol reads no more until the peer has taken what was written.
     until_sent: Cell<bool>,
+    /// It has had its share of the turn.
+    yielded: Cell<bool>,
     /// So many listeners of groups are behind with what this connection said.
     listeners: Cell<u32>,
     /// A reason has ended, and the protocol was not told.
-    resumed: Cell<bool>,
+    resumed: Cell<Resumed>,
+    /// What the protocol was last told of.
+    told: Cell<Resumed>,
+}
+
+/// Which of the reasons has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Resumed {
+    #[default]
+    None,
+    /// Only that others had to have their share of the turn.
+    Yielding,
+    /// A pause, whosever it was.
+    Pause,
 }
 
 impl Reading {
     #[inline]
     fn is_on(&self) -> bool {
-        !self.paused.get() && !self.until_sent.get() && self.listeners.get() == 0
+        let has_pause = self.paused.get() | self.until_sent.get() | self.yielded.get();
+        !has_pause && self.listeners.get() == 0
     }
 }
 
@@ -56,8 +72,8 @@ impl Transport {
     }
 
     /// Whether bytes are delivered: reading is neither paused, nor held back until the peer or the
-    /// slow listeners of a [`Group`](crate::Group) have taken what was written, nor over because the
-    /// connection ends.
+    /// slow listeners of a [`Group`](crate::Group) have taken what was written, nor until others have had
+    /// their share of the turn, nor over because the connection ends.
     #[must_use]
     #[inline]
     pub fn is_reading(&self) -> bool {
@@ -71,6 +87,36 @@ impl Transport {
     pub(super) fn is_sent(&self) {
         if self.0.reading.until_sent.replace(false) {
             self.reading_goes_on();
+        }
+    }
+
+    /// Counts work that was done for what the peer has sent. When it has had its share of the turn,
+    /// nothing is delivered until others have had theirs.
+    #[inline]
+    pub(crate) fn charge(&self, units: usize) {
+        if self.0.requests.budget.charge(units) {
+            self.yields();
+        }
+    }
+
+    #[cold]
+    fn yields(&self) {
+        if self.is_open() && !self.0.reading.yielded.replace(true) {
+            self.0.requests.yields(self.token());
+        }
+    }
+
+    /// Whether others come first.
+    #[inline]
+    pub(crate) fn has_yielded(&self) -> bool {
+        self.0.reading.yielded.get()
+    }
+
+    /// Others have had their share.
+    pub(crate) fn ends_yielding(&self) {
+        self.0.reading.yielded.set(false);
+        if self.0.reading.resumed.get() == Resumed::None {
+            self.0.reading.resumed.set(Resumed::Yielding);
         }
     }
 
@@ -88,7 +134,7 @@ impl Transport {
     }
 
     fn reading_goes_on(&self) {
-        self.0.reading.resumed.set(true);
+        self.0.reading.resumed.set(Resumed::Pause);
         self.ask_for_more();
     }
 
@@ -96,6 +142,16 @@ impl Transport {
     #[inline]
     pub(crate) fn has_resumed(&self) -> bool {
         let resumed = &self.0.reading.resumed;
-        resumed.get() && self.is_reading() && resumed.replace(false)
+        let has_resumed = resumed.get() != Resumed::None && self.is_reading();
+        if has_resumed {
+            self.0.reading.told.set(resumed.take());
+        }
+        has_resumed
+    }
+
+    /// Whether what resumes is no pause, but a share of the turn after those of others. A protocol that
+    /// is inside another one need not know.
+    pub(crate) fn has_only_yielded(&self) -> bool {
+        self.0.reading.told.get() == Resumed::Yielding
     }
 }

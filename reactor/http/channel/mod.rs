@@ -182,7 +182,8 @@ impl HttpChannel {
     fn resume_reading(&self, transport: &Transport) {
         let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
         let is_wanted = feed.is_none_or(|feed| !feed.is_full());
-        if is_wanted && self.held.len() <= self.site.limits.pipelined {
+        let has_room = self.held.len() <= self.site.limits.pipelined || transport.has_yielded();
+        if is_wanted && has_room {
             transport.resume_reading();
         }
     }
@@ -240,6 +241,12 @@ impl Protocol for HttpChannel {
     fn writing_resumed(&mut self, transport: &Transport) {
         self.stop_limiting_sending();
         self.work(transport, Self::there_is_room);
+    }
+
+    fn reading_resumed(&mut self, transport: &Transport) {
+        if !self.held.is_empty() && self.takes_input() {
+            self.work(transport, Self::read_held);
+        }
     }
 
     fn timed_out(&mut self, transport: &Transport) {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::answering::Told;
 use super::{Exchange, HttpChannel, Stage, Work};
+use crate::budget::{MESSAGE, REQUEST};
 use crate::deferred::Failure;
 use crate::http::access_log::Entry;
 use crate::http::head::{Framing, Head};
@@ -39,13 +40,20 @@ impl HttpChannel {
     /// Reads requests, and answers them, until one has to wait for its answer.
     pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) {
         let site = Rc::clone(&self.site);
-        while self.takes_input() && !work.is_full() {
+        while self.takes_input() && !work.is_full() && !work.transport.has_yielded() {
+            let mut units = MESSAGE;
             match self.reader.read(&mut data, &site.limits) {
-                Ok(Some(Piece::Head(head))) => self.head_received(work, head, data.is_empty()),
+                Ok(Some(Piece::Head(head))) => {
+                    units = REQUEST;
+                    self.head_received(work, head, data.is_empty());
+                }
                 Ok(Some(Piece::Body(bytes))) => self.body_received(work, bytes),
                 Ok(Some(Piece::End(trailers))) => self.body_ended(work, trailers),
                 Ok(None) => break,
                 Err(mistake) => self.refuse(work, mistake),
+            }
+            if !data.is_empty() {
+                work.transport.charge(units);
             }
         }
         if !data.is_empty() {
@@ -75,7 +83,8 @@ impl HttpChannel {
             return;
         }
         self.held.extend_from_slice(data);
-        if self.held.len() > self.site.limits.pipelined {
+        // Who has only had its share of the turn is about to go on with it.
+        if self.held.len() > self.site.limits.pipelined && !transport.has_yielded() {
             transport.pause_reading();
         }
     }
