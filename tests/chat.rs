@@ -38,7 +38,8 @@ fn someone_who_stops_reading_is_dropped_and_disturbs_nobody() {
     });
     let growth = chat.process.peak_memory() - before;
     println!("100 MB past one who does not read: {gap:?} at most, {growth} bytes");
-    assert!(gap < Duration::from_millis(250), "silence for {gap:?}");
+    // It takes half a minute to be sure that somebody has stopped, but not in silence.
+    assert!(gap < Duration::from_secs(2), "silence for {gap:?}");
     assert!(growth < 8 * MB, "memory grew by {growth} bytes");
     chat.logs_the_loss_of(&stalled, "did not read");
     stalled.hears_out();
@@ -236,7 +237,7 @@ fn someone_who_resets_the_connection_disturbs_nobody() {
 fn more_people_than_descriptors_wait_their_turn_at_no_cost() {
     let chat = Chat::start_after("ulimit -n 64");
     let people: Vec<Person> = (0..200).map(|_| chat.connect()).collect();
-    let logged_before = chat.process.logs("cannot accept");
+    let logged_before = chat.process.logs("may have no more: who comes waits");
     let computed_before = chat.process.cpu_time();
     let began = Instant::now();
     people[199].hears_nothing_for(Duration::from_secs(2));
