@@ -6,7 +6,7 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::rc::Rc;
@@ -14,7 +14,10 @@ use std::sync::Mutex;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use reactor::{Address, Factory, Limits, ListeningPort, Protocol, Reactor, Reason, Transport};
+use reactor::{
+    Address, Factory, Group, Limits, ListeningPort, LoopingCall, Protocol, Reactor, Reason,
+    Transport,
+};
 use support::{Client, Heard, Log, Probe, Then, listener, pattern};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -622,4 +625,82 @@ fn a_connection_that_fails_says_why_once() {
     assert!(!log.contains("made"));
     let reason = Reason::from(io::Error::from(io::ErrorKind::ConnectionReset));
     assert!(matches!(reason, Reason::Reset));
+}
+
+/// Says to all others what it hears, and notes how much that was and who is lost.
+struct Member {
+    room: Group,
+    said: Rc<Cell<usize>>,
+    lost: Log,
+}
+
+impl Protocol for Member {
+    fn connection_made(&mut self, transport: &Transport) {
+        self.room.add(transport);
+    }
+
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        self.said.set(self.said.get() + data.len());
+        self.room.write_except(transport, data);
+    }
+
+    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
+        self.lost
+            .note(format!("{} {reason}", transport.peer_addr()));
+    }
+}
+
+#[test]
+fn listeners_that_read_steadily_are_not_dropped_at_whatever_speed() {
+    // Bytes, and how often they are read: 50 KB to 4 MB a second, finely and coarsely.
+    let paces = [
+        (1_000, 20),
+        (4_096, 50),
+        (5_000, 10),
+        (65_536, 50),
+        (65_536, 150),
+        (40_000, 10),
+    ];
+    let reactor = Reactor::new().expect("a loop");
+    reactor.handle_signals(false);
+    let (room, said, lost) = (Group::new(), Rc::<Cell<usize>>::default(), Log::default());
+    let (log, counter) = (lost.clone(), Rc::clone(&said));
+    let factory = move |_| Member {
+        room: room.clone(),
+        said: Rc::clone(&counter),
+        lost: log.clone(),
+    };
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", factory)
+        .expect("a free port");
+    let at = address(&port);
+    let listeners = paces.map(|(bytes, millis)| {
+        let mut listener = connect(at).expect("a connection");
+        listener.set_nonblocking(true).expect("an open socket");
+        let heard = Rc::<Cell<usize>>::default();
+        let counter = Rc::clone(&heard);
+        let reads = LoopingCall::new(&reactor, move |times: u64| {
+            let mut buffer = vec![0; bytes * times as usize];
+            counter.set(counter.get() + listener.read(&mut buffer).unwrap_or(0));
+        });
+        reads.start(Duration::from_millis(millis)).add_both(|_| ());
+        (reads, heard)
+    });
+    let talker = thread::spawn(move || {
+        let mut talker = connect(at).expect("a connection");
+        // Until the connection is lost, with the loop.
+        while talker.write_all(&[b'x'; 60_000]).is_ok() {}
+    });
+    // Who is taken for one that has stopped, because one look found no room, is dropped in a second.
+    let time = reactor.defer_later(Duration::from_millis(2_500));
+    reactor.run_until(time).expect("the loop runs");
+    assert_eq!(lost.entries(), [""; 0]);
+    for ((_, heard), (bytes, millis)) in listeners.iter().zip(paces) {
+        let heard = heard.get();
+        assert!(heard > 20_000, "{bytes} each {millis} ms: {heard}");
+    }
+    // The systems' buffers of the slowest, and what it has read.
+    assert!(said.get() < 20_000_000, "{}", said.get());
+    drop((listeners, port, reactor));
+    talker.join().expect("the talker ends");
 }
