@@ -4,10 +4,10 @@ use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::contained::contain;
 use crate::deferred::{Clock, Deferred, Failure, Panicked, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::observer::{Callback, Cause};
@@ -113,8 +113,7 @@ impl Reactor {
         cell.set(Some(job));
         let remote = self.remote();
         let ticket = self.0.thread_queue.pool().give(Box::new(move || {
-            let made = catch_unwind(AssertUnwindSafe(work));
-            let made: Made = Box::new(made.map_err(|payload| Panicked::new(payload.as_ref())));
+            let made: Made = Box::new(contain(work).map_err(Panicked::saying));
             // It fails when the loop is gone, and nobody waits.
             let _ = remote.call_from_thread(move |reactor| reactor.job_done(job, made));
         }));

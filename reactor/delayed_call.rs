@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
+use crate::contained::Contained;
 use crate::observer::Event;
 use crate::reactor::{Reactor, WeakReactor, as_nanos};
 use crate::table::Token;
@@ -14,7 +15,7 @@ use crate::timers::{Nanos, TimerId};
 pub(crate) enum Due {
     /// A consumer's call.
     Call {
-        call: Box<dyn NamedCall>,
+        call: Contained<Box<dyn NamedCall>>,
         place: &'static Location<'static>,
     },
     /// The earliest of a connection's deadlines may be over.
@@ -61,7 +62,7 @@ impl DelayedCall {
         }
     }
 
-    /// Cancels the call and drops its closure at once.
+    /// Cancels the call and drops its closure at once. If that panics, it is logged.
     ///
     /// # Errors
     ///

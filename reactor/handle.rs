@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 
+use crate::contained::Contained;
 use crate::requests::Post;
 use crate::transport::{Transport, WeakTransport};
 
@@ -76,7 +77,7 @@ impl<P: 'static> Handle<P> {
             name: std::any::type_name::<P>(),
             place: Location::caller(),
             looks,
-            call: Box::new(call),
+            call: Contained::new(Box::new(call)),
         });
     }
 

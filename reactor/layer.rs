@@ -15,6 +15,7 @@
 //! is given, so it can be tested without a connection. With no layer in place nothing is copied.
 //! What turns bytes into messages is not a layer but framing, above the protocol's own interface.
 
+use crate::contained::Contained;
 use crate::reason::Reason;
 
 /// One stage between the socket and the protocol, put in place by
@@ -99,7 +100,7 @@ pub trait Layer: 'static {
 /// The layers of one connection, the one nearest to the socket first.
 #[derive(Default)]
 pub(crate) struct Layers {
-    stack: Vec<Box<dyn Layer>>,
+    stack: Vec<Contained<Box<dyn Layer>>>,
     /// How many bytes they hold.
     held: usize,
     /// Once the last words were asked for: how many layers, the lowest ones, have not said theirs.
@@ -112,7 +113,11 @@ pub(crate) struct Layers {
 
 impl Layers {
     /// Puts a layer on top. What it has to say first is appended to `wire`.
-    pub(crate) fn push(&mut self, layer: Box<dyn Layer>, wire: &mut Vec<u8>) -> Result<(), Reason> {
+    pub(crate) fn push(
+        &mut self,
+        layer: Contained<Box<dyn Layer>>,
+        wire: &mut Vec<u8>,
+    ) -> Result<(), Reason> {
         self.stack.push(layer);
         self.call(self.stack.len() - 1, wire, |layer, down| {
             layer.started(down)
@@ -220,7 +225,7 @@ impl Layers {
         f: impl FnOnce(&mut dyn Layer, &mut Vec<u8>) -> Result<(), Reason>,
     ) -> Result<(), Reason> {
         let mut down = Vec::new();
-        let called = f(&mut *self.stack[index], &mut down);
+        let called = f(&mut **self.stack[index], &mut down);
         let sent = self.send_below(index, &down, wire);
         if called.is_err() {
             self.failed = Some(index.min(self.whole()));
@@ -284,10 +289,10 @@ mod tests {
     fn stack(wire: &mut Vec<u8>) -> Layers {
         let mut layers = Layers::default();
         layers
-            .push(Box::new(Wrap(b'a')), wire)
+            .push(Contained::new(Box::new(Wrap(b'a'))), wire)
             .expect("the layer starts");
         layers
-            .push(Box::new(Wrap(b'b')), wire)
+            .push(Contained::new(Box::new(Wrap(b'b'))), wire)
             .expect("the layer starts");
         layers
     }
@@ -403,7 +408,7 @@ mod tests {
         let mut wire = Vec::new();
         let mut layers = stack(&mut wire);
         for _ in 0..2 {
-            let pushed = layers.push(Fails::boxed(5), &mut wire);
+            let pushed = layers.push(Contained::new(Fails::boxed(5)), &mut wire);
             pushed.expect("the layer starts");
         }
         wire.clear();

@@ -121,6 +121,8 @@ mod looping_call;
 
 mod observer;
 
+mod contained;
+
 // Connections in the loop's hands.
 mod connection;
 

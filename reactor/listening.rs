@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::address::Address;
 use crate::budget::ACCEPT;
 use crate::connection::Connection;
+use crate::contained::Contained;
 use crate::delayed_call::Due;
 use crate::driver::{Listener, Stream};
 use crate::limits::Limits;
@@ -66,7 +67,12 @@ impl Port {
 }
 
 /// A factory, which several attempts to connect may share.
-pub(crate) type SharedFactory = Rc<RefCell<Box<dyn AnyFactory>>>;
+pub(crate) type SharedFactory = Rc<RefCell<Contained<Box<dyn AnyFactory>>>>;
+
+/// A factory that the attempts and the connections of a port share.
+pub(crate) fn shared(factory: impl Factory) -> SharedFactory {
+    Rc::new(RefCell::new(Contained::new(Box::new(factory))))
+}
 
 impl Reactor {
     /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
@@ -105,7 +111,7 @@ impl Reactor {
         if let Some(mistake) = limits.mistake_to_listen() {
             return Err(cannot(format!("{address:?}"), io::Error::other(mistake)));
         }
-        let factory: SharedFactory = Rc::new(RefCell::new(Box::new(factory)));
+        let factory: SharedFactory = shared(factory);
         let mut failed = cannot(
             format!("{address:?}"),
             io::ErrorKind::AddrNotAvailable.into(),

@@ -8,10 +8,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::contained::contain;
 use crate::deferred::{Deferred, Failure, Outcome, Panicked, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::reactor::{Reactor, WeakReactor};
@@ -171,10 +171,9 @@ impl Inner {
         };
         let run = self.runs.get();
         self.under_way.set(true);
-        let called = catch_unwind(AssertUnwindSafe(|| function(count)));
+        let called = contain(|| function(count));
         self.function.replace(Some(function));
-        let called =
-            called.unwrap_or_else(|payload| Deferred::fail(Panicked::new(payload.as_ref())));
+        let called = called.unwrap_or_else(|said| Deferred::fail(Panicked::saying(said)));
         called.add_both(move |result| {
             self.under_way.set(false);
             if self.runs.get() == run && self.run.borrow().is_some() {

@@ -4,14 +4,14 @@
 //! [`Observer`] live here and nowhere else. Without an observer the clock is not read and no event
 //! is made.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::contained::{Contained, contain};
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
 use crate::visible::visible;
@@ -212,7 +212,7 @@ pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 pub(crate) struct Dispatch {
     /// The reactor's time, which is a virtual one in a simulation.
     clock: Clock,
-    observers: RefCell<Vec<Rc<dyn Observer>>>,
+    observers: RefCell<Vec<Contained<Rc<dyn Observer>>>>,
     /// Whether there are observers, so that looking costs one load.
     observed: Cell<bool>,
 }
@@ -247,13 +247,13 @@ impl Dispatch {
         f: impl FnOnce(&mut T) -> R,
     ) -> Result<R, Panicked> {
         let began = self.observed.get().then(|| self.began(&callback(target)));
-        let result = catch_unwind(AssertUnwindSafe(|| f(target)));
+        let result = contain(|| f(target));
         if let Some(began) = began {
             self.ended(&callback(target), began, result.is_err());
         }
         match result {
             Ok(value) => Ok(value),
-            Err(payload) => Err(panicked(&callback(target), payload.as_ref())),
+            Err(said) => Err(panicked(&callback(target), said)),
         }
     }
 
@@ -270,14 +270,19 @@ impl Dispatch {
     }
 
     pub(crate) fn add_observer(&self, observer: Rc<dyn Observer>) {
-        self.observers.borrow_mut().push(observer);
+        self.observers.borrow_mut().push(Contained::new(observer));
         self.observed.set(true);
     }
 
     pub(crate) fn remove_observer(&self, observer: &Rc<dyn Observer>) {
         let mut observers = self.observers.borrow_mut();
-        observers.retain(|o| !Rc::ptr_eq(o, observer));
+        let all = std::mem::take(&mut *observers).into_iter();
+        let (gone, kept) = all.partition(|other| Rc::ptr_eq(other, observer));
+        *observers = kept;
         self.observed.set(!observers.is_empty());
+        drop(observers);
+        // It may be the last handle of it.
+        drop::<Vec<_>>(gone);
     }
 
     #[cold]
@@ -300,11 +305,15 @@ impl Dispatch {
 
     #[cold]
     fn tell(&self, now: Instant, event: &Event<'_>) {
-        let observers = self.observers.borrow().clone();
+        let handles = |observers: &Vec<Contained<Rc<dyn Observer>>>| {
+            let handle = |observer: &Contained<Rc<_>>| Contained::new(Rc::clone(observer));
+            observers.iter().map(handle).collect::<Vec<_>>()
+        };
+        let observers = handles(&self.observers.borrow());
         for observer in observers {
-            let told = catch_unwind(AssertUnwindSafe(|| observer.event(now, event)));
-            if told.is_err() {
-                log::error!("an observer panicked and is detached");
+            if let Err(said) = contain(|| observer.event(now, event)) {
+                let said = visible(&said);
+                log::error!("an observer panicked and is detached: {said}");
                 self.remove_observer(&observer);
             }
         }
@@ -312,12 +321,7 @@ impl Dispatch {
 }
 
 #[cold]
-fn panicked(callback: &Callback, payload: &(dyn Any + Send)) -> Panicked {
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a value that is not text".to_owned());
-    log::error!("{callback} panicked: {}", visible(&message));
-    Panicked(message)
+fn panicked(callback: &Callback, said: String) -> Panicked {
+    log::error!("{callback} panicked: {}", visible(&said));
+    Panicked(said)
 }

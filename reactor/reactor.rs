@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::connecting::Attempt;
 use crate::connection::Connection;
+use crate::contained::Contained;
 use crate::deferring::Jobs;
 use crate::delayed_call::{DelayedCall, Due, NamedCall};
 use crate::driver::Driver;
@@ -91,7 +92,7 @@ pub(crate) enum Occupant {
 }
 
 pub(crate) struct QueuedCall {
-    pub(crate) call: Box<dyn NamedCall>,
+    pub(crate) call: Contained<Box<dyn NamedCall>>,
     pub(crate) place: &'static Location<'static>,
 }
 
@@ -228,7 +229,7 @@ impl Reactor {
     #[track_caller]
     pub fn call_soon(&self, f: impl FnOnce() + 'static) {
         let queued = QueuedCall {
-            call: Box::new(f),
+            call: Contained::new(Box::new(f)),
             place: Location::caller(),
         };
         self.0.queued.borrow_mut().push_back(queued);
@@ -316,7 +317,7 @@ impl Reactor {
     pub(crate) fn call_named(
         &self,
         cause: Cause,
-        call: Box<dyn NamedCall>,
+        call: Contained<Box<dyn NamedCall>>,
         place: &'static Location<'static>,
     ) {
         let name = call.name();
@@ -327,7 +328,7 @@ impl Reactor {
             place: Some(place),
         };
         // A panic was logged, and concerns nobody else.
-        let _ = self.0.dispatch.call(callback, || call.call());
+        let _ = self.0.dispatch.call(callback, || call.into_inner().call());
     }
 
     pub(crate) fn is_turning(&self) -> bool {
@@ -355,7 +356,7 @@ impl Reactor {
         place: &'static Location<'static>,
     ) -> DelayedCall {
         let due = Due::Call {
-            call: Box::new(f),
+            call: Contained::new(Box::new(f)),
             place,
         };
         let timer = self.0.timers.borrow_mut().insert(deadline, due);

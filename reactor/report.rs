@@ -4,16 +4,17 @@
 //! prints them itself.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use log::LevelFilter;
+
+use crate::contained::contain;
 
 /// Logs an error, and prints it where there is no logger. `target` is the module that it comes from.
 pub(crate) fn error(target: &str, what: fmt::Arguments<'_>) {
     log::error!(target: target, "{what}");
     if !has_logger() {
         // It panics if it cannot write, and then nobody is left who could be told.
-        let _ = catch_unwind(AssertUnwindSafe(|| print(what)));
+        let _ = contain(|| print(what));
     }
 }
 

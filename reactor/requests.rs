@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::budget::{Budget, COPIED};
+use crate::contained::Contained;
 use crate::observer::Clock;
 use crate::table::Token;
 use crate::transport::Transport;
@@ -52,7 +53,7 @@ pub(crate) struct Post {
     pub(crate) place: &'static Location<'static>,
     /// Whether the socket is looked at before: see `Handle::call_after_look`.
     pub(crate) looks: bool,
-    pub(crate) call: PartCall,
+    pub(crate) call: Contained<PartCall>,
 }
 
 impl std::fmt::Debug for Post {

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
+use crate::contained::Contained;
 use crate::deferred::{Deferred, Failure, Panicked, TaskOutcome};
 use crate::driver;
 use crate::observer::{self, Callback, Cause};
@@ -30,7 +31,7 @@ pub(crate) struct Tasks {
 }
 
 struct Task {
-    future: Pin<Box<dyn Future<Output = ()>>>,
+    future: Contained<Pin<Box<dyn Future<Output = ()>>>>,
     waker: Arc<TaskWaker>,
     name: &'static str,
     place: &'static Location<'static>,
@@ -174,7 +175,7 @@ impl Reactor {
             is_woken: AtomicBool::new(false),
         };
         let task = Task {
-            future: Box::pin(run),
+            future: Contained::new(Box::pin(run)),
             waker: Arc::new(waker),
             name: std::any::type_name::<F>(),
             place: Location::caller(),

@@ -5,15 +5,16 @@
 //! until then.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::contained::{Contained, contain};
+
 /// A thread that has had nothing to do for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-pub(crate) type Work = Box<dyn FnOnce() + Send>;
+pub(crate) type Work = Contained<Box<dyn FnOnce() + Send>>;
 
 /// By this, work is taken back that was given to a pool.
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +67,11 @@ impl ThreadPool {
     }
 
     /// Does `work` on a thread, when it is its turn.
-    pub(crate) fn give(&self, work: Work) -> Ticket {
+    pub(crate) fn give(&self, work: Box<dyn FnOnce() + Send>) -> Ticket {
         let mut queue = self.0.queue();
         queue.last_ticket += 1;
         let ticket = queue.last_ticket;
-        queue.work.insert(ticket, work);
+        queue.work.insert(ticket, Contained::new(work));
         self.0.changed.notify_one();
         self.make_threads(queue);
         Ticket(ticket)
@@ -114,11 +115,16 @@ impl ThreadPool {
                     log::error!("work that blocks is done on the loop's thread: {error}");
                     let all = std::mem::take(&mut queue.work);
                     drop(queue);
-                    return all.into_values().for_each(|work| work());
+                    return all.into_values().for_each(do_work);
                 }
             }
         }
     }
+}
+
+/// The work reports its panics itself; this keeps the thread.
+fn do_work(work: Work) {
+    let _ = contain(|| work.into_inner()());
 }
 
 /// What a thread does, which begins as an idle one.
@@ -128,10 +134,7 @@ fn work_off(shared: &Shared) {
         if let Some((_, work)) = queue.work.pop_first() {
             queue.idle -= 1;
             drop(queue);
-            // The work reports its panics itself; this keeps the thread.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(work)) {
-                std::mem::forget(payload); // whose drop may panic, too
-            }
+            do_work(work);
             queue = shared.queue();
             queue.idle += 1;
             continue;

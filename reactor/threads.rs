@@ -4,13 +4,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::contained::Contained;
 use crate::driver::Wake;
 use crate::reactor::Reactor;
-use crate::thread_pool::{ThreadPool, Ticket, Work};
+use crate::thread_pool::{ThreadPool, Ticket};
 
 /// At most so many threads do work that blocks, unless the program says otherwise.
 const POOL_SIZE: usize = 8;
@@ -18,7 +19,7 @@ const POOL_SIZE: usize = 8;
 /// At most so many names are looked up at a time.
 const LOOKUPS: usize = 8;
 
-type ThreadCall = Box<dyn FnOnce(&Reactor) + Send>;
+type ThreadCall = Contained<Box<dyn FnOnce(&Reactor) + Send>>;
 
 /// A call that another thread has queued.
 pub(crate) struct QueuedThreadCall {
@@ -76,7 +77,7 @@ impl Shared {
         };
         let (name, place) = (std::any::type_name::<F>(), Location::caller());
         calls_of_loop.push_back(QueuedThreadCall {
-            call: Box::new(f),
+            call: Contained::new(Box::new(f)),
             name,
             place,
         });
@@ -168,19 +169,8 @@ impl Drop for ThreadQueue {
     /// What other threads have queued is not called, and what has not begun is not done any more.
     fn drop(&mut self) {
         let calls = self.shared.calls().take();
-        let calls = calls.into_iter().flatten().map(|queued| queued.call);
-        let work = self.pool.close().chain(self.names.close());
-        // The values of consumers, whose drops may panic.
-        calls.for_each(drop_contained::<ThreadCall>);
-        work.for_each(drop_contained::<Work>);
-    }
-}
-
-/// Drops what a consumer has given. A panic is logged by the hook of the process, and concerns
-/// nobody else.
-fn drop_contained<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        std::mem::forget(payload); // whose drop may panic, too
+        let work: Vec<_> = self.pool.close().chain(self.names.close()).collect();
+        drop((calls, work));
     }
 }
 

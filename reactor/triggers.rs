@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
 
+use crate::contained::Contained;
 use crate::deferred::{Deferred, Outcome};
 use crate::observer::{Callback, Cause};
 use crate::reactor::Reactor;
@@ -50,7 +51,7 @@ impl Triggers {
 struct Trigger {
     phase: Phase,
     event: SystemEvent,
-    call: Box<dyn FnOnce() -> Deferred<()>>,
+    call: Contained<Box<dyn FnOnce() -> Deferred<()>>>,
     name: &'static str,
     place: &'static Location<'static>,
 }
@@ -77,7 +78,7 @@ impl Reactor {
             phase,
             event,
             name: std::any::type_name_of_val(&f),
-            call: Box::new(move || f().into_deferred()),
+            call: Contained::new(Box::new(move || f().into_deferred())),
             place: Location::caller(),
         };
         self.0.life.triggers.set.borrow_mut().push(trigger);
@@ -104,7 +105,7 @@ impl Reactor {
             place: Some(trigger.place),
         };
         // A panic was logged, and concerns nobody else.
-        let Ok(deferred) = self.0.dispatch.call(callback, trigger.call) else {
+        let Ok(deferred) = self.0.dispatch.call(callback, trigger.call.into_inner()) else {
             return;
         };
         let waiting = match trigger.event {

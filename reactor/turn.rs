@@ -11,6 +11,7 @@
 //!
 //! Invariant: no `RefCell` is borrowed while a protocol, a factory or a delayed call runs.
 
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -38,14 +39,30 @@ pub(crate) struct Scratch {
     buffer: Option<Box<ReadBuffer>>,
 }
 
+/// While it exists, a turn is being made. A panic that leaves the turn, although none should, ends it
+/// as well, so that the loop can be run again.
+struct Turning<'a>(&'a Cell<bool>);
+
+impl<'a> Turning<'a> {
+    fn begin(reactor: &'a Reactor) -> Self {
+        reactor.0.turning.set(true);
+        Self(&reactor.0.turning)
+    }
+}
+
+impl Drop for Turning<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 /// The turn, in its order.
 impl Reactor {
     pub(crate) fn make_turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
-        self.0.turning.set(true);
+        let _turning = Turning::begin(self);
         let mut scratch = self.0.scratch.take();
         let result = self.make_turn_with(&mut scratch, timeout);
         self.0.scratch.replace(scratch);
-        self.0.turning.set(false);
         result.map_err(RunError::Driver)
     }
 
@@ -112,7 +129,10 @@ impl Reactor {
                 place: Some(queued.place),
             };
             // A panic was logged, and concerns nobody else.
-            let _ = self.0.dispatch.call(callback, || (queued.call)(self));
+            let _ = self
+                .0
+                .dispatch
+                .call(callback, || queued.call.into_inner()(self));
         }
     }
 

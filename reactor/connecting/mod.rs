@@ -13,7 +13,6 @@ mod addresses;
 mod connector;
 mod race;
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -30,7 +29,7 @@ use crate::deferred::{Failure, Resolver};
 use crate::delayed_call::Due;
 use crate::driver::{Ready, Resolution};
 use crate::limits::Limits;
-use crate::listening::SharedFactory;
+use crate::listening::{SharedFactory, shared};
 use crate::observer::{Callback, Cause};
 use crate::protocol::{AnyProtocol, Factory};
 use crate::reactor::{Occupant, Reactor};
@@ -136,7 +135,7 @@ impl Reactor {
         let attempt = Attempt {
             token,
             host: format!("{host}:{port}"),
-            factory: Rc::new(RefCell::new(Box::new(factory))),
+            factory: shared(factory),
             limits: Rc::new(limits),
             deadline,
             timer: Some(timer),

@@ -16,6 +16,7 @@ mod sending;
 use std::panic::Location;
 
 use self::layering::Layered;
+use crate::contained::{Contained, contain};
 use crate::driver::{Ready, Stream};
 use crate::observer::{Callback, Cause, Event, Panicked};
 use crate::protocol::AnyProtocol;
@@ -30,7 +31,7 @@ use crate::transport::{Closing, Transport};
 pub(crate) struct Connection {
     pub(crate) stream: Box<dyn Stream>,
     pub(crate) transport: Transport,
-    pub(crate) protocol: Box<dyn AnyProtocol>,
+    pub(crate) protocol: Contained<Box<dyn AnyProtocol>>,
     pub(crate) layered: Option<Box<Layered>>,
     /// There may be something to read.
     pub(crate) readable: bool,
@@ -58,7 +59,7 @@ impl Connection {
         Box::new(Self {
             stream,
             transport,
-            protocol,
+            protocol: Contained::new(protocol),
             layered: None,
             readable: false,
             in_line: false,
@@ -129,7 +130,7 @@ impl Reactor {
         place: Option<&'static Location<'static>>,
         f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
     ) {
-        let (protocol, transport) = (&mut *connection.protocol, &connection.transport);
+        let (protocol, transport) = (&mut **connection.protocol, &connection.transport);
         let callback = move |protocol: &dyn AnyProtocol| Callback {
             cause,
             connection: Some(transport.id()),
@@ -155,22 +156,35 @@ impl Reactor {
         if connection.transport.closing() == Closing::Lost {
             return;
         }
-        if connection.protocol.reach(post.wanted).is_none() {
-            let protocol = connection.protocol.name();
-            let Post { name, place, .. } = post;
-            return report::error(
-                module_path!(),
-                format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
-            );
+        let Post {
+            wanted,
+            name,
+            place,
+            call,
+            ..
+        } = post;
+        // A protocol that wraps another one is asked, which is a consumer's code.
+        match contain(|| connection.protocol.reach(wanted).is_some()) {
+            Ok(true) => {}
+            Ok(false) => {
+                let protocol = connection.protocol.name();
+                return report::error(
+                    module_path!(),
+                    format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
+                );
+            }
+            Err(message) => {
+                let callback = Cause::HandleCall.name();
+                return connection.fail(Reason::Panicked { callback, message });
+            }
         }
-        let (wanted, call) = (post.wanted, post.call);
         self.call_at_place(
             connection,
             Cause::HandleCall,
-            Some(post.place),
+            Some(place),
             |protocol, transport| {
                 if let Some(part) = protocol.reach(wanted) {
-                    call(part, transport);
+                    call.into_inner()(part, transport);
                 }
             },
         );
@@ -227,7 +241,7 @@ impl Reactor {
             protocol.connection_lost(&transport, &reason);
         });
         let _ = self.0.dispatch.call(callback(Cause::Dropped), || {
-            drop((protocol, layered));
+            drop((protocol.into_inner(), layered));
         });
     }
 }

@@ -366,20 +366,8 @@ pub struct Panicked {
 }
 
 impl Panicked {
-    /// A panic that was caught elsewhere, and what it said.
-    pub(crate) fn saying(message: String) -> Self {
-        Self { message }
-    }
-
     /// A panic that was caught, and what it said.
-    pub(crate) fn new(payload: &(dyn std::any::Any + Send)) -> Self {
-        let message = if let Some(text) = payload.downcast_ref::<&str>() {
-            (*text).to_owned()
-        } else if let Some(text) = payload.downcast_ref::<String>() {
-            text.clone()
-        } else {
-            "not with a text".to_owned()
-        };
+    pub(crate) fn saying(message: String) -> Self {
         Self { message }
     }
 }

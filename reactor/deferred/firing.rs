@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::cancel::Root;
+use crate::contained::contain;
+use crate::visible::visible;
 
 /// How many callbacks may run inside one another before the next has to wait.
 ///
@@ -64,11 +66,19 @@ pub(super) fn nest<R>(callbacks: impl FnOnce() -> R) -> R {
     returned
 }
 
+/// Callbacks keep their panics to themselves. What is left is a waker, or the drop of a value for
+/// which nobody came, and who fires has nothing to do with either.
 fn run_down(source: Rc<dyn Root>) {
-    let mut chain = Rc::clone(&source);
-    let mut next = source.run(&mut chain);
-    while let Some(link) = next {
-        next = link.run(&mut chain);
+    let run = || {
+        let mut chain = Rc::clone(&source);
+        let mut next = source.run(&mut chain);
+        while let Some(link) = next {
+            next = link.run(&mut chain);
+        }
+    };
+    if let Err(said) = contain(run) {
+        let said = visible(&said);
+        log::error!("what a Deferred was fired with panicked: {said}");
     }
 }
 

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::Place;
@@ -12,6 +11,7 @@ use super::failure::{Failure, IntoFailure, Panicked};
 use super::firing::{self, Run};
 use super::link::{Node, Outlet};
 use super::loan::{Carried, Passing};
+use crate::contained::{contain, drop_contained};
 
 /// Fires a Deferred, once.
 ///
@@ -186,7 +186,9 @@ impl<T: 'static> Source<T> {
             return;
         }
         self.waits.set(Waits::ForNothing);
-        drop(self.canceller.take());
+        if let Some(canceller) = self.canceller.take() {
+            drop_contained(canceller);
+        }
         if let Err(failure) = &mut result {
             failure.in_chain(self.made);
         }
@@ -211,11 +213,11 @@ impl<T: 'static> Root for Source<T> {
         // Until the canceller has returned the resolver may still fire, but not be cancelled again.
         self.waits.set(Waits::ForCanceller);
         let canceller = self.canceller.take();
-        let stopped = catch_unwind(AssertUnwindSafe(|| canceller.and_then(|stop| stop())));
+        let stopped = contain(|| canceller.and_then(|stop| stop()));
         let error: Rc<dyn Error> = match stopped {
             Ok(Some(result)) => return self.fire(result.map(Carried::given)),
             Ok(None) => Rc::new(Cancelled),
-            Err(payload) => Rc::new(Panicked::new(&*payload)),
+            Err(said) => Rc::new(Panicked::saying(said)),
         };
         self.fire(Err(Failure::from_shared(error, place)));
     }

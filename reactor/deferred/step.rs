@@ -10,7 +10,6 @@
 //! ```
 
 use std::any::type_name;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use super::Place;
@@ -19,6 +18,7 @@ use super::chart::Functions;
 use super::failure::{Failure, Panicked};
 use super::loan::{Carried, Passing};
 use super::outcome::{Outcome, Recovery};
+use crate::contained::contain;
 
 /// One function, or two, to be called with the result of the step before.
 pub(super) trait Step<T>: 'static {
@@ -39,13 +39,10 @@ pub(super) fn call<T, S: Step<T>>(
     result: Passing<T>,
     place: Place,
 ) -> Deferred<S::Output> {
-    // What the function had hold of is dropped by the unwinding, and the step itself is consumed:
-    // nothing is left in between that could be seen broken, except what the consumer shares.
-    match catch_unwind(AssertUnwindSafe(|| step.apply(result, place))) {
+    match contain(|| step.apply(result, place)) {
         Ok(deferred) => deferred,
-        Err(payload) => {
-            let panicked = Rc::new(Panicked::new(&*payload));
-            let mut failure = Failure::from_shared(panicked, place);
+        Err(said) => {
+            let mut failure = Failure::from_shared(Rc::new(Panicked::saying(said)), place);
             failure.raised_at(place);
             Deferred::fired(Err(failure), place)
         }

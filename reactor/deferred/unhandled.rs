@@ -11,7 +11,9 @@ use std::rc::{Rc, Weak};
 
 use super::Place;
 use super::failure::{Failure, Panicked};
+use crate::contained::contain;
 use crate::report;
+use crate::visible::visible;
 
 const TAKEN_LAST: &str = "only take and drop empty it, and nothing comes after them";
 
@@ -74,7 +76,13 @@ pub(super) fn report(failure: &Failure) {
     let hook = HOOK.try_with(|hook| hook.borrow().clone()).ok().flatten();
     if let Some(hook) = hook {
         log::error!("unhandled failure in a Deferred: {failure:?}");
-        return hook(failure);
+        if let Err(said) = contain(|| hook(failure)) {
+            log::error!(
+                "the hook for unhandled failures panicked: {}",
+                visible(&said)
+            );
+        }
+        return;
     }
     failure.report(
         module_path!(),
@@ -103,7 +111,8 @@ thread_local! {
 /// Calls `hook` for every failure of this thread that nobody handled, besides logging it, until
 /// the returned value is dropped. Then the hook before is in force again.
 ///
-/// The hook runs inside the drop of a Deferred: it may use other Deferreds but must not panic.
+/// The hook runs inside the drop of a Deferred: it may use other Deferreds, and a panic in it is only
+/// logged.
 /// A test that shall fail for such a failure uses [`UnhandledFailures`].
 pub fn on_unhandled_failure(hook: impl Fn(&Failure) + 'static) -> UnhandledHook {
     let previous = HOOK.with(|slot| slot.replace(Some(Rc::new(hook))));

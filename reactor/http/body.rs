@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::contained::Contained;
 use crate::deferred::{Deferred, Failure, Resolver};
 use crate::http::outgoing::Outgoing;
 
@@ -60,7 +61,7 @@ impl Drop for Unsent {
 /// Chunks that are asked for one by one.
 pub(crate) struct Chunks {
     pub(crate) length: Option<u64>,
-    pub(crate) chunks: Box<dyn Iterator<Item = Result<Vec<u8>, Failure>>>,
+    pub(crate) chunks: Contained<Box<dyn Iterator<Item = Result<Vec<u8>, Failure>>>>,
 }
 
 impl Body {
@@ -83,7 +84,7 @@ impl Body {
         let chunks = chunks.into_iter().map(|chunk| chunk.map(Into::into));
         Self(Kind::Chunks(Box::new(Chunks {
             length: None,
-            chunks: Box::new(chunks),
+            chunks: Contained::new(Box::new(chunks)),
         })))
     }
 

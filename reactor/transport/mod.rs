@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use self::company::Company;
 use self::reading::Reading;
 use crate::address::Address;
+use crate::contained::Contained;
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::reason::Reason;
@@ -130,7 +131,7 @@ struct Relations {
 
 /// A layer on its way between socket and protocol.
 pub(crate) struct NewLayer {
-    pub(crate) layer: Box<dyn Layer>,
+    pub(crate) layer: Contained<Box<dyn Layer>>,
     /// What was written before the layer was pushed, to be sent without it.
     pub(crate) unsent: Vec<u8>,
     /// What was received already and has to pass through it.
@@ -256,7 +257,7 @@ impl Transport {
         self.0.below.set(self.0.below.get() + unsent.len());
         let received = received.to_vec();
         let layer = NewLayer {
-            layer: Box::new(layer),
+            layer: Contained::new(Box::new(layer)),
             unsent,
             received,
         };

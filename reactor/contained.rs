@@ -1,0 +1,94 @@
+//! A panic in a consumer's code goes no further than the call that it happened in.
+//!
+//! A consumer's code does not only run where it is called: the drop of what it gave to the loop, a
+//! closure, a protocol, a future, even the payload of a panic, may panic too, wherever that happens
+//! to be dropped. A panic that left the loop would end it for everybody, and a second one in what a
+//! first one drops ends the process. So whatever the loop keeps of a consumer's is [`Contained`],
+//! and whatever it calls is called by [`contain`].
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::visible::visible;
+
+const EMPTY: &str = "only `into_inner` and dropping take the value out";
+
+/// Calls `f`. If it panics, what the panic said comes back.
+///
+/// What `f` had hold of is dropped by the unwinding: nothing is left in between that could be seen
+/// broken, except what the consumer shares with others.
+#[inline]
+pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(said_by)
+}
+
+/// Drops a consumer's value. If that panics, it is logged, and concerns nobody else.
+pub(crate) fn drop_contained<T>(value: T) {
+    if let Err(said) = contain(|| drop(value)) {
+        let (name, said) = (type_name::<T>(), visible(&said));
+        log::error!("drop of {name} panicked: {said}");
+    }
+}
+
+/// What a panic said. Its payload, which may be any value of a consumer's, is dropped.
+#[cold]
+fn said_by(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    let said = text
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is not text".to_owned());
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Its drop may panic in turn, and so on: nobody drops this one.
+        std::mem::forget(another);
+    }
+    said
+}
+
+/// A value of a consumer's in the loop's hands, which may be dropped anywhere.
+pub(crate) struct Contained<T>(Option<T>);
+
+impl<T> Contained<T> {
+    #[inline]
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    /// The value, for who calls it or drops it with care.
+    #[inline]
+    pub(crate) fn into_inner(mut self) -> T {
+        self.0.take().expect(EMPTY)
+    }
+}
+
+impl<T> Drop for Contained<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            drop_contained(value);
+        }
+    }
+}
+
+impl<T> Deref for Contained<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect(EMPTY)
+    }
+}
+
+impl<T> DerefMut for Contained<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect(EMPTY)
+    }
+}
+
+impl<T> fmt::Debug for Contained<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contained").finish_non_exhaustive()
+    }
+}
