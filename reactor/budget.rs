@@ -71,12 +71,13 @@ impl Default for Budget {
 impl Budget {
     pub(crate) fn begin_turn(&self) {
         self.spent.set(0);
-        self.begin_phase(LEAST);
     }
 
-    /// Begins another kind of work, of which at least a little is done in every turn.
-    pub(crate) fn begin_phase(&self, least: usize) {
-        self.phase_ends.set(TURN.max(self.spent.get() + least));
+    /// Begins another kind of work, of which at least a little is done in every turn, though so much
+    /// was done that nobody has counted.
+    pub(crate) fn begin_phase(&self, least: usize, uncounted: usize) {
+        let done = self.spent.get() + uncounted;
+        self.phase_ends.set(TURN.max(done + least));
         self.share_ends.set(self.phase_ends.get());
     }
 

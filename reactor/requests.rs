@@ -135,6 +135,13 @@ impl Requests {
         self.posts.borrow_mut().pop_front()
     }
 
+    /// Begins another kind of work, of which at least so much is done. What was written before, also by
+    /// the end of the turn before, leaves room for it.
+    pub(crate) fn begin_phase(&self, least: usize) {
+        self.budget
+            .begin_phase(least, self.blocks.written() / COPIED);
+    }
+
     /// Whether the turn has done enough of the kind of work that it is at, and leaves the rest to
     /// the next one. What was written has to be sent, which is work as well.
     #[inline]

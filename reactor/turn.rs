@@ -87,7 +87,7 @@ impl Reactor {
 
     /// Begins another kind of work. Of each, some is done in every turn.
     pub(crate) fn begin_phase(&self) {
-        self.0.requests.budget.begin_phase(LEAST);
+        self.0.requests.begin_phase(LEAST);
     }
 
     /// Whether another call may be made in this turn, which is counted then.
@@ -101,6 +101,7 @@ impl Reactor {
 
     /// Calls that are queued meanwhile wait for the next turn.
     fn run_queued_calls(&self) {
+        self.begin_phase();
         let count = self.0.queued.borrow().len();
         for _ in 0..count {
             if !self.may_call() {
@@ -232,7 +233,7 @@ impl Reactor {
     /// Serves the first `in_line` of the line.
     #[inline(never)]
     fn serve_line(&self, in_line: usize, buffer: &mut ReadBuffer) {
-        self.0.requests.budget.begin_phase(TURN / 2);
+        self.0.requests.begin_phase(TURN / 2);
         for _ in 0..in_line {
             if self.0.requests.turn_is_spent() {
                 break;

@@ -314,3 +314,55 @@ fn who_is_lost_in_the_middle_of_its_share_is_heard_no_more() {
     simulation.run_for(SECOND);
     assert_eq!(honest.read(), b"hello\r\n");
 }
+
+#[test]
+fn who_writes_much_in_every_turn_leaves_room_for_others() {
+    struct Endless;
+    impl Protocol for Endless {
+        fn connection_made(&mut self, transport: &Transport) {
+            transport.write(&[b'x'; 2 << 20]);
+        }
+
+        fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+
+        fn writing_resumed(&mut self, transport: &Transport) {
+            transport.write(&[b'x'; 2 << 20]);
+        }
+    }
+    let wide = Conditions {
+        latency: millis(0)..=millis(0),
+        send_buffer: 1 << 20..=1 << 20,
+        receive_buffer: 4 << 20..=4 << 20,
+        ..Conditions::calm()
+    };
+    let simulation = Simulation::with_conditions(wide, 1);
+    serve(&simulation, |_: Address| {
+        LineReceiver::new(Answers::default())
+    });
+    let downloads = simulation.reactor().listen_tcp("10.0.0.1:8", |_| Endless);
+    let downloads = downloads.expect("the port is free");
+    let honest = simulation.connect(PLACE);
+    simulation.run_for(SECOND);
+    let mut peers = Vec::new();
+    for _ in 0..7 {
+        peers.push(simulation.connect(downloads.local_addr()));
+        turn(&simulation);
+    }
+    let mut got = 0;
+    for _ in 0..20 {
+        let due = Rc::new(Cell::new(false));
+        let is_due = Rc::clone(&due);
+        simulation
+            .reactor()
+            .call_later(millis(0), move || is_due.set(true));
+        honest.write(b"hello\n");
+        let mut turns = 0;
+        while honest.read().is_empty() || !due.get() {
+            turn(&simulation);
+            got += peers.iter().map(|peer| peer.read().len()).sum::<usize>();
+            turns += 1;
+            assert!(turns <= 4, "{got} bytes were written meanwhile");
+        }
+    }
+    assert!(got > 20 << 20, "{got}");
+}
