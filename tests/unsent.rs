@@ -222,3 +222,27 @@ fn a_message_to_many_that_none_of_them_takes_does_not_exceed_the_bound_either() 
     assert!(audience.log.contains("#"), "some are lost");
     assert!(audience.log.entries().len() < 100, "{:?}", audience.log);
 }
+
+#[test]
+fn what_waits_counts_from_when_it_began_to_wait_and_not_from_long_before() {
+    let audience = audience(3, 3_000_000);
+    for (peer, waits) in audience.peers.iter().zip([true, false, true]) {
+        if waits {
+            peer.pause_reading();
+        }
+    }
+    audience.write(0, 900_000);
+    // This one reads all that it is sent, until the very end.
+    for _ in 0..100 {
+        audience.simulation.run_for(millis(100));
+        audience.write(1, 100);
+    }
+    assert_eq!(audience.peers[1].read().len(), 10_000);
+    audience.peers[1].pause_reading();
+    audience.write(1, 1_000_000);
+    audience.simulation.run_for(millis(100));
+    audience.write(2, 2_000_000);
+    let lost = audience.log.entries();
+    let first = audience.transports.borrow()[0].id().to_string();
+    assert!(lost[0].starts_with(&first), "{lost:?}");
+}

@@ -176,7 +176,12 @@ impl Transport {
 
     /// The socket was offered all there was, or is known to take nothing now.
     pub(crate) fn was_offered(&self) {
-        self.set_left(self.unsent());
+        let left = self.unsent();
+        if left > 0 && self.left() == 0 {
+            // All that came before was taken, which is not noted for each write.
+            self.taken();
+        }
+        self.set_left(left);
     }
 
     /// How much was left unsent when the socket was last offered all there was.

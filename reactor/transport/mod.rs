@@ -110,7 +110,7 @@ struct Inner {
     timeout: Cell<Option<Duration>>,
     /// When the last byte was received, or taken by a peer that was behind.
     active_at: Cell<Instant>,
-    /// When the socket last took a byte.
+    /// When the socket last took a byte that had to wait for it, or first left one.
     taken_at: Cell<Instant>,
     /// While the connection ends: when the peer last took a byte, or began not to. `None` is at the
     /// end of this turn.
