@@ -6,8 +6,8 @@
 //! Whoever talks to a group is read from no faster than the listeners can take what it says: when
 //! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 //! connection in whose callback the group is written to is not read until that member has caught
-//! up. How long a member is waited for, and by whom, is in `transport/company.rs`. The same holds,
-//! until the end of the turn, for one who says so much at once that others would have to wait.
+//! up. How long a member is waited for, and by whom, is in `transport/company.rs`. One
+//! who says so much at once that others would have to wait goes on when they have had their share.
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;

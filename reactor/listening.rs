@@ -317,7 +317,7 @@ impl Reactor {
         self.drop_guarded(port);
     }
 
-    /// The tokens of all ports.
+    /// Whether a token is that of a port.
     pub(crate) fn is_port(&self, token: Token) -> bool {
         matches!(
             self.0.table.borrow_mut().peek(token),
