@@ -366,3 +366,43 @@ fn who_writes_much_in_every_turn_leaves_room_for_others() {
     }
     assert!(got > 20 << 20, "{got}");
 }
+
+#[test]
+fn who_waits_for_its_share_is_not_timed_out() {
+    struct Slow {
+        simulation: Rc<Simulation>,
+        lines: Rc<Cell<usize>>,
+        has_begun: bool,
+    }
+    impl LineProtocol for Slow {
+        fn line_received(&mut self, transport: &LineTransport<'_>, _: &[u8]) {
+            if !std::mem::replace(&mut self.has_begun, true) {
+                transport.set_timeout(Some(millis(300)));
+            }
+            self.lines.set(self.lines.get() + 1);
+            if self.lines.get().is_multiple_of(1_000) {
+                self.simulation.spend(millis(100));
+            }
+        }
+    }
+    let simulation = Rc::new(near());
+    let lines = Rc::new(Cell::new(0));
+    let (spends, counts) = (Rc::clone(&simulation), Rc::clone(&lines));
+    serve(&simulation, move |_: Address| {
+        let (simulation, lines) = (Rc::clone(&spends), Rc::clone(&counts));
+        LineReceiver::new(Slow {
+            simulation,
+            lines,
+            has_begun: false,
+        })
+    });
+    let peers = [(); 4].map(|()| simulation.connect(PLACE));
+    simulation.run_for(SECOND);
+    for peer in &peers {
+        peer.write(&[b'\n'; 1 << 16]);
+    }
+    while lines.get() < 4 << 16 {
+        assert!(peers.iter().all(Peer::is_connected), "{}", lines.get());
+        turn(&simulation);
+    }
+}

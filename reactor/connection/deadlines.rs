@@ -135,13 +135,13 @@ impl Reactor {
         self.flush(connection);
     }
 
-    /// Whether bytes of the peer wait to be read, or their end.
+    /// Whether bytes of the peer wait to be read or delivered, or their end.
     fn peer_has_sent(&self, connection: &mut Connection) -> bool {
+        if connection.in_line || connection.transport.has_yielded() {
+            return true; // it will be served in a turn that follows, and looked at again
+        }
         if connection.transport.has_read_end() {
             return false;
-        }
-        if connection.in_line {
-            return true; // it will be read in the next turn, and looked at again
         }
         match connection.stream.peek(&mut [0]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,

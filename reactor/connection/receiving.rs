@@ -66,6 +66,7 @@ impl Reactor {
     /// Goes on with what was received before, when others have had their share of the turn.
     pub(crate) fn end_yielding(&self, connection: &mut Connection) {
         connection.transport.ends_yielding();
+        connection.transport.note_activity(); // of the peer, whose bytes had to wait
         self.go_on(connection);
         if connection.gets_in_line() {
             let token = connection.transport.token();
