@@ -81,8 +81,11 @@ impl Shared {
             name,
             place,
         });
+        // Said before the lock is free: otherwise the loop might take the call first, and then hear
+        // of one that is not there, and never sleep again.
+        let is_first = !self.pending.swap(true, Ordering::SeqCst);
         drop(calls);
-        if !self.pending.swap(true, Ordering::SeqCst) {
+        if is_first {
             self.waker.wake();
         }
         Ok(())
@@ -134,7 +137,7 @@ impl ThreadQueue {
         let mut calls = self.shared.calls();
         let next = calls.as_mut().and_then(VecDeque::pop_front);
         if calls.as_ref().is_none_or(VecDeque::is_empty) {
-            // Whoever queues another says so when this lock is free again.
+            // Whoever queues another says so while it has this lock.
             self.shared.pending.store(false, Ordering::SeqCst);
         }
         next
@@ -264,6 +267,29 @@ mod tests {
 
     impl Wake for NoLoop {
         fn wake(&self) {}
+    }
+
+    #[test]
+    fn a_queue_that_is_empty_does_not_say_that_there_are_calls() {
+        let threads = ThreadQueue::new(Arc::new(NoLoop));
+        let remote = threads.remote();
+        let (called, has_called) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        let caller = std::thread::spawn(move || {
+            for _ in 0..10_000 {
+                let queued = remote.call_from_thread(|_| ());
+                assert!(queued.is_ok());
+                called.send(()).expect("the test waits");
+                goes_on.recv().expect("the test goes on");
+            }
+        });
+        for round in 0..10_000 {
+            while threads.next().is_none() {}
+            has_called.recv().expect("the call was queued");
+            assert!(!threads.has_calls(), "{round}");
+            go_on.send(()).expect("the thread waits");
+        }
+        caller.join().expect("the thread ends");
     }
 
     #[test]
