@@ -63,7 +63,7 @@ impl Default for Budget {
         Self {
             spent: Cell::new(0),
             phase_ends: Cell::new(TURN),
-            share_ends: Cell::new(TURN),
+            share_ends: Cell::new(usize::MAX),
         }
     }
 }
@@ -71,6 +71,11 @@ impl Default for Budget {
 impl Budget {
     pub(crate) fn begin_turn(&self) {
         self.spent.set(0);
+    }
+
+    /// What a consumer does between turns is its own affair: nobody would go on with what is kept.
+    pub(crate) fn end_turn(&self) {
+        self.share_ends.set(usize::MAX);
     }
 
     /// Begins another kind of work, of which at least a little is done in every turn, though so much

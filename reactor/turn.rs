@@ -81,6 +81,7 @@ impl Reactor {
         self.serve_requests(&mut scratch.asking);
         self.report_lost();
         self.go_on_stopping();
+        self.0.requests.budget.end_turn();
         self.observe(|| Event::TurnEnded);
         Ok(())
     }

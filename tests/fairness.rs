@@ -9,7 +9,7 @@ use reactor::framing::{
     LengthPrefix, LineProtocol, LineReceiver, LineTransport, MessageProtocol, MessageReceiver,
     MessageTransport,
 };
-use reactor::testing::{Conditions, Peer, Simulation};
+use reactor::testing::{Conditions, Conversation, Peer, Simulation};
 use reactor::{Address, Factory, Group, Layer, Protocol, Reason, Transport};
 use support::{Log, SECOND, millis};
 
@@ -287,6 +287,16 @@ fn a_pause_in_the_middle_of_a_share_holds() {
     }
     simulation.run_for(SECOND);
     assert_eq!((log.count("line"), log.count("stop")), (15_000, 3));
+}
+
+#[test]
+fn what_a_receiver_is_handed_outside_of_turns_is_delivered_at_once() {
+    let conversation = Conversation::with(LineReceiver::new(Answers::default()));
+    let answers = Answers::default();
+    let lines = Rc::clone(&answers.lines);
+    let mut receiver = LineReceiver::new(answers);
+    receiver.data_received(conversation.transport(), &vec![b'\n'; 1 << 20]);
+    assert_eq!(lines.get(), 1 << 20);
 }
 
 #[test]
