@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use reactor::Deferred;
+use reactor::deferred::Failure;
 use reactor::http::{HttpLimits, Request, Response, Site, post};
 use reactor::testing::{Peer, Simulation};
 
@@ -97,6 +98,86 @@ fn a_body_counts_until_its_request_is_dropped_or_it_is_taken() {
         };
         let other = sends(&visitor, "/?now", 1000, 1000);
         assert_eq!(status(&other), Some((200, None)), "{end} {taken}");
+    }
+}
+
+/// Answers `/?now` with the body; fails, panics, or waits for ever with other requests in its hands.
+async fn ends_in_its_way(mut request: Request) -> Result<Response, Failure> {
+    match request.target() {
+        "/?now" => Ok(Response::text(request.take_body())),
+        "/?fail" => Err(Failure::message("it was meant to fail")),
+        "/?panic" => panic!("it was meant to panic"),
+        _ => {
+            std::future::pending::<()>().await;
+            Ok(Response::text(request.take_body()))
+        }
+    }
+}
+
+/// What a client does when it has sent 900 bytes of a body, and the status that it hears.
+enum Then {
+    Waits(Option<u16>),
+    Resets,
+    ClosesItsHalf(Option<u16>),
+}
+
+#[test]
+fn whatever_the_end_of_a_request_is_the_room_of_its_body_is_free_behind_it() {
+    use Then::{ClosesItsHalf, Resets, Waits};
+    const LENGTH: &str = "Content-Length: 1000\r\n\r\n";
+    const CHUNKED: &str = "Transfer-Encoding: chunked\r\n\r\n384\r\n";
+    let rest = "x".repeat(100);
+    let too_much = format!("\r\n65\r\n{}", "x".repeat(101));
+    for (target, framing, more, then) in [
+        ("/?now", LENGTH, &*rest, Waits(Some(200))),
+        ("/?now", CHUNKED, "\r\n0\r\n\r\n", Waits(Some(200))),
+        ("/?fail", LENGTH, &rest, Waits(Some(500))),
+        ("/?panic", LENGTH, &rest, Waits(Some(500))),
+        ("/?never", LENGTH, &rest, Waits(Some(503))),
+        ("/?never", LENGTH, &rest, Resets),
+        ("/?never", LENGTH, &rest, ClosesItsHalf(None)),
+        ("/?now", LENGTH, "", Waits(Some(408))),
+        ("/?now", LENGTH, "", Resets),
+        ("/?now", LENGTH, "", ClosesItsHalf(Some(400))),
+        ("/?now", CHUNKED, "x", Waits(Some(400))),
+        ("/?now", CHUNKED, &too_much, Waits(Some(413))),
+    ] {
+        let simulation = Simulation::new();
+        let limits = HttpLimits {
+            bodies: 1000,
+            body: 1000,
+            ..HttpLimits::default()
+        };
+        let site = Site::new(&simulation.reactor(), post(ends_in_its_way));
+        let visitor = Visitor::visit(simulation, site.with_http_limits(limits));
+        let peer = visitor.another();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: a\r\n{framing}");
+        peer.write(head.as_bytes());
+        peer.write(&[b'x'; 900]);
+        visitor.wait(0.1);
+        assert!(is_busy(&sends(&visitor, "/?now", 200, 200)), "{head}");
+        peer.write(more.as_bytes());
+        visitor.wait(0.1);
+        let heard = match then {
+            Waits(status) => status,
+            Resets => {
+                peer.reset();
+                None
+            }
+            ClosesItsHalf(status) => {
+                peer.shut_write();
+                visitor.wait(0.1);
+                status
+            }
+        };
+        if matches!(heard, Some(408 | 503)) {
+            visitor.wait(60.0);
+        }
+        if !matches!(then, Resets) {
+            assert_eq!(status(&peer).map(|(status, _)| status), heard, "{head}");
+        }
+        let other = sends(&visitor, "/?now", 1000, 1000);
+        assert_eq!(status(&other), Some((200, None)), "{head} {more}");
     }
 }
 
