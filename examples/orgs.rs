@@ -11,6 +11,7 @@
 //! is made `visible` before it is printed: it could move the cursor otherwise.
 
 use std::cell::Cell;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -91,9 +92,11 @@ fn names(page: Vec<u8>) -> Result<Vec<String>, Failure> {
     names.ok_or_else(|| Failure::message("an organisation has no login"))
 }
 
-fn print_sorted(mut names: Vec<String>) {
+/// That nobody takes what is printed is a failure too.
+fn print_sorted(mut names: Vec<String>) -> Result<(), Failure> {
     names.sort();
     for name in names {
-        println!("{}", visible(&name));
+        writeln!(io::stdout(), "{}", visible(&name))?;
     }
+    Ok(())
 }

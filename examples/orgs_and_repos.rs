@@ -11,6 +11,7 @@
 //! printed. `orgs_and_repos_blocking` does the same one after the other.
 
 use std::cell::Cell;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
@@ -66,7 +67,9 @@ fn main() -> ExitCode {
     if let Err(error) = reactor.run() {
         log::error!("{error}");
     }
-    println!("all at once: {:.2} s", began.elapsed().as_secs_f64());
+    let took = began.elapsed().as_secs_f64();
+    // Nobody may be reading what is printed.
+    let _ = writeln!(io::stdout(), "all at once: {took:.2} s");
     let mut has_failed = failed.get();
     if let Some(file) = chart_file
         && let Err(error) = std::fs::write(&file, chart.to_svg())
@@ -148,7 +151,8 @@ fn print(results: Vec<Result<Repos, Failure>>) -> Result<(), Failure> {
     found.sort();
     for (org, mut repos) in found {
         repos.sort();
-        println!("{}", visible(&format!("{org}: {}", repos.join(", "))));
+        let line = format!("{org}: {}", repos.join(", "));
+        writeln!(io::stdout(), "{}", visible(&line))?;
     }
     let missing = failed.len();
     for failure in failed.into_iter().filter_map(Result::err) {

@@ -8,6 +8,7 @@
 //! It reads from top to bottom, as programs do that wait, and takes as long as all waits together.
 //! `run_until` is what makes it wait: the loop runs for one Deferred, and returns its result.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -41,10 +42,9 @@ fn main() -> ExitCode {
     if let Err(failure) = result {
         log::error!("{}", visible(&failure.to_string()));
     }
-    println!(
-        "one after the other: {:.2} s",
-        began.elapsed().as_secs_f64()
-    );
+    let took = began.elapsed().as_secs_f64();
+    // Nobody may be reading what is printed.
+    let _ = writeln!(io::stdout(), "one after the other: {took:.2} s");
     if has_failed {
         ExitCode::FAILURE
     } else {
@@ -66,7 +66,8 @@ fn print_all(reactor: &Reactor, agent: &Agent, api: &str, user: &str) -> Result<
         match list(reactor, agent, api, ["orgs", &org, "repos"], "name") {
             Ok(mut repos) => {
                 repos.sort();
-                println!("{}", visible(&format!("{org}: {}", repos.join(", "))));
+                let line = format!("{org}: {}", repos.join(", "));
+                writeln!(io::stdout(), "{}", visible(&line))?;
             }
             Err(failure) => {
                 log::error!("{}", visible(&format!("{org}: {failure}")));

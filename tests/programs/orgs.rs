@@ -1,6 +1,8 @@
 //! The two programs that teach Deferreds, and the one that waits, against a small fake of GitHub's
 //! API, with delays, errors and what is no JSON.
 
+use std::fs::File;
+use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use reactor::http::{Request, Response, Site, Status, Tree};
 use reactor::{Reactor, RemoteReactor};
 
-use crate::running::run;
+use crate::running::{program, run};
 
 /// The fake, on a thread of its own.
 struct Fake {
@@ -230,5 +232,22 @@ fn repositories_are_fetched_all_at_once_or_one_after_the_other() {
         assert!(log.contains("EOF while parsing"), "{program}: {log}");
         let took: f64 = took.trim().trim_end_matches(" s").parse().expect("seconds");
         assert!((least..most).contains(&took), "{program} took {took} s");
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_a_failure_and_no_panic() {
+    let fake = Fake::start();
+    for name in ["orgs", "orgs_and_repos", "orgs_and_repos_blocking"] {
+        let full = File::options().write(true).open("/dev/full");
+        let output = Command::new(program(name))
+            .args(["ana", &fake.base])
+            .stdout(full.expect("Linux has it"))
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(!said.contains("panicked"), "{name}: {said}");
+        assert!(said.contains("No space left"), "{name}: {said}");
     }
 }
