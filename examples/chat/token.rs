@@ -11,6 +11,10 @@ pub(crate) fn from_environment() -> Result<Option<String>, String> {
             "CHAT_TOKEN is empty: give it a value, or unset it to let anybody change the banner"
                 .to_owned(),
         ),
+        Ok(token) if token.trim() != token || token.chars().any(char::is_control) => Err(
+            "CHAT_TOKEN cannot be sent: it begins or ends with white space, or has a control character"
+                .to_owned(),
+        ),
         Ok(token) => Ok(Some(token)),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err("CHAT_TOKEN is not UTF-8".to_owned()),

@@ -201,18 +201,23 @@ fn a_name_of_ones_own_is_one_by_which_the_api_may_be_written_to() {
 }
 
 #[test]
-fn an_empty_token_is_a_mistake_for_both_programs() {
+fn a_token_that_nobody_can_send_is_a_mistake_for_both_programs() {
     for (program, arguments) in [
         ("chat", [ANY_PORT, "--api", ANY_PORT].as_slice()),
         ("dashboard", &["--listen", ANY_PORT]),
     ] {
-        let output = run_in(program, arguments, &[("CHAT_TOKEN", "")]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{program}");
-        assert!(
-            said.contains("CHAT_TOKEN is empty: give it a value"),
-            "{said}"
-        );
+        for (token, mistake) in [
+            ("", "CHAT_TOKEN is empty: give it a value"),
+            (" ", "CHAT_TOKEN cannot be sent"),
+            ("sesame ", "CHAT_TOKEN cannot be sent"),
+            ("sesame\n", "CHAT_TOKEN cannot be sent"),
+            ("ses\u{1}ame", "CHAT_TOKEN cannot be sent"),
+        ] {
+            let output = run_in(program, arguments, &[("CHAT_TOKEN", token)]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{program} {token:?}");
+            assert!(said.contains(mistake), "{said}");
+        }
     }
 }
 
