@@ -277,3 +277,23 @@ fn how_long_everything_may_take_is_a_timeout_behind_the_body() {
     assert!(!server.is_connected());
     assert_eq!(game.agent.connections(), 0);
 }
+
+#[test]
+fn a_time_of_zero_is_no_limit() {
+    let game = Game::with_limits(AgentLimits {
+        head_time: Duration::ZERO,
+        body_time: Duration::ZERO,
+        ..AgentLimits::default()
+    });
+    let (answer, sink) = upload(&game);
+    let server = game.accept();
+    game.wait(1000.0);
+    sink.finish();
+    let page = answer.add_callback(ClientResponse::read_body);
+    for piece in HELLO.split_inclusive('\n') {
+        game.wait(1000.0);
+        assert!(!page.is_fired());
+        game.say(&server, piece);
+    }
+    assert_eq!(text(page), "hello");
+}

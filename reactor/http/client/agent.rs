@@ -35,9 +35,10 @@ pub struct AgentLimits {
     /// How long it may take until the head of the answer has come, connecting and waiting for a
     /// connection included, for each redirect anew. It begins anew with what the server takes of the
     /// body of a request, as far as the operating system tells: an eighth of the time may pass until
-    /// it does. It does not end while the body is waited for here.
+    /// it does. It does not end while the body is waited for here. Zero is no limit.
     pub head_time: Duration,
-    /// How long the body of an answer may go without a byte while somebody waits for it.
+    /// How long the body of an answer may go without a byte while somebody waits for it. Zero is no
+    /// limit.
     pub body_time: Duration,
     /// Bytes of a body that [`ClientResponse::read_body`] takes.
     pub body: usize,

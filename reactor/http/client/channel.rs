@@ -18,6 +18,7 @@ use crate::http::client::url::Origin;
 use crate::http::head::Framing;
 use crate::http::head::response::ResponseHead;
 use crate::http::incoming::{BodyFeed, Unwanted, incoming};
+use crate::http::limits::unless_zero;
 use crate::http::mistake::Mistake;
 use crate::http::outgoing::{Outgoing, Sender};
 use crate::http::status::Status;
@@ -356,7 +357,7 @@ impl Exchange {
         self.server_keeps = head.keep_alive;
         let (feed, stream) = incoming(transport, Unwanted::Abort);
         let response = ClientResponse::new(head, Rc::clone(&self.asked), stream, body_limit);
-        transport.set_timeout(Some(self.body_time));
+        transport.set_timeout(unless_zero(self.body_time));
         self.answer.response = Some(response);
         self.answer.feed = Some(feed);
     }

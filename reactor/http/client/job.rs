@@ -94,7 +94,9 @@ impl Job {
         });
         let cancelled = Rc::clone(&way);
         resolver.on_cancel(move || cancelled.stop().map(|why| Err(Failure::from(why))));
-        way.watch(reactor, time / SOON, deferred.canceller());
+        if !time.is_zero() {
+            way.watch(reactor, time / SOON, deferred.canceller());
+        }
         let asked = Rc::new(Asked::new(&request, place));
         let (at_the_end, said) = (Rc::clone(&way), Rc::clone(&asked));
         let deferred = deferred.add_both(move |answer| {
