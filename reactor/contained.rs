@@ -19,9 +19,13 @@ const EMPTY: &str = "only `into_inner` and dropping take the value out";
 ///
 /// What `f` had hold of is dropped by the unwinding: nothing is left in between that could be seen
 /// broken, except what the consumer shares with others.
-#[inline]
+#[inline(always)]
 pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(said_by)
+    // `map_err` would move what was returned once more.
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(returned) => Ok(returned),
+        Err(payload) => Err(said_by(payload)),
+    }
 }
 
 /// Drops a consumer's value. If that panics, it is logged, and concerns nobody else.

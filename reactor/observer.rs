@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::contained::{Contained, contain};
+use crate::contained::{contain, drop_contained};
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
 use crate::visible::visible;
@@ -212,7 +212,7 @@ pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 pub(crate) struct Dispatch {
     /// The reactor's time, which is a virtual one in a simulation.
     clock: Clock,
-    observers: RefCell<Vec<Contained<Rc<dyn Observer>>>>,
+    observers: RefCell<Vec<Rc<dyn Observer>>>,
     /// Whether there are observers, so that looking costs one load.
     observed: Cell<bool>,
 }
@@ -270,7 +270,7 @@ impl Dispatch {
     }
 
     pub(crate) fn add_observer(&self, observer: Rc<dyn Observer>) {
-        self.observers.borrow_mut().push(Contained::new(observer));
+        self.observers.borrow_mut().push(observer);
         self.observed.set(true);
     }
 
@@ -281,8 +281,8 @@ impl Dispatch {
         *observers = kept;
         self.observed.set(!observers.is_empty());
         drop(observers);
-        // It may be the last handle of it.
-        drop::<Vec<_>>(gone);
+        let gone: Vec<_> = gone;
+        gone.into_iter().for_each(drop_contained);
     }
 
     #[cold]
@@ -305,18 +305,24 @@ impl Dispatch {
 
     #[cold]
     fn tell(&self, now: Instant, event: &Event<'_>) {
-        let handles = |observers: &Vec<Contained<Rc<dyn Observer>>>| {
-            let handle = |observer: &Contained<Rc<_>>| Contained::new(Rc::clone(observer));
-            observers.iter().map(handle).collect::<Vec<_>>()
-        };
-        let observers = handles(&self.observers.borrow());
+        let observers = self.observers.borrow().clone();
         for observer in observers {
             if let Err(said) = contain(|| observer.event(now, event)) {
                 let said = visible(&said);
                 log::error!("an observer panicked and is detached: {said}");
                 self.remove_observer(&observer);
             }
+            if Rc::strong_count(&observer) == 1 {
+                drop_contained(observer); // it was detached meanwhile
+            }
         }
+    }
+}
+
+/// Observers are not [`Contained`](crate::contained::Contained), because they are cloned for each event.
+impl Drop for Dispatch {
+    fn drop(&mut self) {
+        self.observers.take().into_iter().for_each(drop_contained);
     }
 }
 
