@@ -8,14 +8,15 @@ use super::Transport;
 /// who ends a pause ends that of another.
 #[derive(Default)]
 pub(super) struct Reading {
+    /// How many reasons there are: those below, and each listener of a group that is behind with what
+    /// this connection said. It is asked for each message.
+    reasons: Cell<u32>,
     /// The protocol asked for it, with `pause_reading`.
     paused: Cell<bool>,
     /// The protocol reads no more until the peer has taken what was written.
     until_sent: Cell<bool>,
     /// It has had its share of the turn.
     yielded: Cell<bool>,
-    /// So many listeners of groups are behind with what this connection said.
-    listeners: Cell<u32>,
     /// A reason has ended, and the protocol was not told.
     resumed: Cell<Resumed>,
     /// What the protocol was last told of.
@@ -36,8 +37,21 @@ enum Resumed {
 impl Reading {
     #[inline]
     fn is_on(&self) -> bool {
-        let has_pause = self.paused.get() | self.until_sent.get() | self.yielded.get();
-        !has_pause && self.listeners.get() == 0
+        self.reasons.get() == 0
+    }
+
+    /// Returns whether the reason is new.
+    fn begin(&self, reason: &Cell<bool>) -> bool {
+        let begins = !reason.replace(true);
+        self.reasons.set(self.reasons.get() + u32::from(begins));
+        begins
+    }
+
+    /// Returns whether there was this reason.
+    fn end(&self, reason: &Cell<bool>) -> bool {
+        let ends = reason.replace(false);
+        self.reasons.set(self.reasons.get() - u32::from(ends));
+        ends
     }
 }
 
@@ -49,13 +63,15 @@ impl Transport {
     ///
     /// Nothing but `resume_reading` ends this pause.
     pub fn pause_reading(&self) {
-        self.0.reading.paused.set(true);
+        let reading = &self.0.reading;
+        reading.begin(&reading.paused);
     }
 
     /// Ends the pause that [`pause_reading`](Self::pause_reading) began, and no other. What came
     /// meanwhile is delivered from the next turn on.
     pub fn resume_reading(&self) {
-        if self.0.reading.paused.replace(false) {
+        let reading = &self.0.reading;
+        if reading.end(&reading.paused) {
             self.reading_goes_on();
         }
     }
@@ -67,7 +83,8 @@ impl Transport {
     /// `writing_resumed`, and leaves a pause of the protocol's own alone.
     pub fn pause_reading_until_sent(&self) {
         if self.0.above_high_water.get() {
-            self.0.reading.until_sent.set(true);
+            let reading = &self.0.reading;
+            reading.begin(&reading.until_sent);
         }
     }
 
@@ -85,7 +102,8 @@ impl Transport {
 impl Transport {
     /// The peer has taken what was written.
     pub(super) fn is_sent(&self) {
-        if self.0.reading.until_sent.replace(false) {
+        let reading = &self.0.reading;
+        if reading.end(&reading.until_sent) {
             self.reading_goes_on();
         }
     }
@@ -101,7 +119,8 @@ impl Transport {
 
     #[cold]
     fn yields(&self) {
-        if self.is_open() && !self.0.reading.yielded.replace(true) {
+        let reading = &self.0.reading;
+        if self.is_open() && reading.begin(&reading.yielded) {
             self.0.requests.yields(self.token());
         }
     }
@@ -114,22 +133,23 @@ impl Transport {
 
     /// Others have had their share.
     pub(crate) fn ends_yielding(&self) {
-        self.0.reading.yielded.set(false);
-        if self.0.reading.resumed.get() == Resumed::None {
-            self.0.reading.resumed.set(Resumed::Yielding);
+        let reading = &self.0.reading;
+        reading.end(&reading.yielded);
+        if reading.resumed.get() == Resumed::None {
+            reading.resumed.set(Resumed::Yielding);
         }
     }
 
     /// One more listener is behind with what this connection said.
     pub(super) fn waits_for_a_listener(&self) {
-        let listeners = &self.0.reading.listeners;
-        listeners.set(listeners.get() + 1);
+        let reasons = &self.0.reading.reasons;
+        reasons.set(reasons.get() + 1);
     }
 
     /// One of the listeners has caught up, or is not waited for any more.
     pub(super) fn a_listener_lets_go(&self) {
-        let listeners = &self.0.reading.listeners;
-        listeners.set(listeners.get() - 1);
+        let reasons = &self.0.reading.reasons;
+        reasons.set(reasons.get() - 1);
         self.reading_goes_on();
     }
 
