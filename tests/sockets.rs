@@ -397,6 +397,7 @@ fn a_host_name_is_looked_up_on_another_thread() {
 
 #[test]
 fn a_name_is_found_while_all_threads_of_the_pool_work() {
+    let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
     let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let at = server.local_addr().expect("it listens");
@@ -652,6 +653,7 @@ impl Protocol for Member {
 
 #[test]
 fn listeners_that_read_steadily_are_not_dropped_at_whatever_speed() {
+    let _turn = one_at_a_time();
     // Bytes, and how often they are read: 50 KB to 4 MB a second, finely and coarsely.
     let paces = [
         (1_000, 20),
