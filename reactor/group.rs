@@ -27,7 +27,7 @@ const BYTES_A_DELIVERY: usize = 256;
 /// Whoever talks is read from no faster than the listeners take what it says, all of them: while a
 /// member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 /// connection in whose callback the group was written to is not read. So a member that reads
-/// steadily is never dropped, however slowly it reads. What that costs, with the default limits:
+/// steadily is not dropped, down to half a KiB a second. What that costs, with the default limits:
 ///
 /// - Who says at most 4 KiB a second is held only when all who do so say more than the slowest member
 ///   takes, and two thirds of a MiB wait for it.

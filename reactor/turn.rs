@@ -6,8 +6,9 @@
 //! queued calls -> sleep -> accept, read -> due timers -> flush -> connections that ended
 //! ```
 //!
-//! The clock is read once a turn, when the sleep ends; calls of a consumer that set a timer read it
-//! anew, so that no timer is early after a callback that took long.
+//! The clock is read when the sleep ends, and before it where somebody has a timer; calls of a
+//! consumer that set a timer or a timeout read it anew, so that none is early after a callback that
+//! took long.
 //!
 //! Invariant: no `RefCell` is borrowed while a protocol, a factory or a delayed call runs.
 

@@ -1,7 +1,8 @@
 //! Real sockets, where the operating system is the point: resets, half closes, busy ports,
-//! descriptors, signals' handlers left alone, several loops in one process.
+//! descriptors, signals' handlers left alone, several loops in one process, the steps in which room is
+//! made.
 //!
-//! Clients are blocking sockets on threads of their own. Nothing sleeps; a test that hangs is one
+//! Clients are blocking sockets on threads of their own, or read by timers of the loop. Nothing sleeps; a test that hangs is one
 //! that fails, by the time-outs of its clients.
 
 mod support;

@@ -3,6 +3,9 @@
 //! Each connection has at most one timer, set to the earliest of its deadlines and left there when
 //! that moves into the future: when the timer fires too early, it is set again. So receiving a
 //! byte, which moves the idle deadline, costs the timers nothing.
+//!
+//! A deadline is about the peer, and the loop may not have looked at it for a while. So the socket is
+//! asked once more before a peer is judged: for bytes that wait, or for room that it has made.
 
 use std::io;
 use std::time::{Duration, Instant};
