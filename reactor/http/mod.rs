@@ -13,86 +13,40 @@
 //! - Whatever two parsers could read in different ways is refused, and the connection closed.
 //! - Every buffer has a limit and every wait a deadline: [`HttpLimits`].
 
-// What a consumer implements, and what it is given.
-mod site;
+// Bytes to heads, chunks and numbers. It imports nothing from outside.
+mod wire;
 
-mod resource;
-
-mod function;
-
-mod tree;
-
-mod guard;
-
-mod files;
-
-mod request;
-
-mod response;
-
+// What goes behind a head, in and out.
 mod body;
 
-mod events;
+// Answering requests.
+mod server;
 
-mod headers;
-
-mod method;
-
-mod status;
-
-mod limits;
-
-// Requests to others.
+// Sending requests to others.
 mod client;
 
-// One connection of a site.
-mod channel;
-
-mod budget;
-
-mod incoming;
-
-mod outgoing;
-
-mod access_log;
-
-// From bytes to requests, and back. No I/O.
-mod reader;
-
-mod head;
-
-mod host;
-
-mod chunked;
-
-mod mistake;
-
-mod writer;
-
-mod date;
-
+pub use body::incoming::{AskedTwice, BodyStream, BodyTooLong};
 pub use body::{Body, BodyIsOver, BodySink};
-pub use channel::HttpChannel;
 pub use client::{
     Agent, AgentLimits, BadUrl, ClientRequest, ClientResponse, RequestError, UnexpectedStatus, Url,
     get_page,
 };
-pub use events::{Audience, ServerEvent};
-pub use files::{Files, Validators};
-pub use function::{Async, IntoAnswer, IntoResource, Later, Now};
-pub use guard::Guard;
-pub use head::Version;
-pub use headers::{BadHeader, Headers};
-pub use incoming::{AskedTwice, BodyStream, BodyTooLong};
-pub use limits::HttpLimits;
-pub use method::Method;
-pub use mistake::Mistake;
-pub use request::{NotAForm, Request};
-pub use resource::{Answer, Intake, Methods, Resource, get, post};
-pub use response::Response;
-pub use site::Site;
-pub use status::Status;
-pub use tree::Tree;
+pub use server::channel::HttpChannel;
+pub use server::events::{Audience, ServerEvent};
+pub use server::files::{Files, Validators};
+pub use server::function::{Async, IntoAnswer, IntoResource, Later, Now};
+pub use server::guard::Guard;
+pub use server::limits::HttpLimits;
+pub use server::request::{NotAForm, Request};
+pub use server::resource::{Answer, Intake, Methods, Resource, get, post};
+pub use server::response::Response;
+pub use server::site::Site;
+pub use server::tree::Tree;
+pub use wire::head::Version;
+pub use wire::headers::{BadHeader, Headers};
+pub use wire::method::Method;
+pub use wire::mistake::Mistake;
+pub use wire::status::Status;
 
 /// The programs of the chapters on HTTP are compiled and run.
 #[cfg(doctest)]

@@ -13,7 +13,7 @@ use crate::http::client::redirect::{is_redirect, redirected};
 use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
 use crate::http::client::url::Url;
-use crate::http::method::Method;
+use crate::http::wire::method::Method;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::http::mistake::Mistake;
-use crate::http::status::Status;
+use crate::http::wire::mistake::Mistake;
+use crate::http::wire::status::Status;
 use crate::reason::Reason;
 use crate::visible::visible;
 

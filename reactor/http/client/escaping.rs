@@ -5,7 +5,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::http::host::has_valid_escapes;
+use crate::http::wire::host::has_valid_escapes;
 
 // The sets of the URL standard, section 1.3. The percent sign is in none of them: an escape stays
 // one, and what is no escape is left for the server to make something of.

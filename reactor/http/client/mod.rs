@@ -7,6 +7,14 @@
 //!                    redirect ◀── ResponseReader ◀── bytes
 //!                                 └──▶ ClientResponse, with a BodyStream
 //! ```
+//!
+//! - `agent`: what one asks, and the redirects that it follows; `redirect` says where they lead.
+//! - `request`, `response`: what is sent and what has come. `error`: why it has not.
+//! - `pool`: the connections to each host, and who waits for one.
+//! - `job`: one request on its way through the pool.
+//! - `channel`: the protocol of one connection.
+//! - `url`, `escaping`, `idn`: from text to a URL.
+//! - `secure`: the connection below `https`; `without_tls` and `without_idn` stand in.
 
 mod agent;
 mod channel;
@@ -19,7 +27,6 @@ mod idn;
 mod idn;
 mod job;
 mod pool;
-mod reader;
 mod redirect;
 mod request;
 mod response;

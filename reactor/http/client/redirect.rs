@@ -5,9 +5,9 @@
 use crate::http::client::error::RequestError;
 use crate::http::client::request::ClientRequest;
 use crate::http::client::url::Url;
-use crate::http::headers::Headers;
-use crate::http::method::Method;
-use crate::http::status::Status;
+use crate::http::wire::headers::Headers;
+use crate::http::wire::method::Method;
+use crate::http::wire::status::Status;
 
 /// What is known only to the server that it was meant for.
 const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];

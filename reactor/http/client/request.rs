@@ -7,9 +7,9 @@ use crate::deferred::{Failure, IntoFailure, Place};
 use crate::http::body::{Body, Kind};
 use crate::http::client::error::RequestError;
 use crate::http::client::url::Url;
-use crate::http::head::Framing;
-use crate::http::headers::{BadHeader, Headers};
-use crate::http::method::Method;
+use crate::http::wire::head::Framing;
+use crate::http::wire::headers::{BadHeader, Headers};
+use crate::http::wire::method::Method;
 
 /// What was asked for, and where: so that a failure can say it.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use crate::http::client::escaping::{FRAGMENT, PATH, QUERY, SEGMENT, normal, without_dots};
 use crate::http::client::idn;
-use crate::http::host::{is_host, split};
+use crate::http::wire::host::{is_host, split};
 
 /// An absolute URL of the scheme `http` or `https`, in its normal form.
 ///

@@ -8,9 +8,9 @@
 //! size or in it, no line end but CRLF, no extension that is none. A server takes no space behind a
 //! size either; a client does, because servers pad the line with it and no other reader is behind.
 
-use crate::http::head::too_long_headers;
-use crate::http::headers::{is_token, is_value};
-use crate::http::mistake::Mistake;
+use crate::http::wire::head::too_long_headers;
+use crate::http::wire::headers::{is_token, is_value};
+use crate::http::wire::mistake::Mistake;
 
 /// A line with a size is never longer, whatever extensions it has.
 const LONGEST_SIZE_LINE: usize = 1024;

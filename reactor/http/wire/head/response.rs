@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use httparse::Header;
 
-use crate::http::head::{Connection, Framing, Version, content_length};
-use crate::http::headers::{Headers, members};
-use crate::http::limits::MOST_HEADERS;
-use crate::http::method::Method;
-use crate::http::mistake::Mistake;
-use crate::http::status::Status;
+use crate::http::server::limits::MOST_HEADERS;
+use crate::http::wire::head::{Connection, Framing, Version, content_length};
+use crate::http::wire::headers::{Headers, members};
+use crate::http::wire::method::Method;
+use crate::http::wire::mistake::Mistake;
+use crate::http::wire::status::Status;
 
 /// A client takes heads of at most so many bytes.
 pub(crate) const LONGEST_HEAD: usize = 64 << 10;

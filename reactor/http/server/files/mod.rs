@@ -32,11 +32,11 @@ use self::opening::{Folder, Found, Opened};
 use self::ranges::{Wanted, wanted};
 use crate::deferred::Failure;
 use crate::http::body::{Body, BodyIsOver, BodySink};
-use crate::http::method::Method;
-use crate::http::request::Request;
-use crate::http::resource::{Answer, Resource};
-use crate::http::response::Response;
-use crate::http::status::Status;
+use crate::http::server::request::Request;
+use crate::http::server::resource::{Answer, Resource};
+use crate::http::server::response::Response;
+use crate::http::wire::method::Method;
+use crate::http::wire::status::Status;
 use crate::reactor::{Reactor, WeakReactor};
 
 pub use conditional::Validators;

@@ -4,12 +4,12 @@
 //!   1xx* ──▶ Head ──▶ Body* ──▶ End
 //! ```
 
-use crate::http::chunked::{BodyPiece, ChunkDecoder};
-use crate::http::head::Framing;
-use crate::http::head::response::{LONGEST_HEAD, ResponseHead};
-use crate::http::method::Method;
-use crate::http::mistake::Mistake;
-use crate::http::status::Status;
+use crate::http::wire::chunked::{BodyPiece, ChunkDecoder};
+use crate::http::wire::head::Framing;
+use crate::http::wire::head::response::{LONGEST_HEAD, ResponseHead};
+use crate::http::wire::method::Method;
+use crate::http::wire::mistake::Mistake;
+use crate::http::wire::status::Status;
 
 /// A piece of an answer.
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use crate::deferred::{Deferred, Failure};
-use crate::http::function::IntoAnswer;
-use crate::http::method::Method;
-use crate::http::request::Request;
-use crate::http::response::Response;
+use crate::http::server::function::IntoAnswer;
+use crate::http::server::request::Request;
+use crate::http::server::response::Response;
+use crate::http::wire::method::Method;
 
 /// Something that has a path.
 ///

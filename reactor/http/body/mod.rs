@@ -5,6 +5,14 @@
 //!   chunks    an iterator                               asked for the next when there is room
 //!   stream    BodySink ──write──▶ Body                  written to by whoever holds the sink
 //! ```
+//!
+//! - `incoming`: a body on its way in, as it comes.
+//! - `outgoing`: a body on its way out: its framing, and whether there is room for more.
+//! - `budget`: how much of all bodies is in memory at one time.
+
+pub(crate) mod budget;
+pub(crate) mod incoming;
+pub(crate) mod outgoing;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,7 +20,7 @@ use std::rc::Rc;
 
 use crate::contained::Contained;
 use crate::deferred::{Deferred, Failure, Resolver};
-use crate::http::outgoing::Outgoing;
+use crate::http::body::outgoing::Outgoing;
 
 /// The body of an answer, or of a request that a client sends.
 ///

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::http::function::IntoResource;
-use crate::http::method::Method;
-use crate::http::request::Request;
-use crate::http::resource::{Answer, Intake, Resource};
-use crate::http::response::Response;
-use crate::http::status::Status;
+use crate::http::server::function::IntoResource;
+use crate::http::server::request::Request;
+use crate::http::server::resource::{Answer, Intake, Resource};
+use crate::http::server::response::Response;
+use crate::http::wire::method::Method;
+use crate::http::wire::status::Status;
 
 /// A resource that lets only those in who know a password or a token, to itself and to everything
 /// below it. Others are answered with 401, before their body is read and without a word on what is

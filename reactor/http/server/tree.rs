@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::http::function::IntoResource;
-use crate::http::request::Request;
-use crate::http::resource::{Answer, Resource};
-use crate::http::response::Response;
-use crate::http::status::Status;
+use crate::http::server::function::IntoResource;
+use crate::http::server::request::Request;
+use crate::http::server::resource::{Answer, Resource};
+use crate::http::server::response::Response;
+use crate::http::wire::status::Status;
 
 /// A resource with children, which may be put and taken at any time. Clones are the same tree.
 ///

@@ -10,11 +10,11 @@
 
 use std::time::Instant;
 
-use crate::http::date::DateLine;
-use crate::http::head::{Framing, Version};
-use crate::http::method::Method;
-use crate::http::response::Response;
-use crate::http::status::Status;
+use crate::http::server::response::Response;
+use crate::http::wire::date::DateLine;
+use crate::http::wire::head::{Framing, Version};
+use crate::http::wire::method::Method;
+use crate::http::wire::status::Status;
 
 /// What an answer has to know of its request.
 #[derive(Clone, Copy, Debug)]

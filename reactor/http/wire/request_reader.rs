@@ -11,10 +11,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::http::chunked::{BodyPiece, ChunkDecoder};
-use crate::http::head::{Framing, Head, request_line, too_long_headers, too_long_line};
-use crate::http::limits::HttpLimits;
-use crate::http::mistake::Mistake;
+use crate::http::server::limits::HttpLimits;
+use crate::http::wire::chunked::{BodyPiece, ChunkDecoder};
+use crate::http::wire::head::{Framing, Head, request_line, too_long_headers, too_long_line};
+use crate::http::wire::mistake::Mistake;
 
 /// A piece of a request, in the order of the picture above.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use crate::deferred::Failure;
 use crate::http::body::Chunks;
-use crate::http::chunked::{LAST_CHUNK, chunk_line};
-use crate::http::head::Framing;
+use crate::http::wire::chunked::{LAST_CHUNK, chunk_line};
+use crate::http::wire::head::Framing;
 use crate::observer::{Callback, Cause};
 use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;

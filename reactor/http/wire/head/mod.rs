@@ -17,12 +17,12 @@ use std::mem::MaybeUninit;
 
 use httparse::Header;
 
-use crate::http::headers::{is_token, members};
-use crate::http::host::{is_host, split};
-use crate::http::limits::{HttpLimits, MOST_HEADERS};
-use crate::http::method::Method;
-use crate::http::mistake::Mistake;
-use crate::http::status::Status;
+use crate::http::server::limits::{HttpLimits, MOST_HEADERS};
+use crate::http::wire::headers::{is_token, members};
+use crate::http::wire::host::{is_host, split};
+use crate::http::wire::method::Method;
+use crate::http::wire::mistake::Mistake;
+use crate::http::wire::status::Status;
 
 /// Where something is in the bytes of a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::http::status::Status;
+use crate::http::wire::status::Status;
 
 /// Something in a message that breaks a rule or a limit. Always the fault of who sent it.
 ///

@@ -7,9 +7,9 @@ use std::fmt;
 
 use crate::deferred::Failure;
 use crate::http::body::Body;
-use crate::http::headers::{BadHeader, Headers};
-use crate::http::mistake::Mistake;
-use crate::http::status::Status;
+use crate::http::wire::headers::{BadHeader, Headers};
+use crate::http::wire::mistake::Mistake;
+use crate::http::wire::status::Status;
 
 /// What a [`Resource`](crate::http::Resource) answers.
 ///

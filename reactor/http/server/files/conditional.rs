@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use crate::http::method::Method;
-use crate::http::request::Request;
-use crate::http::response::Response;
-use crate::http::status::Status;
+use crate::http::server::request::Request;
+use crate::http::server::response::Response;
+use crate::http::wire::method::Method;
+use crate::http::wire::status::Status;
 
 /// By what a client knows one state of something from another.
 ///

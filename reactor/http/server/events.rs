@@ -16,7 +16,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::http::body::{Body, BodySink};
-use crate::http::response::Response;
+use crate::http::server::response::Response;
 use crate::reactor::{Reactor, WeakReactor};
 use crate::triggers::{Phase, SystemEvent};
 

@@ -16,8 +16,8 @@
 use std::time::SystemTime;
 
 use crate::address::Address;
-use crate::http::head::Head;
-use crate::http::status::Status;
+use crate::http::wire::head::Head;
+use crate::http::wire::status::Status;
 
 const TARGET: &str = "reactor::access";
 

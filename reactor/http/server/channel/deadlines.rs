@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use super::{HttpChannel, Stage};
-use crate::http::incoming::BodyFeed;
-use crate::http::limits::unless_zero;
-use crate::http::mistake::Mistake;
-use crate::http::response::Response;
-use crate::http::status::Status;
+use crate::http::body::incoming::BodyFeed;
+use crate::http::server::limits::unless_zero;
+use crate::http::server::response::Response;
+use crate::http::wire::mistake::Mistake;
+use crate::http::wire::status::Status;
 use crate::reactor::Reactor;
 use crate::report;
 use crate::transport::Transport;

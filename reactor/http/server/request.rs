@@ -6,11 +6,11 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::address::Address;
-use crate::http::budget::{Budget, Share};
-use crate::http::head::{Head, Version};
-use crate::http::incoming::{BodyStream, parse_trailers};
-use crate::http::method::Method;
-use crate::http::reader::Heads;
+use crate::http::body::budget::{Budget, Share};
+use crate::http::body::incoming::{BodyStream, parse_trailers};
+use crate::http::wire::head::{Head, Version};
+use crate::http::wire::method::Method;
+use crate::http::wire::request_reader::Heads;
 use crate::transport::Transport;
 
 /// A request, which belongs to whoever answers it: it may be moved into a callback or an `async`

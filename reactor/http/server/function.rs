@@ -13,9 +13,9 @@ use std::fmt;
 use std::future::Future;
 
 use crate::deferred::Failure;
-use crate::http::request::Request;
-use crate::http::resource::{Answer, Resource};
-use crate::http::response::Response;
+use crate::http::server::request::Request;
+use crate::http::server::resource::{Answer, Resource};
+use crate::http::server::response::Response;
 
 /// The kind of what is a [`Resource`], or an [`Answer`], as it is.
 #[derive(Debug)]

@@ -1,0 +1,43 @@
+//! A site that answers requests: what a consumer implements and is given, and one connection of it.
+//!
+//! ```text
+//!   Site ──▶ HttpChannel ──▶ Request ──▶ Tree … Resource ──▶ Answer ──▶ Response ──▶ bytes
+//! ```
+//!
+//! - `site`: the factory, and the way from a path to a resource.
+//! - `resource`: what answers requests. `function`: functions that do.
+//! - `tree`: what is behind which path. `guard`: who may come in.
+//! - `files/`: the files of a folder, with ranges and conditions.
+//! - `events`: server-sent events to every page that listens.
+//! - `request`, `response`: what a resource is given, and what it answers.
+//! - `limits`: how much a client may send, and how long it may take.
+//! - `channel/`: the protocol of one connection.
+//! - `writer`: the head of an answer as bytes.
+//! - `access_log`: one line for each request.
+
+pub(crate) mod site;
+
+pub(crate) mod resource;
+
+pub(crate) mod function;
+
+pub(crate) mod tree;
+
+pub(crate) mod guard;
+
+pub(crate) mod files;
+
+pub(crate) mod request;
+
+pub(crate) mod response;
+
+pub(crate) mod events;
+
+pub(crate) mod limits;
+
+// One connection of a site.
+pub(crate) mod channel;
+
+pub(crate) mod access_log;
+
+pub(crate) mod writer;
