@@ -1,15 +1,18 @@
 //! Sites, as their clients see them.
 
 mod answers;
+mod backpressure;
+mod bodies;
 mod connections;
 mod deadlines;
 mod events;
 mod files;
 mod functions;
 mod guard;
+mod half_closes;
+mod heads;
 mod held;
 mod hostile;
-mod meeting;
 mod memory;
 mod requests;
 mod streams;

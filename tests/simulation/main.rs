@@ -12,9 +12,9 @@
 //!
 //! A seed that fails is named; `SEED=n cargo test --test simulation` runs it alone.
 
+mod model;
+#[path = "../support/mod.rs"]
 mod support;
-#[path = "support/wild.rs"]
-mod wild;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -22,10 +22,10 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use model::{Dice, WildPeer, World};
 use reactor::Limits;
 use reactor::testing::{Conditions, Simulation};
 use support::{SECOND, millis};
-use wild::{Dice, WildPeer, World};
 
 const SEEDS: u64 = 2000;
 

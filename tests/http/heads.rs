@@ -1,0 +1,96 @@
+//! The heads of answers.
+
+use std::time::Duration;
+
+use reactor::http::{Answer, Intake, Method, Request, Resource, Response, Site, Tree};
+use reactor::testing::Simulation;
+
+use crate::visitor::{Visitor, request};
+
+/// A 1xx is no answer.
+#[test]
+fn an_answer_is_not_informational() {
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |_: Request| {
+        Response::empty(reactor::http::Status::SWITCHING_PROTOCOLS)
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    let heard = visitor.hear();
+    assert!(heard.starts_with("HTTP/1.1 500"), "{heard}");
+}
+
+/// Content-Type twice.
+#[test]
+fn one_content_type() {
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |_: Request| {
+        let mut response = Response::text("x");
+        response
+            .headers_mut()
+            .append("Content-Type", "text/html")
+            .expect("a header");
+        response
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    let heard = visitor.hear();
+    assert_eq!(heard.matches("Content-Type").count(), 1, "{heard}");
+}
+
+/// Expect with a resource that refuses without reading.
+#[test]
+fn who_is_refused_is_not_told_to_go_on() {
+    struct No;
+    impl Resource for No {
+        fn methods(&self) -> &[Method] {
+            &[Method::Post]
+        }
+        fn intake(&self, _: &Request) -> Intake {
+            Intake::Stream
+        }
+        fn render(&self, _: Request) -> Answer {
+            Response::error(reactor::http::Status::FORBIDDEN).into()
+        }
+    }
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), No);
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+    let heard = visitor.hear();
+    assert!(heard.starts_with("HTTP/1.1 403"), "{heard}");
+}
+
+/// A file from the year 12000.
+#[test]
+fn a_time_that_no_header_can_say() {
+    let far = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(400_000_000_000);
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), move |_: Request| {
+        reactor::http::Validators::new()
+            .with_modified(far)
+            .add_to(Response::text("x"))
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(request("GET /"));
+    assert_eq!(visitor.bodies()[0].0, 200);
+}
+
+/// A child whose last owner is the tree, and that uses the tree when it is dropped.
+#[test]
+fn a_replaced_child_may_use_the_tree() {
+    struct Last(Tree);
+    impl Resource for Last {
+        fn render(&self, _: Request) -> Answer {
+            Response::ok().into()
+        }
+    }
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let _ = self.0.names();
+        }
+    }
+    let tree = Tree::new();
+    tree.put_child("a", Last(tree.clone()));
+    tree.put_child("a", |_: Request| Response::ok());
+}
