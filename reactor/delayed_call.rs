@@ -6,10 +6,10 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::contained::Contained;
-use crate::observer::Event;
+use crate::engine::table::Token;
+use crate::engine::timers::{Nanos, TimerId};
+use crate::observe::Event;
 use crate::reactor::{Reactor, WeakReactor, as_nanos};
-use crate::table::Token;
-use crate::timers::{Nanos, TimerId};
 
 /// What the timers of a loop hold.
 pub(crate) enum Due {

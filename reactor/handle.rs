@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use crate::contained::Contained;
-use crate::requests::Post;
+use crate::engine::loop_side::Post;
 use crate::transport::{Transport, WeakTransport};
 
 /// A weak, typed handle of the protocol of one connection.

@@ -99,47 +99,21 @@ pub mod deferred;
 // The loop: who runs next.
 mod reactor;
 
-mod turn;
-
 mod delayed_call;
-
-mod timers;
-
-mod shutdown;
-
-mod triggers;
-
-mod threads;
-
-mod thread_pool;
-
-mod tasks;
-
-mod deferring;
 
 mod looping_call;
 
-mod observer;
+mod observe;
 
-mod contained;
+mod engine;
 
-// Connections in the loop's hands.
-mod connection;
-
-mod listening;
-
-mod connecting;
-
-mod pressure;
+// Connections, ports and attempts in the loop's hands.
+mod sources;
 
 // What those are made of.
+mod contained;
+
 mod unsent;
-
-mod budget;
-
-mod requests;
-
-mod table;
 
 mod report;
 
@@ -154,23 +128,23 @@ mod signals;
 pub mod testing;
 
 pub use address::Address;
-pub use connecting::Connector;
 pub use deferred::{Deferred, Failure, Resolver};
-pub use deferring::StoppedBefore;
 pub use delayed_call::{DelayedCall, DelayedCallError};
+pub use engine::jobs::StoppedBefore;
+pub use engine::threads::{ReactorGone, RemoteReactor};
+pub use engine::triggers::{Phase, SystemEvent};
 pub use group::Group;
 pub use handle::Handle;
 pub use layer::Layer;
 pub use limits::Limits;
-pub use listening::{CannotListen, ListeningPort};
 pub use looping_call::LoopingCall;
-pub use observer::{Callback, Cause, Event, Observer};
+pub use observe::{Callback, Cause, Event, Observer};
 pub use protocol::{Factory, Protocol, WithLimits};
 pub use reactor::{Reactor, RunError, WeakReactor};
 pub use reason::Reason;
-pub use threads::{ReactorGone, RemoteReactor};
+pub use sources::attempt::Connector;
+pub use sources::port::{CannotListen, ListeningPort};
 pub use transport::{ConnectionId, Transport};
-pub use triggers::{Phase, SystemEvent};
 pub use visible::{visible, visible_bytes};
 
 /// The README, whose program is compiled.

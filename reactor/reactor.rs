@@ -1,7 +1,7 @@
 //! The reactor: an event loop as its consumer holds it, and what the loop is made of.
 //!
-//! What one may ask of it is here, and in the files that are named after what they add: `listening`,
-//! `connecting`, `shutdown`, `deferring`, `tasks`. What it does all day is in `turn`.
+//! What one may ask of it is here, and in the files that are named after what they add: `sources/port`,
+//! `sources/attempt`, and in `engine`: `stopping`, `jobs`, `tasks`. What it does all day is in `engine/turn`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,22 +11,22 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::connecting::Attempt;
-use crate::connection::Connection;
 use crate::contained::Contained;
-use crate::deferring::Jobs;
 use crate::delayed_call::{DelayedCall, Due, NamedCall};
 use crate::driver::Driver;
 use crate::driver::mio::MioDriver;
-use crate::listening::Port;
-use crate::observer::{Callback, Cause, Dispatch, Event, Observer};
-use crate::requests::Requests;
-use crate::shutdown::Life;
-use crate::table::{Table, Token};
-use crate::tasks::Tasks;
-use crate::threads::{RemoteReactor, ThreadQueue};
-use crate::timers::Timers;
-use crate::turn::Scratch;
+use crate::engine::jobs::Jobs;
+use crate::engine::loop_side::Requests;
+use crate::engine::stopping::Life;
+use crate::engine::table::{Table, Token};
+use crate::engine::tasks::Tasks;
+use crate::engine::threads::{RemoteReactor, ThreadQueue};
+use crate::engine::timers::Timers;
+use crate::engine::turn::Scratch;
+use crate::observe::{Callback, Cause, Dispatch, Event, Observer};
+use crate::sources::attempt::Attempt;
+use crate::sources::connection::Connection;
+use crate::sources::port::Port;
 
 /// An event loop, and all that one may ask of it.
 ///

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use crate::address::Address;
 use crate::driver::mio::register;
 use crate::driver::{Listener, Stream};
-use crate::table::Token;
+use crate::engine::table::Token;
 
 /// Whether an accepted socket has the options of its listener, so that they need not be set on each.
 const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(any(target_os = "linux", target_os = "android"));

@@ -13,9 +13,9 @@ use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
 
 use super::{Driver, EVENTS, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
-use crate::observer::Clock;
+use crate::engine::table::Token;
+use crate::observe::Clock;
 use crate::signals::Signals;
-use crate::table::Token;
 use crate::tcp::{MioListener, MioStream};
 
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::observer::Clock;
-use crate::table::Token;
+use crate::engine::table::Token;
+use crate::observe::Clock;
 
 pub(crate) mod mio;
 pub(crate) mod simulated;

@@ -38,10 +38,10 @@ use std::str::FromStr;
 use self::description::{Arguments, Description};
 use self::suggestion::Place;
 use self::tcp::{TcpClient, TcpServer};
-use crate::connecting::Connector;
-use crate::listening::{CannotListen, ListeningPort};
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
+use crate::sources::attempt::Connector;
+use crate::sources::port::{CannotListen, ListeningPort};
 
 pub use self::mistake::{BadEndpoint, Mistake};
 

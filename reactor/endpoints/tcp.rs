@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::connecting::Connector;
 use crate::endpoints::Misplaced;
 use crate::endpoints::description::{Arguments, Escaped, Value};
 use crate::limits::Limits;
-use crate::listening::{CannotListen, ListeningPort};
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
+use crate::sources::attempt::Connector;
+use crate::sources::port::{CannotListen, ListeningPort};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TcpServer {

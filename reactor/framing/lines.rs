@@ -14,7 +14,7 @@ use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::fmt;
 
-use crate::budget::MESSAGE;
+use crate::engine::budget::MESSAGE;
 use crate::framing::held::Held;
 use crate::framing::line_transport::{LineTransport, Mode};
 use crate::framing::splitter::{Delimiter, Split, Splitter};

@@ -14,7 +14,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::ops::{Deref, Range};
 
-use crate::budget::MESSAGE;
+use crate::engine::budget::MESSAGE;
 use crate::framing::held::Held;
 use crate::protocol::Protocol;
 use crate::reason::Reason;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::observer::{Cause, Event, Observer};
+use crate::observe::{Cause, Event, Observer};
 use crate::reactor::{Reactor, WeakReactor};
 use crate::reason::Reason;
 use crate::transport::{ConnectionId, Transport};

@@ -74,10 +74,10 @@ use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
 
-use crate::connecting::Connector;
-use crate::listening::{CannotListen, ListeningPort};
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
+use crate::sources::attempt::Connector;
+use crate::sources::port::{CannotListen, ListeningPort};
 
 use self::wrapping::TlsFactory;
 

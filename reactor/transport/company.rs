@@ -25,7 +25,7 @@ use std::rc::Weak;
 use std::time::{Duration, Instant};
 
 use super::{Transport, Watcher};
-use crate::table::Token;
+use crate::engine::table::Token;
 
 /// How often a listener's socket is tried while talkers wait for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -7,10 +7,10 @@ use std::time::Instant;
 use super::reading::Reading;
 use super::{Closing, Inner, Mark, NewLayer, Sending, Transport, WeakTransport};
 use crate::address::Address;
+use crate::engine::loop_side::Requests;
+use crate::engine::table::Token;
 use crate::limits::Limits;
 use crate::reason::Reason;
-use crate::requests::Requests;
-use crate::table::Token;
 use crate::unsent::Unsent;
 
 /// What the loop does with a transport.

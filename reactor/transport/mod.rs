@@ -31,11 +31,11 @@ use self::company::Company;
 use self::reading::Reading;
 use crate::address::Address;
 use crate::contained::Contained;
+use crate::engine::loop_side::Requests;
+use crate::engine::table::Token;
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::reason::Reason;
-use crate::requests::Requests;
-use crate::table::Token;
 use crate::unsent::{Part, Unsent};
 
 /// Names a connection in log lines and for an [`Observer`](crate::Observer); never used twice

@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::table::Token;
+use crate::engine::table::Token;
 
 /// Names an end, for ever.
 pub(crate) type EndId = u64;

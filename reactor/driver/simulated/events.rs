@@ -3,7 +3,7 @@
 use super::end::{EndId, Owner, Readiness};
 use super::network::{Network, PortId};
 use crate::driver::{EVENTS, Ready};
-use crate::table::Token;
+use crate::engine::table::Token;
 
 /// Who has news, in the order in which they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,8 +36,8 @@ use std::time::{Duration, Instant};
 use self::socket::{SimulatedListener, SimulatedStream};
 use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
-use crate::observer::Clock;
-use crate::table::Token;
+use crate::engine::table::Token;
+use crate::observe::Clock;
 
 pub use self::conditions::Conditions;
 pub(crate) use self::end::{EndId, Owner};

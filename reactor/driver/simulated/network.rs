@@ -14,7 +14,7 @@ use super::end::{End, EndId, Owner, Readiness};
 use super::events::Source;
 use super::random::Random;
 use crate::driver::Signal;
-use crate::table::Token;
+use crate::engine::table::Token;
 
 /// The error number of a process that has no file descriptor left, which has no `ErrorKind`.
 const EMFILE: i32 = 24;

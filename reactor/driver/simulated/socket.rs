@@ -10,7 +10,7 @@ use super::end::{EndId, Owner};
 use super::network::{Network, PortId};
 use crate::address::Address;
 use crate::driver::{Listener, Stream};
-use crate::table::Token;
+use crate::engine::table::Token;
 
 pub(super) struct SimulatedStream {
     pub(super) network: Rc<RefCell<Network>>,

@@ -7,7 +7,7 @@ use crate::deferred::Failure;
 use crate::http::body::Chunks;
 use crate::http::wire::chunked::{LAST_CHUNK, chunk_line};
 use crate::http::wire::head::Framing;
-use crate::observer::{Callback, Cause};
+use crate::observe::{Callback, Cause};
 use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;
 

@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::connecting::Connector;
 use crate::deferred::{Canceller, Deferred, Failure, Place, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::http::client::channel::ClientChannel;
@@ -13,6 +12,7 @@ use crate::http::client::pool::{Pool, Ticket};
 use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
 use crate::reactor::{Reactor, WeakReactor};
+use crate::sources::attempt::Connector;
 use crate::transport::Transport;
 
 /// A request, and who waits for the answer.

@@ -6,7 +6,6 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::connecting::Connector;
 use crate::deferred::Failure;
 use crate::handle::Handle;
 use crate::http::client::agent::AgentLimits;
@@ -19,6 +18,7 @@ use crate::limits::Limits;
 use crate::protocol::Factory;
 use crate::reactor::{Reactor, WeakReactor};
 use crate::reason::Reason;
+use crate::sources::attempt::Connector;
 use crate::transport::Transport;
 
 /// So much earlier than a server says a connection is given up, because its end is on the way for

@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
-use crate::connecting::Connector;
 use crate::http::client::agent::Agent;
 use crate::http::client::url::Origin;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::sources::attempt::Connector;
 use crate::tls::TlsClientConfig;
 
 /// Whom an agent trusts: whom the system trusts, unless it was told otherwise. What the system

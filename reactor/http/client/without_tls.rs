@@ -3,11 +3,11 @@
 use std::io;
 use std::rc::Rc;
 
-use crate::connecting::Connector;
 use crate::http::client::url::Origin;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::sources::attempt::Connector;
 
 /// Nothing that could be spoken.
 #[derive(Default)]

@@ -15,10 +15,10 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use crate::engine::triggers::{Phase, SystemEvent};
 use crate::http::body::{Body, BodySink};
 use crate::http::server::response::Response;
 use crate::reactor::{Reactor, WeakReactor};
-use crate::triggers::{Phase, SystemEvent};
 
 /// One event.
 ///

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use super::answering::Told;
 use super::{Exchange, HttpChannel, Stage, Work};
-use crate::budget::{MESSAGE, REQUEST};
 use crate::deferred::Failure;
+use crate::engine::budget::{MESSAGE, REQUEST};
 use crate::http::body::incoming::{Unwanted, incoming};
 use crate::http::server::access_log::Entry;
 use crate::http::server::limits::unless_zero;
@@ -19,7 +19,7 @@ use crate::http::wire::method::Method;
 use crate::http::wire::mistake::Mistake;
 use crate::http::wire::request_reader::Piece;
 use crate::http::wire::status::Status;
-use crate::observer::{Callback, Cause};
+use crate::observe::{Callback, Cause};
 use crate::transport::Transport;
 
 /// What becomes of a request whose head has come.

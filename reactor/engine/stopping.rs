@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use crate::delayed_call::Due;
 use crate::driver::Signal;
-use crate::observer::Cause;
+use crate::engine::table::Token;
+use crate::engine::timers::TimerId;
+use crate::engine::triggers::{Phase, SystemEvent, Triggers};
+use crate::observe::Cause;
 use crate::reactor::{Occupant, Reactor, RunError, as_nanos};
 use crate::reason::Reason;
-use crate::table::Token;
-use crate::timers::TimerId;
-use crate::triggers::{Phase, SystemEvent, Triggers};
 
 /// The grace of [`Reactor::stop`] and of a signal.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(3);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::contained::Contained;
 use crate::deferred::{Deferred, Outcome};
-use crate::observer::{Callback, Cause};
+use crate::observe::{Callback, Cause};
 use crate::reactor::Reactor;
 
 /// An event of a loop's life.

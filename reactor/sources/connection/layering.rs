@@ -1,11 +1,11 @@
 //! The layers of a connection, in the loop's hands: where its bytes pass through them.
 
-use crate::budget::HANDSHAKE;
-use crate::connection::Connection;
+use crate::engine::budget::HANDSHAKE;
 use crate::layer::Layers;
-use crate::observer::{Callback, Cause, Panicked};
+use crate::observe::{Callback, Cause, Panicked};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::sources::connection::Connection;
 use crate::transport::{Closing, NewLayer, Sending, Transport};
 use crate::unsent::Unsent;
 

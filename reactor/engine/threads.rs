@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::contained::Contained;
 use crate::driver::Wake;
+use crate::engine::thread_pool::{ThreadPool, Ticket};
 use crate::reactor::Reactor;
-use crate::thread_pool::{ThreadPool, Ticket};
 
 /// At most so many threads do work that blocks, unless the program says otherwise.
 const POOL_SIZE: usize = 8;

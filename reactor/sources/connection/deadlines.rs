@@ -10,12 +10,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::connection::Connection;
 use crate::delayed_call::Due;
-use crate::observer::Cause;
+use crate::engine::table::Token;
+use crate::observe::Cause;
 use crate::reactor::{Occupant, Reactor};
 use crate::reason::Reason;
-use crate::table::Token;
+use crate::sources::connection::Connection;
 use crate::transport::Closing;
 
 /// How long a peer that has got everything may at most take to close its side.

@@ -16,9 +16,9 @@ use super::Attempt;
 use crate::address::Address;
 use crate::delayed_call::Due;
 use crate::driver::{Ready, Stream};
+use crate::engine::table::Token;
 use crate::reactor::{Occupant, Reactor};
 use crate::reason::Reason;
-use crate::table::Token;
 
 /// How long an address is tried before the next one is tried beside it: RFC 8305, section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);

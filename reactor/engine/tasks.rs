@@ -20,9 +20,9 @@ use std::thread::{self, ThreadId};
 use crate::contained::Contained;
 use crate::deferred::{Deferred, Failure, Panicked, TaskOutcome};
 use crate::driver;
-use crate::observer::{self, Callback, Cause};
+use crate::engine::table::{Table, Token};
+use crate::observe::{self, Callback, Cause};
 use crate::reactor::Reactor;
-use crate::table::{Table, Token};
 
 /// The tasks of one loop.
 pub(crate) struct Tasks {
@@ -233,7 +233,7 @@ impl Reactor {
                 }
             }
             Ok(Poll::Ready(())) => self.drop_task(token),
-            Err(observer::Panicked(message)) => {
+            Err(observe::Panicked(message)) => {
                 self.drop_task(token);
                 let Task {
                     future, panicked, ..

@@ -6,10 +6,10 @@
 
 use std::io;
 
-use crate::connection::Connection;
-use crate::observer::{Cause, Event};
+use crate::observe::{Cause, Event};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::sources::connection::Connection;
 use crate::transport::{Closing, Mark, Sending};
 
 impl Reactor {

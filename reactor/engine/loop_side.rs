@@ -12,10 +12,10 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::budget::{Budget, COPIED};
 use crate::contained::Contained;
-use crate::observer::Clock;
-use crate::table::Token;
+use crate::engine::budget::{Budget, COPIED};
+use crate::engine::table::Token;
+use crate::observe::Clock;
 use crate::transport::Transport;
 use crate::unsent::Blocks;
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 use crate::contained::contain;
 use crate::deferred::{Clock, Deferred, Failure, Panicked, Resolver};
 use crate::delayed_call::DelayedCall;
-use crate::observer::{Callback, Cause};
+use crate::engine::table::{Table, Token};
+use crate::engine::thread_pool::Ticket;
+use crate::observe::{Callback, Cause};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
-use crate::table::{Table, Token};
-use crate::thread_pool::Ticket;
 
 /// What a thread has made, on its way to who knows its type.
 type Made = Box<dyn Any + Send>;

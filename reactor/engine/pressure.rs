@@ -14,9 +14,9 @@
 //! What a turn writes lies in memory until the turn ends and the sockets were offered it. So a turn
 //! that writes without end is stopped, see [`Transport::write`](crate::Transport::write).
 
+use crate::engine::table::Token;
 use crate::reactor::{Occupant, Reactor};
 use crate::reason::Reason;
-use crate::table::Token;
 
 impl Reactor {
     /// Limits the bytes that all connections together may have unsent; 256 MiB by default.

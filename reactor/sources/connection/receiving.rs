@@ -7,12 +7,12 @@
 
 use std::io;
 
-use crate::budget::READ;
-use crate::connection::Connection;
-use crate::observer::{Cause, Event};
+use crate::engine::budget::READ;
+use crate::engine::turn::ReadBuffer;
+use crate::observe::{Cause, Event};
 use crate::reactor::Reactor;
+use crate::sources::connection::Connection;
 use crate::transport::Closing;
-use crate::turn::ReadBuffer;
 
 impl Reactor {
     /// Reads what is there, at most one buffer, and hands it to the protocol. Returns the number

@@ -11,7 +11,7 @@
 
 mod addresses;
 mod connector;
-mod race;
+mod trial;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,21 +22,21 @@ use std::time::{Duration, Instant};
 
 use self::addresses::interleaved;
 use self::connector::{Owned, outcome};
-use self::race::Trial;
+use self::trial::Trial;
 use crate::address::Address;
-use crate::connection::Connection;
 use crate::deferred::{Failure, Resolver};
 use crate::delayed_call::Due;
 use crate::driver::{Ready, Resolution};
+use crate::engine::table::Token;
+use crate::engine::threads::Lookup;
+use crate::engine::timers::TimerId;
 use crate::limits::Limits;
-use crate::listening::{SharedFactory, shared};
-use crate::observer::{Callback, Cause};
+use crate::observe::{Callback, Cause};
 use crate::protocol::{AnyProtocol, Factory};
 use crate::reactor::{Occupant, Reactor};
 use crate::reason::Reason;
-use crate::table::Token;
-use crate::threads::Lookup;
-use crate::timers::TimerId;
+use crate::sources::connection::Connection;
+use crate::sources::port::{SharedFactory, shared};
 use crate::transport::Transport;
 
 pub use self::connector::Connector;

@@ -16,12 +16,12 @@ use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::budget::{CALL, LEAST, TURN};
 use crate::delayed_call::Due;
 use crate::driver::Ready;
-use crate::observer::{Callback, Cause, Event};
+use crate::engine::budget::{CALL, LEAST, TURN};
+use crate::engine::table::Token;
+use crate::observe::{Callback, Cause, Event};
 use crate::reactor::{Occupant, Reactor, RunError};
-use crate::table::Token;
 
 /// A reader that lends at most this much in one turn.
 pub(crate) const READ_BUFFER: usize = 64 << 10;

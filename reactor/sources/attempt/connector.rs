@@ -16,9 +16,9 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::deferred::{Deferred, Failure, Resolver};
+use crate::engine::table::Token;
 use crate::reactor::{Reactor, WeakReactor};
 use crate::reason::Reason;
-use crate::table::Token;
 use crate::transport::{Closing, Transport};
 
 /// How far an attempt has come.

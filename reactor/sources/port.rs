@@ -8,17 +8,17 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::budget::ACCEPT;
-use crate::connection::Connection;
 use crate::contained::Contained;
 use crate::delayed_call::Due;
 use crate::driver::{Listener, Stream};
+use crate::engine::budget::ACCEPT;
+use crate::engine::table::Token;
 use crate::limits::Limits;
-use crate::observer::{Callback, Cause};
+use crate::observe::{Callback, Cause};
 use crate::protocol::{AnyFactory, AnyProtocol, Factory};
 use crate::reactor::{Occupant, Reactor, WeakReactor};
 use crate::report;
-use crate::table::Token;
+use crate::sources::connection::Connection;
 use crate::transport::Transport;
 
 /// How many connections one port accepts in a turn, so that a storm of them leaves time for those

@@ -18,14 +18,14 @@ use std::panic::Location;
 use self::layering::Layered;
 use crate::contained::{Contained, contain};
 use crate::driver::{Ready, Stream};
-use crate::observer::{Callback, Cause, Event, Panicked};
+use crate::engine::loop_side::Post;
+use crate::engine::table::Token;
+use crate::engine::timers::TimerId;
+use crate::observe::{Callback, Cause, Event, Panicked};
 use crate::protocol::AnyProtocol;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::report;
-use crate::requests::Post;
-use crate::table::Token;
-use crate::timers::TimerId;
 use crate::transport::{Closing, Transport};
 
 pub(crate) struct Connection {
