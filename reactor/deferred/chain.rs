@@ -5,12 +5,13 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::cancel::{self, Canceller, Root};
-use super::chart::{Chart, Record, Row};
+use super::chart::Chart;
 use super::failure::{Failure, IntoFailure};
 use super::firing;
 use super::link::{Link, Node, chain_of};
 use super::loan::{Carried, Passing};
 use super::outcome::{Outcome, Recovery};
+use super::record::{Record, Row};
 use super::resolver::{Resolver, Source};
 use super::step::{self, Mapped, OnEither, OnFailure, OnPassing, OnResult, OnValue, Step};
 use super::unhandled::Unhandled;

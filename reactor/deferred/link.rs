@@ -23,10 +23,10 @@ use std::task::Waker;
 use super::Place;
 use super::cancel::{Circular, Root, Waits, is_circle};
 use super::chain::{Deferred, Now};
-use super::chart::Row;
 use super::failure::Failure;
 use super::firing::Run;
 use super::loan::{Carried, Passing};
+use super::record::Row;
 use super::step::{self, Step};
 use super::unhandled::Unhandled;
 

@@ -18,10 +18,10 @@ use std::rc::Rc;
 
 use super::cancel::{Cancelled, Canceller};
 use super::chain::Deferred;
-use super::chart::Record;
 use super::failure::Failure;
 use super::loan::{Carried, Passing};
 use super::outcome::Outcome;
+use super::record::Record;
 use super::resolver::Resolver;
 use super::unhandled::report;
 use super::{Location, Place};

@@ -59,6 +59,8 @@ mod semaphore;
 mod queue;
 
 // What it looks like.
+mod record;
+
 mod chart;
 
 use std::panic::Location;

@@ -14,10 +14,10 @@ use std::rc::Rc;
 
 use super::Place;
 use super::chain::Deferred;
-use super::chart::Functions;
 use super::failure::{Failure, Panicked};
 use super::loan::{Carried, Passing};
 use super::outcome::{Outcome, Recovery};
+use super::record::Functions;
 use crate::contained::contain;
 
 /// One function, or two, to be called with the result of the step before.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::names;
-use super::record::{Flow, Level, Record};
+use crate::deferred::record::{Flow, Level, Record};
 
 /// One chain.
 pub(super) struct Drawing {

@@ -6,19 +6,17 @@
 //! ```
 //!
 //! It costs nothing when nobody asks. A node that is not on a chart has an empty place for its
-//! [`Row`], and nothing else is written anywhere.
+//! [`Row`](super::record::Row), and nothing else is written anywhere.
 
 mod drawing;
 mod names;
-mod record;
 mod svg;
 mod text;
-
-pub(super) use record::{Functions, Record, Row};
 
 use std::fmt;
 use std::rc::Rc;
 
+use crate::deferred::record::Record;
 use drawing::Drawing;
 
 /// A chain that was asked to note what happens to it: see

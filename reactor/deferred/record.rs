@@ -9,16 +9,16 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::deferred::Place;
-use crate::deferred::chain::Deferred;
-use crate::deferred::failure::Failure;
+use super::Place;
+use super::chain::Deferred;
+use super::failure::Failure;
 
 /// The functions of a level, by the names that the compiler gives them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Functions {
-    pub(crate) method: &'static str,
-    pub(crate) callback: Option<&'static str>,
-    pub(crate) errback: Option<&'static str>,
+pub(super) struct Functions {
+    pub(super) method: &'static str,
+    pub(super) callback: Option<&'static str>,
+    pub(super) errback: Option<&'static str>,
 }
 
 /// What runs down a chain at some point: a value, or a failure with this text.
@@ -48,7 +48,7 @@ impl Flow {
 }
 
 /// One chain.
-pub(crate) struct Record {
+pub(super) struct Record {
     pub(super) made: Place,
     /// The type of the value that it begins with.
     pub(super) value: &'static str,
@@ -76,7 +76,7 @@ pub(super) struct Level {
 }
 
 impl Record {
-    pub(crate) fn of_chain(made: Place, value: &'static str) -> Rc<Self> {
+    pub(super) fn of_chain(made: Place, value: &'static str) -> Rc<Self> {
         Rc::new(Self::new(made, value))
     }
 
@@ -90,7 +90,7 @@ impl Record {
 
     /// The record of the chain that `inputs` flow together into, if one of them is on a chart or
     /// the list is made by a callback that is.
-    pub(crate) fn of_list<T: 'static>(
+    pub(super) fn of_list<T: 'static>(
         inputs: &[Deferred<T>],
         place: Place,
         value: &'static str,
@@ -123,19 +123,19 @@ impl Record {
     /// Whether a callback that is on a chart is running, so that the Deferreds it makes belong
     /// there too.
     #[inline]
-    pub(crate) fn is_asked_for() -> bool {
+    pub(super) fn is_asked_for() -> bool {
         ASKED_FOR.get()
     }
 
     /// Calls `make`, and notes nothing of the Deferreds that it makes.
-    pub(crate) fn unasked<R>(make: impl FnOnce() -> R) -> R {
+    pub(super) fn unasked<R>(make: impl FnOnce() -> R) -> R {
         let asked_for = ASKED_FOR.replace(false);
         let made = make();
         ASKED_FOR.set(asked_for);
         made
     }
 
-    pub(crate) fn fired_with<T>(&self, result: &Result<T, Failure>) {
+    pub(super) fn fired_with<T>(&self, result: &Result<T, Failure>) {
         *self.fired.borrow_mut() = Some(Flow::of(result));
     }
 }
@@ -152,26 +152,26 @@ impl fmt::Debug for Record {
 
 /// Where in a record the node notes what happens that has this.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(super) struct Row {
     record: Rc<Record>,
     /// Which level. `None` in a source, and in what ends a list.
     level: Option<usize>,
 }
 
 impl Row {
-    pub(crate) fn first_of(record: Rc<Record>) -> Rc<Self> {
+    pub(super) fn first_of(record: Rc<Record>) -> Rc<Self> {
         Rc::new(Self {
             record,
             level: None,
         })
     }
 
-    pub(crate) fn record(&self) -> &Rc<Record> {
+    pub(super) fn record(&self) -> &Rc<Record> {
         &self.record
     }
 
     /// The row of the step that is added after this one's.
-    pub(crate) fn add(&self, functions: Functions, output: &'static str, place: Place) -> Rc<Self> {
+    pub(super) fn add(&self, functions: Functions, output: &'static str, place: Place) -> Rc<Self> {
         let mut levels = self.record.levels.borrow_mut();
         levels.push(Level {
             functions,
@@ -188,12 +188,12 @@ impl Row {
     }
 
     /// A result arrives.
-    pub(crate) fn entered<T>(&self, result: &Result<T, Failure>) {
+    pub(super) fn entered<T>(&self, result: &Result<T, Failure>) {
         self.at_level(|level| level.entered = Some((Flow::of(result), Instant::now())));
     }
 
     /// Calls the function and notes the chain that it returns.
-    pub(crate) fn observe<T: 'static>(&self, call: impl FnOnce() -> Deferred<T>) -> Deferred<T> {
+    pub(super) fn observe<T: 'static>(&self, call: impl FnOnce() -> Deferred<T>) -> Deferred<T> {
         if self.level.is_none() {
             return Record::unasked(call);
         }
@@ -210,7 +210,7 @@ impl Row {
     }
 
     /// A result leaves.
-    pub(crate) fn left<T>(&self, result: &Result<T, Failure>) {
+    pub(super) fn left<T>(&self, result: &Result<T, Failure>) {
         match self.level {
             Some(_) => self.at_level(|level| level.left = Some(Flow::of(result))),
             None => self.record.fired_with(result),
