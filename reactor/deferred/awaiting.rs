@@ -9,8 +9,8 @@ use super::Location;
 use super::cancel::Cancelled;
 use super::chain::{Deferred, Now};
 use super::failure::Failure;
-use super::link::Next;
 use super::loan::{Carried, Passing};
+use super::node::Next;
 use super::unhandled::report;
 
 /// A Deferred that is being awaited.

@@ -10,44 +10,12 @@
 //! From there the failure runs down the chains like any other, so an errback may still make a value
 //! of it.
 
-use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
-use super::firing::Run;
+use super::node::{Root, Waits};
 use super::{Location, Place};
-
-/// The source of a chain, without the type of its value.
-pub(super) trait Root: Run {
-    fn waits(&self) -> &Cell<Waits>;
-    /// Where the chain was made.
-    fn made(&self) -> Place;
-    /// Cancels what the resolver was to do. Only called while the chain waits for its resolver.
-    fn cancel(self: Rc<Self>, place: Place);
-}
-
-/// What a chain waits for now.
-#[derive(Default)]
-pub(super) enum Waits {
-    /// For nothing: it runs, or it has run to its end.
-    #[default]
-    ForNothing,
-    ForResolver,
-    /// Its resolver is being told to stop.
-    ForCanceller,
-    /// For what another chain waits for: because a callback returned the Deferred of that chain,
-    /// or because this chain came to its end while that one waited for it.
-    ///
-    /// Weak, because the other chain leads here: what is alive of it holds its own root.
-    AsChain(Weak<dyn Root>),
-}
-
-impl Waits {
-    pub(super) fn as_chain(chain: &Rc<dyn Root>) -> Self {
-        Self::AsChain(Rc::downgrade(chain))
-    }
-}
 
 /// The chain that `root` waits as, if it is not itself what waits.
 fn waits_as(root: &dyn Root) -> Option<Rc<dyn Root>> {

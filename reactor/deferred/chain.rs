@@ -4,12 +4,13 @@ use std::any::type_name;
 use std::fmt;
 use std::rc::Rc;
 
-use super::cancel::{self, Canceller, Root};
+use super::cancel::{self, Canceller};
 use super::chart::Chart;
 use super::failure::{Failure, IntoFailure};
 use super::firing;
-use super::link::{Link, Node, chain_of};
+use super::link::Link;
 use super::loan::{Carried, Passing};
+use super::node::{Node, Root, chain_of};
 use super::outcome::{Outcome, Recovery};
 use super::record::{Record, Row};
 use super::resolver::{Resolver, Source};

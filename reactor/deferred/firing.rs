@@ -16,7 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::cancel::Root;
+use super::node::Root;
 use crate::contained::contain;
 use crate::visible::visible;
 
@@ -24,13 +24,6 @@ use crate::visible::visible;
 ///
 /// In a debug build a level takes 1 to 4 KiB of stack, and a test's thread has 2 MiB.
 pub(super) const DEEPEST: usize = 64;
-
-/// Something that has a result and can hand it on.
-pub(super) trait Run {
-    /// Hands the result down `chain`, and returns what can run because of that. If that is part of
-    /// another chain, `chain` becomes that.
-    fn run(self: Rc<Self>, chain: &mut Rc<dyn Root>) -> Option<Rc<dyn Run>>;
-}
 
 thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };

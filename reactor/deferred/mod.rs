@@ -31,6 +31,8 @@ mod step;
 
 mod loan;
 
+mod node;
+
 mod link;
 
 mod firing;

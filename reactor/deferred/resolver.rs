@@ -6,11 +6,11 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::Place;
-use super::cancel::{Cancelled, Root, Waits};
+use super::cancel::Cancelled;
 use super::failure::{Failure, IntoFailure, Panicked};
-use super::firing::{self, Run};
-use super::link::{Node, Outlet};
+use super::firing;
 use super::loan::{Carried, Passing};
+use super::node::{Node, Outlet, Root, Run, Waits};
 use crate::contained::{contain, drop_contained};
 
 /// Fires a Deferred, once.
