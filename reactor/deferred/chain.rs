@@ -314,6 +314,14 @@ impl<T: 'static> Deferred<T> {
         }
     }
 
+    /// What a chart shows of this chain; only what can be seen from outside if it is on none.
+    pub(super) fn record(&self) -> Rc<Record> {
+        match self.row() {
+            Some(row) => Rc::clone(row.record()),
+            None => Record::from_outside(self.made(), type_name::<T>()),
+        }
+    }
+
     /// Adds the function in whose hands the chain ends. Charts do not show it.
     pub(super) fn end(self, function: impl FnOnce(Passing<T>) + 'static, place: Place) {
         let step = OnPassing(move |result| {

@@ -135,7 +135,11 @@ impl<T: 'static, S: Step<T>> Link<T, S> {
     #[cold]
     fn call_noted(&self, row: &Row, step: S, result: Passing<T>) -> Deferred<S::Output> {
         row.entered(&result);
-        row.observe(|| step::call(step, result, self.place))
+        let returned = row.observe(|| step::call(step, result, self.place));
+        if returned.row().is_some() || !returned.is_fired() {
+            row.returned(returned.record());
+        }
+        returned
     }
 }
 

@@ -149,7 +149,12 @@ impl<T: 'static, V: 'static> DeferredList<T, V> {
     #[track_caller]
     pub fn into_deferred(self) -> Deferred<V> {
         let place = Location::caller();
-        let record = Record::of_list(&self.inputs, place, type_name::<V>());
+        let is_charted =
+            Record::is_asked_for() || self.inputs.iter().any(|input| input.row().is_some());
+        let record = is_charted.then(|| {
+            let lanes = self.inputs.iter().map(Deferred::record).collect();
+            Record::of_list(lanes, place, type_name::<V>())
+        });
         let deferred = if self.inputs.is_empty() && self.until.one_callback {
             Deferred::fail(NothingToWaitFor)
         } else {

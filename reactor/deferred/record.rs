@@ -3,14 +3,12 @@
 //! A node that is on a chart has a [`Row`], which says where in which [`Record`] to write. A node
 //! that is not has none, and that is all it costs.
 
-use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::Place;
-use super::chain::Deferred;
 use super::failure::Failure;
 
 /// The functions of a level, by the names that the compiler gives them.
@@ -81,31 +79,19 @@ impl Record {
     }
 
     /// Of a chain that is not on a chart: only what can be seen from outside.
-    fn from_outside<T: 'static>(deferred: &Deferred<T>) -> Rc<Self> {
+    pub(super) fn from_outside(made: Place, value: &'static str) -> Rc<Self> {
         Rc::new(Self {
             is_kept: false,
-            ..Self::new(deferred.made(), type_name::<T>())
+            ..Self::new(made, value)
         })
     }
 
-    /// The record of the chain that `inputs` flow together into, if one of them is on a chart or
-    /// the list is made by a callback that is.
-    pub(super) fn of_list<T: 'static>(
-        inputs: &[Deferred<T>],
-        place: Place,
-        value: &'static str,
-    ) -> Option<Rc<Self>> {
-        if !Self::is_asked_for() && inputs.iter().all(|input| input.row().is_none()) {
-            return None;
-        }
-        let lane = |input: &Deferred<T>| match input.row() {
-            Some(row) => Rc::clone(&row.record),
-            None => Self::from_outside(input),
-        };
-        Some(Rc::new(Self {
-            lanes: inputs.iter().map(lane).collect(),
+    /// Of the chain that those of `lanes` flow together into.
+    pub(super) fn of_list(lanes: Vec<Rc<Self>>, place: Place, value: &'static str) -> Rc<Self> {
+        Rc::new(Self {
+            lanes,
             ..Self::new(place, value)
-        }))
+        })
     }
 
     fn new(made: Place, value: &'static str) -> Self {
@@ -192,21 +178,18 @@ impl Row {
         self.at_level(|level| level.entered = Some((Flow::of(result), Instant::now())));
     }
 
-    /// Calls the function and notes the chain that it returns.
-    pub(super) fn observe<T: 'static>(&self, call: impl FnOnce() -> Deferred<T>) -> Deferred<T> {
-        if self.level.is_none() {
-            return Record::unasked(call);
-        }
-        let asked_for = ASKED_FOR.replace(true);
+    /// Calls the function, whose Deferreds belong on the chart.
+    pub(super) fn observe<R>(&self, call: impl FnOnce() -> R) -> R {
+        // What ends a list is no function of the consumer's.
+        let asked_for = ASKED_FOR.replace(self.level.is_some());
         let returned = call();
         ASKED_FOR.set(asked_for);
-        let inner = match returned.row() {
-            Some(row) => Some(Rc::clone(&row.record)),
-            None if returned.is_fired() => None,
-            None => Some(Record::from_outside(&returned)),
-        };
-        self.at_level(|level| level.inner = inner);
         returned
+    }
+
+    /// The function has returned a Deferred that ends the chain of `inner`.
+    pub(super) fn returned(&self, inner: Rc<Record>) {
+        self.at_level(|level| level.inner = Some(inner));
     }
 
     /// A result leaves.
