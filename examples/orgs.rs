@@ -11,6 +11,7 @@
 //! is made `visible` before it is printed: it could move the cursor otherwise.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -22,7 +23,7 @@ use serde_json::Value;
 
 const USAGE: &str = "usage: orgs USER [API] [--chart FILE]";
 
-fn main() -> ExitCode {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let chart_file = match words.iter().position(|word| word == "--chart") {
@@ -32,17 +33,17 @@ fn main() -> ExitCode {
     let (user, api) = match words.as_slice() {
         [word, ..] if word == "--help" || word == "-h" => {
             println!("{USAGE}");
-            return ExitCode::SUCCESS;
+            return Ok(ExitCode::SUCCESS);
         }
         [user] if is_name(user) => (user.as_str(), "https://api.github.com"),
         [user, api] if is_name(user) => (user.as_str(), api.trim_end_matches('/')),
         _ => {
             eprintln!("{USAGE}");
-            return ExitCode::FAILURE;
+            return Ok(ExitCode::FAILURE);
         }
     };
 
-    let reactor = Reactor::new().expect("the operating system has a loop to offer");
+    let reactor = Reactor::new()?;
     // A name that somebody has typed stays one segment of the path, whatever is in it.
     let url = Url::parse(api).and_then(|api| api.with_segments(["users", user, "orgs"]));
     let page = match url {
@@ -71,11 +72,11 @@ fn main() -> ExitCode {
         log::error!("{file}: {error}");
         has_failed = true;
     }
-    if has_failed {
+    Ok(if has_failed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
-    }
+    })
 }
 
 /// Whether this may be the name of somebody, and no option and nothing else of a URL.

@@ -11,6 +11,7 @@
 //! printed. `orgs_and_repos_blocking` does the same one after the other.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -26,7 +27,7 @@ const USAGE: &str = "usage: orgs_and_repos USER [API] [--chart FILE]";
 /// An organisation, and the names of its repositories.
 type Repos = (String, Vec<String>);
 
-fn main() -> ExitCode {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let chart_file = match words.iter().position(|word| word == "--chart") {
@@ -36,17 +37,17 @@ fn main() -> ExitCode {
     let (user, api) = match words.as_slice() {
         [word, ..] if word == "--help" || word == "-h" => {
             println!("{USAGE}");
-            return ExitCode::SUCCESS;
+            return Ok(ExitCode::SUCCESS);
         }
         [user] if is_name(user) => (user.as_str(), "https://api.github.com"),
         [user, api] if is_name(user) => (user.as_str(), api.trim_end_matches('/')),
         _ => {
             eprintln!("{USAGE}");
-            return ExitCode::FAILURE;
+            return Ok(ExitCode::FAILURE);
         }
     };
 
-    let reactor = Reactor::new().expect("the operating system has a loop to offer");
+    let reactor = Reactor::new()?;
     let github = GitHub {
         agent: Agent::with_limits(&reactor, at_once()),
         api: api.to_owned(),
@@ -77,11 +78,11 @@ fn main() -> ExitCode {
         log::error!("{file}: {error}");
         has_failed = true;
     }
-    if has_failed {
+    Ok(if has_failed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
-    }
+    })
 }
 
 /// Whether this may be the name of somebody, and no option and nothing else of a URL.

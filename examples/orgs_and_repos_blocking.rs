@@ -8,6 +8,7 @@
 //! It reads from top to bottom, as programs do that wait, and takes as long as all waits together.
 //! `run_until` is what makes it wait: the loop runs for one Deferred, and returns its result.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,22 +20,22 @@ use serde_json::Value;
 
 const USAGE: &str = "usage: orgs_and_repos_blocking USER [API]";
 
-fn main() -> ExitCode {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (user, api) = match words.as_slice() {
         [word, ..] if word == "--help" || word == "-h" => {
             println!("{USAGE}");
-            return ExitCode::SUCCESS;
+            return Ok(ExitCode::SUCCESS);
         }
         [user] if is_name(user) => (user.as_str(), "https://api.github.com"),
         [user, api] if is_name(user) => (user.as_str(), api.trim_end_matches('/')),
         _ => {
             eprintln!("{USAGE}");
-            return ExitCode::FAILURE;
+            return Ok(ExitCode::FAILURE);
         }
     };
-    let reactor = Reactor::new().expect("the operating system has a loop to offer");
+    let reactor = Reactor::new()?;
     let agent = Agent::new(&reactor);
     let began = Instant::now();
     let result = print_all(&reactor, &agent, api, user);
@@ -45,11 +46,11 @@ fn main() -> ExitCode {
     let took = began.elapsed().as_secs_f64();
     // Nobody may be reading what is printed.
     let _ = writeln!(io::stdout(), "one after the other: {took:.2} s");
-    if has_failed {
+    Ok(if has_failed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
-    }
+    })
 }
 
 /// Whether this may be the name of somebody, and no option and nothing else of a URL.

@@ -27,7 +27,8 @@ const PLACES_KEPT: usize = 32;
 ///
 /// `?` makes one of any error. [`check`](Self::check) looks at what it is, [`trap`](Self::trap)
 /// takes the one sort of error that an errback knows how to handle and hands on every other.
-/// Clones share the error and have each their own path from there on.
+/// Clones share the error and have each their own path from there on. In a function that returns
+/// `Result<_, Box<dyn Error>>`, as many a `main` does, `?` hands a failure on too.
 ///
 /// `{}` prints the error, `{:#}` the error and its causes on one line, `{:?}` the whole report.
 ///
@@ -242,6 +243,41 @@ impl<E: Error + 'static> From<E> for Failure {
     #[track_caller]
     fn from(error: E) -> Self {
         Self::new(error)
+    }
+}
+
+/// Lets `?` return a failure from a `main` that returns `Result<(), Box<dyn Error>>`, which then
+/// prints the whole report.
+///
+/// The box is not `Send` and `Sync`, so there is no conversion into `Box<dyn Error + Send + Sync>`:
+/// clones of a failure share its error by an [`Rc`], on one thread. Look at what the error is with
+/// [`check`](Failure::check) before: the box cannot be downcast to it.
+impl From<Failure> for Box<dyn Error> {
+    fn from(failure: Failure) -> Self {
+        // A type of its own, because `Failure` must not be an `Error` (see above), and its error
+        // may be shared and so cannot be moved into the box.
+        Box::new(Boxed(failure))
+    }
+}
+
+/// A failure as an [`Error`], with its texts and its causes.
+struct Boxed(Failure);
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Error for Boxed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.error().source()
     }
 }
 

@@ -46,6 +46,21 @@ fn a_boxed_error_is_checked_for_what_is_in_the_box() {
 }
 
 #[test]
+fn a_question_mark_makes_a_boxed_error_of_a_failure_with_its_texts_causes_and_report() {
+    fn ask() -> Result<u32, Box<dyn Error>> {
+        let asked = Deferred::<u32>::fail(Unreadable(Refused(3))).into_result();
+        Ok(asked.expect("it is fired")?)
+    }
+    let boxed = ask().expect_err("it failed");
+    assert_eq!(boxed.to_string(), "unreadable");
+    let cause = boxed.source().and_then(|cause| cause.downcast_ref());
+    assert_eq!(cause, Some(&Refused(3)));
+    let report = format!("{boxed:?}");
+    assert!(report.starts_with("unreadable\n    arose at "), "{report}");
+    assert!(report.ends_with("caused by: refused 3"), "{report}");
+}
+
+#[test]
 fn a_failure_knows_where_the_question_mark_was_and_which_callbacks_it_passed() {
     let made = line!() + 1;
     let (resolver, deferred) = Deferred::pending();
