@@ -1,8 +1,9 @@
 //! How long a request waits, for what, and who notices that it waits in vain.
 
-use super::*;
 use reactor::Reason;
 use reactor::http::BodySink;
+
+use super::*;
 
 fn hasty() -> AgentLimits {
     AgentLimits {
@@ -296,4 +297,58 @@ fn a_time_of_zero_is_no_limit() {
         game.say(&server, piece);
     }
     assert_eq!(text(page), "hello");
+}
+
+#[test]
+fn each_wait_has_its_end() {
+    let limits = AgentLimits {
+        connect: Duration::from_secs(3),
+        head_time: Duration::from_secs(5),
+        body_time: Duration::from_secs(7),
+        ..AgentLimits::default()
+    };
+    let game = Game::with_limits(limits.clone());
+    game.simulation.swallow(SERVER);
+    let answer = game.get("/");
+    game.wait(2.0);
+    assert!(!answer.is_fired());
+    game.wait(1.5);
+    assert!(matches!(error(answer), RequestError::NotConnected(_)));
+
+    for said in ["", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"] {
+        let game = Game::with_limits(limits.clone());
+        let answer = game.get("/");
+        let server = game.accept();
+        game.say(&server, said);
+        game.wait(4.5);
+        assert!(!answer.is_fired());
+        game.wait(0.5);
+        assert!(matches!(error(answer), RequestError::TimedOut(_)));
+        game.wait(0.1);
+        assert!(!server.is_connected());
+    }
+
+    let game = Game::with_limits(limits);
+    let page = game.page("/");
+    let server = game.accept();
+    game.say(&server, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    for _ in 0..4 {
+        game.wait(6.0);
+        game.say(&server, "x");
+    }
+    assert!(!page.is_fired());
+    game.wait(7.5);
+    assert!(matches!(error(page), RequestError::TimedOut(_)));
+    assert!(!server.is_connected());
+}
+
+#[test]
+fn who_does_not_connect_or_does_not_exist_is_named() {
+    let game = Game::new();
+    let other = game.agent.get("http://other/");
+    let nobody = game.agent.get("http://nobody/");
+    game.wait(1.0);
+    for answer in [other, nobody] {
+        assert!(matches!(error(answer), RequestError::NotConnected(_)));
+    }
 }

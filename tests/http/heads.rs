@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reactor::http::{Answer, Intake, Method, Request, Resource, Response, Site, Tree};
+use reactor::http::{Answer, Intake, Method, Request, Resource, Response, Site};
 use reactor::testing::Simulation;
 
 use crate::visitor::{Visitor, request};
@@ -74,23 +74,4 @@ fn a_time_that_no_header_can_say() {
     let visitor = Visitor::visit(simulation, site);
     visitor.say(request("GET /"));
     assert_eq!(visitor.bodies()[0].0, 200);
-}
-
-/// A child whose last owner is the tree, and that uses the tree when it is dropped.
-#[test]
-fn a_replaced_child_may_use_the_tree() {
-    struct Last(Tree);
-    impl Resource for Last {
-        fn render(&self, _: Request) -> Answer {
-            Response::ok().into()
-        }
-    }
-    impl Drop for Last {
-        fn drop(&mut self) {
-            let _ = self.0.names();
-        }
-    }
-    let tree = Tree::new();
-    tree.put_child("a", Last(tree.clone()));
-    tree.put_child("a", |_: Request| Response::ok());
 }

@@ -16,4 +16,5 @@ mod hostile;
 mod memory;
 mod requests;
 mod streams;
+mod trees;
 mod visitor;

@@ -232,3 +232,14 @@ pub(crate) fn everything(reactor: &Reactor) -> Tree {
     });
     root
 }
+
+/// The one answer to what is said to the site of `Visitor::new`.
+#[track_caller]
+pub(crate) fn answer(said: &str) -> Heard {
+    let visitor = Visitor::new();
+    visitor.say(said);
+    visitor.wait(5.0);
+    let mut answers = visitor.answers();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    answers.remove(0)
+}

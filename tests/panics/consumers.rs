@@ -1,0 +1,90 @@
+//! Bombs in protocols, layers, factories, observers and sites.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use reactor::deferred::Failure;
+use reactor::http::{Body, Request, Response, Site};
+use reactor::{Address, Observer};
+
+use crate::{Armed, Echo, Stage, ask, each_goes_off_and_concerns_nobody_else};
+
+#[test]
+fn protocols_layers_factories_and_observers() {
+    each_goes_off_and_concerns_nobody_else(&[
+        ("a protocol", |stage| {
+            stage.connection(Armed::holding(stage.bomb())).reset();
+        }),
+        ("a layer", |stage| {
+            let echo = stage.connection(Echo);
+            echo.transport()
+                .push_layer(Armed::holding(stage.bomb()), b"");
+            echo.say(b"x");
+            echo.reset();
+        }),
+        ("a layer that was not put in place", |stage| {
+            let echo = stage.connection(Echo);
+            echo.transport()
+                .push_layer(Armed::holding(stage.bomb()), b"");
+            echo.transport().abort_connection();
+        }),
+        ("the factory of a port that stops", |stage| {
+            let bomb = stage.bomb();
+            let factory = move |_: Address| {
+                let _held = &bomb;
+                Echo
+            };
+            let listening = stage.reactor().listen_tcp("10.0.0.9:9", factory);
+            listening.expect("the port is free").stop_listening();
+        }),
+        ("the factory of an attempt that fails", |stage| {
+            let bomb = stage.bomb();
+            let factory = move |_: Address| {
+                let _held = &bomb;
+                Echo
+            };
+            let _ = stage.reactor().connect_tcp("10.0.0.9", 9, factory);
+        }),
+        ("the factory of an attempt that is cancelled", |stage| {
+            let bomb = stage.bomb();
+            let factory = move |_: Address| {
+                let _held = &bomb;
+                Echo
+            };
+            stage.reactor().connect_tcp("10.0.0.9", 9, factory).cancel();
+        }),
+        ("an observer that is detached", |stage| {
+            let observer: Rc<dyn Observer> = Rc::new(Armed::holding(stage.bomb()));
+            stage.reactor().add_observer(Rc::clone(&observer));
+            let reactor = stage.reactor();
+            stage
+                .reactor()
+                .call_soon(move || reactor.remove_observer(&observer));
+        }),
+        ("the resource of a site", |stage| {
+            let bomb = stage.bomb();
+            let site = Site::new(&stage.reactor(), move |_: Request| {
+                let _held = &bomb;
+                Response::text("")
+            });
+            ask(stage, site).close();
+        }),
+        ("the chunks of a body that breaks off", |stage| {
+            let site = site_of_endless_chunks(stage);
+            ask(stage, site).reset();
+        }),
+    ]);
+}
+
+fn site_of_endless_chunks(stage: &Stage) -> Site {
+    let bomb = stage.bomb();
+    let chunks = std::iter::repeat_with(move || {
+        let _held = &bomb;
+        Ok::<_, Failure>(vec![b'x'; 10_000])
+    });
+    let chunks = Cell::new(Some(chunks));
+    Site::new(&stage.reactor(), move |_: Request| {
+        let chunks = chunks.take().expect("it is asked once");
+        Response::text(Body::from_chunks(chunks))
+    })
+}
