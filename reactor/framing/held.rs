@@ -5,24 +5,24 @@
 /// Taking from the front moves nothing, so that a protocol which pauses after every message costs
 /// no more than one that never does. Holds no memory while it is empty.
 #[derive(Default)]
-pub(super) struct Held {
+pub(crate) struct Held {
     bytes: Vec<u8>,
     /// How many of them were delivered.
     delivered: usize,
 }
 
 impl Held {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.delivered == self.bytes.len()
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[self.delivered..]
     }
 
     /// Appends bytes. The delivered ones make room first, once they are the larger part, so that
     /// each byte is moved at most twice.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.delivered > self.bytes.len() / 2 {
             self.bytes.drain(..self.delivered);
             self.delivered = 0;
@@ -31,7 +31,7 @@ impl Held {
     }
 
     /// Puts bytes before those that are held.
-    pub(super) fn push_front(&mut self, bytes: &[u8]) {
+    pub(crate) fn push_front(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             let behind = std::mem::take(self);
             self.push(bytes);
@@ -40,7 +40,7 @@ impl Held {
     }
 
     /// Keeps the last `left` bytes; those before them were delivered.
-    pub(super) fn keep(&mut self, left: usize) {
+    pub(crate) fn keep(&mut self, left: usize) {
         self.delivered = self.bytes.len() - left;
         if left == 0 {
             *self = Self::default();

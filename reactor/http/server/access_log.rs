@@ -48,8 +48,8 @@ impl Entry {
         }
     }
 
-    /// Of what is no request, of which a first line came.
-    pub(crate) fn of_no_request(peer: &Address, line: &[u8]) -> Self {
+    /// For a request that could not be parsed, of which a first line came.
+    pub(crate) fn unparsed(peer: &Address, line: &[u8]) -> Self {
         let line = if line.is_empty() { b"-" } else { line };
         Self {
             host: host(peer),

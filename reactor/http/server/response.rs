@@ -116,6 +116,12 @@ impl Response {
         response
     }
 
+    /// Whether it goes out as it is: it can be sent, and does not stand for an error page.
+    #[inline]
+    pub(crate) fn is_as_meant(&self) -> bool {
+        self.bad_header.is_none() && self.problem.is_none() && !self.status.0.is_informational()
+    }
+
     /// This answer, with another status.
     #[must_use]
     pub fn with_status(mut self, status: Status) -> Self {

@@ -14,7 +14,7 @@ use crate::http::server::limits::HttpLimits;
 use crate::http::server::request::Request;
 use crate::http::server::resource::Resource;
 use crate::http::server::response::Response;
-use crate::http::wire::date::DateLine;
+use crate::http::wire::date::DateCache;
 use crate::http::wire::method::Method;
 use crate::http::wire::mistake::Mistake;
 use crate::http::wire::request_reader::Heads;
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) limits: HttpLimits,
     connection_limits: Limits,
     pub(crate) heads: Rc<Heads>,
-    pub(crate) date: Rc<DateLine>,
+    pub(crate) date: Rc<DateCache>,
     pub(crate) budget: Budget,
     /// Where the answers of one read are gathered.
     pub(crate) scratch: Rc<Cell<Vec<u8>>>,

@@ -8,8 +8,6 @@
 //!
 //! Source: RFC 9112, sections 4, 6 and 9; RFC 9110, section 8.6.
 
-use std::time::Instant;
-
 use crate::http::server::response::Response;
 use crate::http::wire::date::DateLine;
 use crate::http::wire::head::{Framing, Version};
@@ -26,8 +24,8 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    /// Of what is no request, or of one that nobody answers any more.
-    pub(crate) const fn of_nothing() -> Self {
+    /// Of a request that could not be parsed.
+    pub(crate) const fn unparsed() -> Self {
         Self {
             method: Method::Get,
             version: Version::Http11,
@@ -48,49 +46,48 @@ impl Meta {
             None => Framing::UntilClose,
         }
     }
-}
 
-/// Appends the status line, the header lines and the empty line behind them.
-pub(crate) fn write_head(
-    response: &Response,
-    meta: Meta,
-    framing: Framing,
-    now: Instant,
-    date: &DateLine,
-    out: &mut Vec<u8>,
-) {
-    out.reserve(USUAL_HEAD);
-    if meta.version == Version::Http11 && response.status.0 == Status::OK {
-        date.append_behind_ok(now, out);
-    } else {
-        write_status_line(meta.version, response.status.0, out);
-        date.append(now, out);
-    }
-    if !response.content_type.is_empty() {
-        write_line(b"Content-Type: ", response.content_type.as_bytes(), out);
-    }
-    for (name, value) in response.headers.iter() {
-        if is_ours(name) || is_said(name, response) {
-            continue;
+    /// Appends the status line, the header lines and the empty line behind them.
+    pub(crate) fn write_head(
+        self,
+        response: &Response,
+        framing: Framing,
+        date: &DateLine<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        out.reserve(USUAL_HEAD);
+        if self.version == Version::Http11 && response.status.0 == Status::OK {
+            out.extend_from_slice(date.behind_ok());
+        } else {
+            write_status_line(self.version, response.status.0, out);
+            out.extend_from_slice(date.line());
         }
-        out.extend_from_slice(name.as_bytes());
-        write_line(b": ", value.as_bytes(), out);
-    }
-    match framing {
-        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        Framing::Length(_) | Framing::None => {
-            if let Some(length) = response.body.length()
-                && !response.status.0.has_no_body()
-            {
-                write_length(length, out);
+        if !response.content_type.is_empty() {
+            write_line(b"Content-Type: ", response.content_type.as_bytes(), out);
+        }
+        for (name, value) in response.headers.iter() {
+            if is_ours(name) || is_said(name, response) {
+                continue;
             }
+            out.extend_from_slice(name.as_bytes());
+            write_line(b": ", value.as_bytes(), out);
         }
-        Framing::UntilClose => {}
+        match framing {
+            Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Framing::Length(_) | Framing::None => {
+                if let Some(length) = response.body.length()
+                    && !response.status.0.has_no_body()
+                {
+                    write_length(length, out);
+                }
+            }
+            Framing::UntilClose => {}
+        }
+        if !self.persistent {
+            out.extend_from_slice(b"Connection: close\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
     }
-    if !meta.persistent {
-        out.extend_from_slice(b"Connection: close\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
 }
 
 /// The type of the body was said already.

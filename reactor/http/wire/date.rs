@@ -2,7 +2,7 @@
 //!
 //! Formatting it for each answer would cost half as much again as answering.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How the most usual answer begins.
@@ -10,31 +10,23 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
 
 /// The line with the date, as it was when it was last asked for after a second had passed.
 #[derive(Debug, Default)]
-pub(crate) struct DateLine {
+pub(crate) struct DateCache {
     /// Behind the status line of the most usual answer.
     lines: RefCell<Vec<u8>>,
     stale_at: Cell<Option<Instant>>,
 }
 
-impl DateLine {
-    /// Appends the line and its end. `now` is the reactor's time, which is not the wall's.
-    pub(crate) fn append(&self, now: Instant, out: &mut Vec<u8>) {
-        self.renew_if_stale(now);
-        out.extend_from_slice(&self.lines.borrow()[OK.len()..]);
-    }
+/// The line with the date at one moment.
+pub(crate) struct DateLine<'c>(Ref<'c, Vec<u8>>);
 
-    /// Appends the line behind the status line of the most usual answer, in one piece.
+impl DateCache {
+    /// The line at `now`, which is the reactor's time and not the wall clock's.
     #[inline]
-    pub(crate) fn append_behind_ok(&self, now: Instant, out: &mut Vec<u8>) {
-        self.renew_if_stale(now);
-        out.extend_from_slice(&self.lines.borrow());
-    }
-
-    #[inline]
-    fn renew_if_stale(&self, now: Instant) {
+    pub(crate) fn at(&self, now: Instant) -> DateLine<'_> {
         if self.stale_at.get().is_none_or(|stale_at| now >= stale_at) {
             self.renew(now);
         }
+        DateLine(self.lines.borrow())
     }
 
     #[cold]
@@ -48,5 +40,18 @@ impl DateLine {
         self.stale_at.set(Some(now + left));
         let date = format!("Date: {}\r\n", httpdate::fmt_http_date(wall));
         self.lines.replace([OK, date.as_bytes()].concat());
+    }
+}
+
+impl DateLine<'_> {
+    /// The line with its end.
+    pub(crate) fn line(&self) -> &[u8] {
+        &self.0[OK.len()..]
+    }
+
+    /// The line behind the status line of the most usual answer, so that both are one copy.
+    #[inline]
+    pub(crate) fn behind_ok(&self) -> &[u8] {
+        &self.0
     }
 }

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{HttpChannel, Stage};
+use super::HttpChannel;
+use super::exchange::Stage;
 use crate::http::body::incoming::BodyFeed;
 use crate::http::server::limits::unless_zero;
 use crate::http::server::response::Response;
@@ -55,14 +56,14 @@ impl HttpChannel {
     }
 
     fn phase(&self) -> Option<Phase> {
-        let Some(exchange) = &self.exchange else {
+        let Some(waiting) = &self.waiting else {
             return self.reader.is_within().then_some(Phase::Head);
         };
-        match exchange.stage {
+        match waiting.stage {
             Stage::Collecting { .. } | Stage::Discarding { .. } => Some(Phase::Body),
             // A resource that takes its body as it comes has time as long as that comes.
             Stage::Answering { may_half_close, .. } => {
-                let feed = exchange.feed.as_ref();
+                let feed = waiting.exchange.feed.as_ref();
                 feed.is_none_or(BodyFeed::is_unwanted)
                     .then_some(if may_half_close {
                         Phase::HalfClose
@@ -114,11 +115,11 @@ impl HttpChannel {
         }
         self.deadline = None;
         self.work(transport, |channel, work| match phase {
-            Phase::Body if channel.body_makes_progress() => {}
+            Phase::Body if channel.look_at_progress_of_body() => {}
             Phase::Head | Phase::Body => channel.refuse(work, too_slow()),
             Phase::HalfClose => channel.expect_no_half_close(),
             Phase::Handler => {
-                let Some(exchange) = channel.exchange.take() else {
+                let Some(waiting) = channel.waiting.take() else {
                     return;
                 };
                 let id = work.transport.id();
@@ -126,28 +127,28 @@ impl HttpChannel {
                     module_path!(),
                     format_args!("the answer to a request on {id} took too long"),
                 );
-                let (meta, entry) = exchange.abandon(TookTooLong.into());
+                let exchange = waiting.abandon(TookTooLong.into());
                 let response = Response::error(Status::SERVICE_UNAVAILABLE);
-                channel.respond(work, meta, entry, response);
+                channel.respond(work, exchange, response);
                 channel.read_held(work);
             }
         });
     }
 
-    /// Whether so much of a body has come since this was last asked that more is waited for.
-    fn body_makes_progress(&mut self) -> bool {
-        let Some(exchange) = &mut self.exchange else {
+    /// Counts what has come of a body since the last look. Returns whether it is enough to wait for
+    /// more.
+    fn look_at_progress_of_body(&mut self) -> bool {
+        let Some(waiting) = &mut self.waiting else {
             return false;
         };
         let limits = &self.site.limits;
         let enough = limits.body_rate.saturating_mul(limits.body_time.as_secs());
-        let came = exchange.received - std::mem::replace(&mut exchange.counted, exchange.received);
-        came >= enough.max(1)
+        waiting.count_received() >= enough.max(1)
     }
 
     fn expect_no_half_close(&mut self) {
-        if let Some(exchange) = &mut self.exchange
-            && let Stage::Answering { may_half_close, .. } = &mut exchange.stage
+        if let Some(waiting) = &mut self.waiting
+            && let Stage::Answering { may_half_close, .. } = &mut waiting.stage
         {
             *may_half_close = false;
         }
@@ -155,8 +156,9 @@ impl HttpChannel {
 
     /// Nothing was received for a while, which may be right.
     pub(super) fn nothing_came(&mut self, transport: &Transport) {
-        let is_idle = self.exchange.is_none() && !self.reader.is_within() && self.held.is_empty();
-        let awaits_body = self.exchange.as_ref().is_some_and(|e| e.feed.is_some());
+        let is_idle = self.waiting.is_none() && !self.reader.is_within() && self.held.is_empty();
+        let waiting = self.waiting.as_ref();
+        let awaits_body = waiting.is_some_and(|waiting| waiting.exchange.feed.is_some());
         if is_idle {
             self.closing = true;
             self.close(transport);

@@ -12,30 +12,30 @@
 //! The next request is looked at when the answer to the one before is on its way. What comes
 //! meanwhile is kept, up to a limit, and then not read.
 //!
-//! A connection whose request is answered where it arrives has no [`Exchange`], no timer and no
-//! buffer of its own.
+//! A connection whose request is answered where it arrives keeps nothing of it: no [`Waiting`], no
+//! timer and no buffer of its own.
+//!
+//! - `exchange`: a request and its answer, as one value.
+//! - `reading`: from bytes to a request at its resource. `body_plan`: what is done with its body.
+//! - `answering`: from a resource's answer to bytes. `sending`: a body that goes out bit by bit.
+//! - `deadlines`: how long a connection waits, and for what.
 
 mod answering;
+mod body_plan;
 mod deadlines;
+mod exchange;
 mod reading;
+mod sending;
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
 use self::deadlines::Phase;
-use crate::deferred::Canceller;
+use self::exchange::Waiting;
 use crate::delayed_call::DelayedCall;
-use crate::http::body::incoming::BodyFeed;
-use crate::http::body::outgoing::Outgoing;
-use crate::http::body::{Chunks, Stream};
-use crate::http::server::access_log::Entry;
+use crate::framing::held::Held;
 use crate::http::server::limits::unless_zero;
-use crate::http::server::request::Request;
-use crate::http::server::resource::Resource;
-use crate::http::server::response::Response;
 use crate::http::server::site::Shared;
-use crate::http::server::writer::Meta;
 use crate::http::wire::request_reader::RequestReader;
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
@@ -47,11 +47,11 @@ pub struct HttpChannel {
     site: Rc<Shared>,
     reader: RequestReader,
     /// The request that is being read or answered, where that takes more than one callback.
-    exchange: Option<Box<Exchange>>,
+    waiting: Option<Box<Waiting>>,
     /// The number of the last exchange, so that what is late is not taken for the next one's.
     serial: u32,
-    /// Bytes behind the request that is being answered.
-    held: Vec<u8>,
+    /// Bytes behind the request that is being answered. Reading some of them moves none.
+    held: Held,
     /// The peer will send no more.
     input_ended: bool,
     /// The answer that is being sent, or was, is the last.
@@ -61,63 +61,6 @@ pub struct HttpChannel {
     /// What is waited for, of which request, and until when.
     deadline: Option<(Phase, u32, DelayedCall)>,
     send_deadline: Option<DelayedCall>,
-}
-
-/// A request, and the answer to it.
-struct Exchange {
-    meta: Meta,
-    entry: Option<Box<Entry>>,
-    stage: Stage,
-    /// Where a body goes that is handed on as it comes.
-    feed: Option<BodyFeed>,
-    /// How many bytes of the request's body have come, and how many had when that was last looked at.
-    received: u64,
-    counted: u64,
-    /// How many bytes of a streamed answer were written.
-    written: Option<Rc<Cell<u64>>>,
-}
-
-impl Exchange {
-    fn new(meta: Meta, entry: Option<Box<Entry>>, stage: Stage, feed: Option<BodyFeed>) -> Self {
-        Self {
-            meta,
-            entry,
-            stage,
-            feed,
-            received: 0,
-            counted: 0,
-            written: None,
-        }
-    }
-}
-
-enum Stage {
-    /// The body is kept until it is whole.
-    Collecting {
-        resource: Rc<dyn Resource>,
-        request: Box<Request>,
-        limit: u64,
-    },
-    /// The answer is known, and the body concerns nobody.
-    Discarding { response: Box<Response> },
-    /// The resource has not answered yet.
-    Answering {
-        canceller: Option<Canceller>,
-        name: &'static str,
-        /// Whether the end of the client's stream would belong to the request.
-        may_half_close: bool,
-    },
-    /// The body of the answer is asked for, chunk by chunk.
-    Chunks {
-        chunks: Box<Chunks>,
-        outgoing: Outgoing,
-    },
-    /// The body of the answer is written by somebody else.
-    Stream(Rc<RefCell<Stream>>),
-    /// The last of the answer's body was written, which is about to be heard of.
-    Ending,
-    /// The answer is written, and somebody still reads the body of the request.
-    Sent,
 }
 
 /// What one callback works with. What it answers is gathered, and written once.
@@ -147,9 +90,9 @@ impl HttpChannel {
         Self {
             site: Rc::clone(site),
             reader: RequestReader::new(&site.heads),
-            exchange: None,
+            waiting: None,
             serial: 0,
-            held: Vec::new(),
+            held: Held::default(),
             input_ended: false,
             closing: false,
             client_is_done: false,
@@ -171,7 +114,7 @@ impl HttpChannel {
         work(self, &mut now);
         now.flush();
         self.give_back(now.out);
-        if self.closing && self.exchange.is_none() {
+        if self.closing && self.waiting.is_none() {
             self.close(transport);
         } else {
             self.watch_the_clock(transport);
@@ -180,9 +123,13 @@ impl HttpChannel {
 
     /// Ends a pause, unless there is another reason for one.
     fn resume_reading(&self, transport: &Transport) {
-        let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
+        let feed = self
+            .waiting
+            .as_ref()
+            .and_then(|waiting| waiting.exchange.feed.as_ref());
         let is_wanted = feed.is_none_or(|feed| !feed.is_full());
-        let has_room = self.held.len() <= self.site.limits.pipelined || transport.has_yielded();
+        let has_room =
+            self.held.bytes().len() <= self.site.limits.pipelined || transport.has_yielded();
         if is_wanted && has_room {
             transport.resume_reading();
         }
@@ -201,7 +148,7 @@ impl HttpChannel {
         if self.client_is_done && !self.reader.is_within() {
             transport.expect_no_more();
         }
-        self.held = Vec::new();
+        self.held = Held::default();
         self.stop_waiting();
         self.limit_sending(transport);
         transport.lose_connection();
@@ -215,10 +162,12 @@ impl Protocol for HttpChannel {
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         self.work(transport, |channel, work| {
-            if channel.held.is_empty() {
-                channel.read(work, data);
-            } else {
-                channel.hold(work.transport, data);
+            if !channel.held.is_empty() {
+                return channel.hold(work.transport, data);
+            }
+            let left = channel.read(work, data);
+            if left > 0 {
+                channel.hold(work.transport, &data[data.len() - left..]);
             }
         });
     }
@@ -240,7 +189,7 @@ impl Protocol for HttpChannel {
 
     fn writing_resumed(&mut self, transport: &Transport) {
         self.stop_limiting_sending();
-        self.work(transport, Self::there_is_room);
+        self.work(transport, Self::go_on_sending);
     }
 
     fn reading_resumed(&mut self, transport: &Transport) {
@@ -256,8 +205,8 @@ impl Protocol for HttpChannel {
     /// The request that is being answered still gets its answer, and is the last.
     fn shutdown_requested(&mut self, transport: &Transport) {
         self.closing = true;
-        match &mut self.exchange {
-            Some(exchange) => exchange.meta.persistent = false,
+        match &mut self.waiting {
+            Some(waiting) => waiting.exchange.meta.persistent = false,
             None => self.close(transport),
         }
     }
@@ -273,7 +222,7 @@ impl fmt::Debug for HttpChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpChannel")
             .field("requests", &self.serial)
-            .field("is_answering", &self.exchange.is_some())
+            .field("is_answering", &self.waiting.is_some())
             .finish_non_exhaustive()
     }
 }

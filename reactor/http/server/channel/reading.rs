@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::answering::Told;
-use super::{Exchange, HttpChannel, Stage, Work};
+use super::body_plan::{Announced, BodyPlan, plan_body};
+use super::exchange::{Exchange, Stage, Waiting, Written};
+use super::{HttpChannel, Work};
 use crate::deferred::Failure;
 use crate::engine::budget::{MESSAGE, REQUEST};
+use crate::framing::held::Held;
 use crate::http::body::incoming::{Unwanted, incoming};
 use crate::http::server::access_log::Entry;
 use crate::http::server::limits::unless_zero;
@@ -36,9 +38,19 @@ impl From<Response> for Verdict {
     }
 }
 
+impl Verdict {
+    fn intake(&self) -> Option<Intake> {
+        match self {
+            Self::Wanted(_, _, intake) => Some(*intake),
+            Self::Answered(_) => None,
+        }
+    }
+}
+
 impl HttpChannel {
-    /// Reads requests, and answers them, until one has to wait for its answer.
-    pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) {
+    /// Reads requests, and answers them, until one has to wait for its answer. Returns how many
+    /// bytes at the end of `data` were not looked at.
+    pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) -> usize {
         let site = Rc::clone(&self.site);
         while self.takes_input() && !work.is_full() && !work.transport.has_yielded() {
             let mut units = MESSAGE;
@@ -52,17 +64,16 @@ impl HttpChannel {
                 Ok(None) => break,
                 Err(mistake) => self.refuse(work, mistake),
             }
+            // The last request of a read is not counted: it cannot keep others waiting.
             if !data.is_empty() {
                 work.transport.charge(units);
             }
-        }
-        if !data.is_empty() {
-            self.hold(work.transport, data);
         }
         if work.is_full() && self.takes_input() {
             work.flush();
             self.ask_for_room(work);
         }
+        data.len()
     }
 
     /// Reads what was held, as far as that goes now.
@@ -70,21 +81,33 @@ impl HttpChannel {
         if self.held.is_empty() {
             return self.check_for_the_end(work);
         }
-        let held = std::mem::take(&mut self.held);
-        self.read(work, &held);
+        // Taken out for as long as it is read, since what is read changes the connection.
+        let mut held = std::mem::take(&mut self.held);
+        let left = self.read(work, held.bytes());
+        held.keep(left);
+        self.hold_on(work.transport, held);
         self.resume_reading(work.transport);
         self.check_for_the_end(work);
     }
 
     /// Keeps what comes behind the request that is being answered.
     pub(super) fn hold(&mut self, transport: &Transport, data: &[u8]) {
+        let mut held = std::mem::take(&mut self.held);
+        held.push(data);
+        self.hold_on(transport, held);
+    }
+
+    fn hold_on(&mut self, transport: &Transport, held: Held) {
+        if held.is_empty() {
+            return;
+        }
         self.client_is_done = false;
         if self.closing && !self.takes_input() {
             return;
         }
-        self.held.extend_from_slice(data);
-        // Who has only had its share of the turn is about to go on with it.
-        if self.held.len() > self.site.limits.pipelined && !transport.has_yielded() {
+        self.held = held;
+        // A connection that has only had its share of the turn goes on with it in the next one.
+        if self.held.bytes().len() > self.site.limits.pipelined && !transport.has_yielded() {
             transport.pause_reading();
         }
     }
@@ -97,17 +120,14 @@ impl HttpChannel {
         if self.takes_input() && self.reader.is_within() {
             return self.refuse(work, Mistake::bad("the request is not complete"));
         }
-        self.closing |= self.exchange.is_none();
+        self.closing |= self.waiting.is_none();
     }
 
     /// Whether bytes that come now belong to a request that is being read.
     pub(super) fn takes_input(&self) -> bool {
-        match &self.exchange {
+        match &self.waiting {
             None => !self.closing,
-            Some(exchange) => match exchange.stage {
-                Stage::Collecting { .. } | Stage::Discarding { .. } => true,
-                _ => exchange.feed.is_some(),
-            },
+            Some(waiting) => waiting.takes_input(),
         }
     }
 
@@ -115,53 +135,58 @@ impl HttpChannel {
     fn head_received(&mut self, work: &mut Work<'_>, head: Box<Head>, is_last: bool) {
         self.serial = self.serial.wrapping_add(1);
         self.client_is_done = !head.persistent;
-        let meta = Meta {
-            method: head.method().unwrap_or(Method::Post),
-            version: head.version,
-            persistent: head.persistent && !self.closing,
+        let logs_access = self.site.logs_access();
+        let exchange = Exchange {
+            meta: Meta {
+                method: head.method().unwrap_or(Method::Post),
+                version: head.version,
+                persistent: head.persistent && !self.closing,
+            },
+            entry: logs_access.then(|| Box::new(Entry::new(work.transport.peer_addr(), &head))),
+            feed: None,
         };
-        let (framing, waits) = (head.framing, head.expects_continue && is_last);
-        let entry = self
-            .site
-            .logs_access()
-            .then(|| Box::new(Entry::new(work.transport.peer_addr(), &head)));
+        let body = Announced {
+            framing: head.framing,
+            // A client that has sent more already does not wait.
+            is_held_back: head.expects_continue && is_last,
+        };
         let Some(method) = head.method() else {
-            let meta = Meta {
-                persistent: false,
-                ..meta
-            };
-            return self.respond(work, meta, entry, Response::mistake(&NO_SUCH_METHOD));
+            return self.respond_and_close(work, exchange, Response::mistake(&NO_SUCH_METHOD));
         };
-        let mut request = Request::new(head, method, &self.site.heads, work.transport);
-        if framing == Framing::None {
-            let site = &self.site;
-            let (answer, name) =
-                self.guarded(work, "a resource", |name| match site.locate(&mut request) {
-                    Ok(resource) => {
-                        name.set(resource.name());
-                        if resource.intake(&request) == Intake::Stream {
-                            let (feed, stream) = incoming(work.transport, Unwanted::Discard);
-                            feed.end(Ok(Vec::new()));
-                            request.set_stream(stream);
-                        }
-                        resource.render(request)
-                    }
-                    Err(response) => Answer::Now(response),
-                });
-            return self.answer(work, meta, entry, answer, name);
+        let request = Request::new(head, method, &self.site.heads, work.transport);
+        match body.framing {
+            Framing::None => self.render_at_once(work, exchange, request),
+            _ => self.await_body(work, exchange, request, body),
         }
-        self.await_body(work, request, meta, entry, framing, waits);
     }
 
-    /// Decides what is done with a body before it is read.
+    /// The usual case: a request without a body, found and answered in one call of a consumer's.
+    #[inline]
+    fn render_at_once(&mut self, work: &mut Work<'_>, exchange: Exchange, mut request: Request) {
+        let site = &self.site;
+        let (answer, name) =
+            self.guarded(work, "a resource", |name| match site.locate(&mut request) {
+                Ok(resource) => {
+                    name.set(resource.name());
+                    if resource.intake(&request) == Intake::Stream {
+                        let (feed, stream) = incoming(work.transport, Unwanted::Discard);
+                        feed.end(Ok(Vec::new()));
+                        request.set_stream(stream);
+                    }
+                    resource.render(request)
+                }
+                Err(response) => Answer::Now(response),
+            });
+        self.answer(work, exchange, answer, name);
+    }
+
+    /// Finds the resource of a request with a body, and does what is planned with that.
     fn await_body(
         &mut self,
         work: &mut Work<'_>,
+        exchange: Exchange,
         mut request: Request,
-        mut meta: Meta,
-        entry: Option<Box<Entry>>,
-        framing: Framing,
-        waits: bool,
+        body: Announced,
     ) {
         let site = Rc::clone(&self.site);
         let (verdict, _) =
@@ -173,89 +198,70 @@ impl HttpChannel {
                 }
                 Err(response) => Verdict::Answered(response),
             });
-        let length = match framing {
-            Framing::Length(length) => Some(length),
-            _ => None,
-        };
-        let stage = match verdict {
-            Verdict::Answered(response) => {
-                if waits || length.is_none_or(|length| length > site.limits.body) {
-                    // It is not worth the reading; a client that waits has not even begun to send.
-                    meta.persistent = false;
-                    return self.respond(work, meta, entry, response);
-                }
-                Stage::Discarding {
-                    response: Box::new(response),
-                }
+        let plan = plan_body(verdict.intake(), body, site.limits.body);
+        let stage = match (plan, verdict) {
+            (BodyPlan::Stream, Verdict::Wanted(resource, request, _)) => {
+                return self.hand_on(work, exchange, resource, *request, body);
             }
-            Verdict::Wanted(resource, request, Intake::Stream) => {
-                return self.hand_on(work, resource, *request, meta, entry, waits);
-            }
-            Verdict::Wanted(resource, request, intake) => {
-                let limit = match intake {
-                    Intake::AtMost(limit) => limit,
-                    Intake::Memory | Intake::Stream => site.limits.body,
-                };
-                if length.is_some_and(|length| length > limit) {
-                    meta.persistent = false;
-                    return self.respond(work, meta, entry, Response::mistake(&TOO_LARGE));
-                }
+            (BodyPlan::Collect { limit }, Verdict::Wanted(resource, request, _)) => {
                 Stage::Collecting {
                     resource,
                     request,
-                    limit: length.unwrap_or(limit),
+                    limit,
                 }
             }
+            (BodyPlan::Discard, Verdict::Answered(response)) => Stage::Discarding {
+                response: Box::new(response),
+            },
+            (_, Verdict::Answered(response)) => {
+                return self.respond_and_close(work, exchange, response);
+            }
+            (_, Verdict::Wanted(..)) => {
+                return self.respond_and_close(work, exchange, Response::mistake(&TOO_LARGE));
+            }
         };
-        if waits {
+        if body.is_held_back {
             work.out.extend_from_slice(CONTINUE);
         }
-        self.exchange = Some(Box::new(Exchange::new(meta, entry, stage, None)));
+        self.waiting = Some(exchange.wait(stage));
     }
 
     /// Renders a request whose body its resource takes as it comes.
     fn hand_on(
         &mut self,
         work: &mut Work<'_>,
+        mut exchange: Exchange,
         resource: Rc<dyn Resource>,
         mut request: Request,
-        meta: Meta,
-        entry: Option<Box<Entry>>,
-        waits: bool,
+        body: Announced,
     ) {
         work.transport
             .set_timeout(unless_zero(self.site.limits.body_time));
         let (feed, stream) = incoming(work.transport, Unwanted::Discard);
         request.set_stream(stream);
-        let stage = Stage::Answering {
-            canceller: None,
-            name: resource.name(),
-            may_half_close: true,
-        };
-        self.exchange = Some(Box::new(Exchange::new(meta, None, stage, Some(feed))));
+        exchange.feed = Some(feed);
         let (answer, name) = self.guarded(work, resource.name(), |_| resource.render(request));
-        // Who has refused the body already does not ask for it.
-        let feed = self.exchange.as_ref().and_then(|e| e.feed.as_ref());
-        if waits && feed.is_some_and(|feed| !feed.is_unwanted()) {
+        // A resource that has dropped the body already does not ask for it.
+        if body.is_held_back && exchange.wants_body() {
             work.out.extend_from_slice(CONTINUE);
         }
-        self.answer(work, meta, entry, answer, name);
+        self.answer(work, exchange, answer, name);
     }
 
     fn body_received(&mut self, work: &mut Work<'_>, bytes: &[u8]) {
-        let Some(exchange) = &mut self.exchange else {
+        let Some(waiting) = &mut self.waiting else {
             return;
         };
-        exchange.received += bytes.len() as u64;
-        if let Some(feed) = &exchange.feed {
+        waiting.received += bytes.len() as u64;
+        if let Some(feed) = &waiting.exchange.feed {
             feed.push(bytes);
             feed.deliver();
-            if matches!(exchange.stage, Stage::Sent) && feed.is_unwanted() {
-                self.exchange = None;
+            if matches!(waiting.stage, Stage::Sent) && feed.is_unwanted() {
+                self.waiting = None;
             }
             return;
         }
-        if let Stage::Collecting { request, limit, .. } = &mut exchange.stage {
+        if let Stage::Collecting { request, limit, .. } = &mut waiting.stage {
             let (limit, site) = (*limit, &self.site);
             if request.body_length() + bytes.len() as u64 > limit {
                 return self.refuse(work, TOO_LARGE);
@@ -268,21 +274,22 @@ impl HttpChannel {
     }
 
     fn body_ended(&mut self, work: &mut Work<'_>, trailers: Vec<u8>) {
-        let Some(mut exchange) = self.exchange.take() else {
+        let Some(mut waiting) = self.waiting.take() else {
             return;
         };
-        if let Some(feed) = exchange.feed.take() {
+        if let Some(feed) = waiting.exchange.feed.take() {
             feed.end(Ok(trailers));
             work.transport
                 .set_timeout(unless_zero(self.site.limits.idle));
-            if !matches!(exchange.stage, Stage::Sent) {
-                self.exchange = Some(exchange);
+            // With the answer written and the body read, the exchange is over.
+            if !matches!(waiting.stage, Stage::Sent) {
+                self.waiting = Some(waiting);
             }
             return;
         }
-        let Exchange {
-            meta, entry, stage, ..
-        } = *exchange;
+        let Waiting {
+            exchange, stage, ..
+        } = *waiting;
         match stage {
             Stage::Collecting {
                 resource,
@@ -292,42 +299,46 @@ impl HttpChannel {
                 request.set_trailers(trailers);
                 let (answer, name) =
                     self.guarded(work, resource.name(), |_| resource.render(*request));
-                self.answer(work, meta, entry, answer, name);
+                self.answer(work, exchange, answer, name);
             }
-            Stage::Discarding { response } => self.respond(work, meta, entry, *response),
-            _ => {}
+            Stage::Discarding { response } => self.respond(work, exchange, *response),
+            Stage::Answering { .. }
+            | Stage::Chunks { .. }
+            | Stage::Stream(_)
+            | Stage::Ending
+            | Stage::Sent => {}
         }
     }
 
-    /// Answers what is no proper request, and ends the connection: nobody knows where the next one
-    /// would begin.
+    /// Answers what is not a valid request, and ends the connection, because it is not known where
+    /// the next request would begin.
     pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: Mistake) {
         self.client_is_done = false;
-        let (mut meta, mut entry) = (Meta::of_nothing(), None);
-        if let Some(exchange) = self.exchange.take() {
-            match exchange.told() {
-                Told::Nothing => (meta, entry) = exchange.abandon(Failure::new(mistake)),
-                Told::Half => {
-                    exchange.break_off(Failure::new(mistake));
+        let mut exchange = match self.waiting.take() {
+            None => Exchange::unparsed(),
+            Some(waiting) => match waiting.written() {
+                Written::Nothing => waiting.abandon(Failure::new(mistake)),
+                // A second head would be taken for a part of the body.
+                Written::Part => {
+                    waiting.break_off(Failure::new(mistake));
                     return work.transport.abort_connection();
                 }
-                Told::All => {
-                    exchange.abandon(Failure::new(mistake));
+                Written::All => {
+                    waiting.abandon(Failure::new(mistake));
                     self.closing = true;
                     return;
                 }
-            }
-        }
-        if entry.is_none() && self.site.logs_access() {
+            },
+        };
+        if exchange.entry.is_none() && self.site.logs_access() {
             let (peer, line) = (work.transport.peer_addr(), self.reader.refused_line());
-            entry = Some(Box::new(Entry::of_no_request(peer, line)));
+            exchange.entry = Some(Box::new(Entry::unparsed(peer, line)));
         }
-        meta.persistent = false;
         let mut response = Response::mistake(&mistake);
         if mistake == TOO_MUCH {
             response = response.with_header("Retry-After", RETRY_AFTER);
         }
-        self.respond(work, meta, entry, response);
+        self.respond_and_close(work, exchange, response);
     }
 
     /// Calls a resource. A panic becomes an answer.
