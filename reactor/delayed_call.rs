@@ -50,7 +50,6 @@ impl<F: FnOnce()> NamedCall for F {
 pub struct DelayedCall {
     reactor: WeakReactor,
     timer: Cell<TimerId>,
-    cancelled: Cell<bool>,
 }
 
 impl DelayedCall {
@@ -58,84 +57,71 @@ impl DelayedCall {
         Self {
             reactor,
             timer: Cell::new(timer),
-            cancelled: Cell::new(false),
         }
     }
 
     /// Cancels the call and drops its closure at once. If that panics, it is logged.
     ///
-    /// # Errors
-    ///
-    /// When the call was made, is being made, or was cancelled before.
-    pub fn cancel(&self) -> Result<(), DelayedCallError> {
-        let (reactor, _) = self.pending()?;
-        // The closure is dropped here, after the borrow: it may own what sets timers in its drop.
+    /// Returns whether this kept the call from being made: false when it was made, is being made,
+    /// or was cancelled before.
+    pub fn cancel(&self) -> bool {
+        let Some((reactor, _)) = self.pending() else {
+            return false;
+        };
+        // Dropped below, after the borrow: the closure may own what sets timers in its drop.
         let call = reactor.0.timers.borrow_mut().remove(self.timer.get());
-        self.cancelled.set(true);
         reactor.observe(|| Event::TimerCancelled {
             timer: self.timer.get().number(),
         });
         drop(call);
-        Ok(())
+        true
     }
 
     /// Makes the call due after `delay` from now, whatever it was before.
     ///
-    /// # Errors
-    ///
-    /// When the call was made, is being made, or was cancelled.
+    /// Returns whether it did: false when the call was made, is being made, or was cancelled.
     #[track_caller]
-    pub fn reset(&self, delay: Duration) -> Result<(), DelayedCallError> {
-        let (reactor, _) = self.pending()?;
+    pub fn reset(&self, delay: Duration) -> bool {
+        let Some((reactor, _)) = self.pending() else {
+            return false;
+        };
         let now = reactor.nanos(reactor.now());
-        self.reset_to(
-            &reactor,
-            now.saturating_add(as_nanos(delay)),
-            Location::caller(),
-        );
-        Ok(())
+        let deadline = now.saturating_add(as_nanos(delay));
+        self.reset_to(&reactor, deadline, Location::caller());
+        true
     }
 
     /// Makes the call due later than it was by `delay`.
     ///
-    /// # Errors
-    ///
-    /// When the call was made, is being made, or was cancelled.
+    /// Returns whether it did: false when the call was made, is being made, or was cancelled.
     #[track_caller]
-    pub fn delay(&self, delay: Duration) -> Result<(), DelayedCallError> {
-        let (reactor, deadline) = self.pending()?;
-        self.reset_to(
-            &reactor,
-            deadline.saturating_add(as_nanos(delay)),
-            Location::caller(),
-        );
-        Ok(())
+    pub fn delay(&self, delay: Duration) -> bool {
+        let Some((reactor, deadline)) = self.pending() else {
+            return false;
+        };
+        let deadline = deadline.saturating_add(as_nanos(delay));
+        self.reset_to(&reactor, deadline, Location::caller());
+        true
     }
 
     /// Whether the call is still to be made. False inside the call itself.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.pending().is_ok()
+        self.pending().is_some()
     }
 
     /// When the call is due, if it is still to be made.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending()
-            .ok()
-            .map(|(reactor, deadline)| reactor.instant(deadline))
+        let (reactor, deadline) = self.pending()?;
+        Some(reactor.instant(deadline))
     }
 
-    fn pending(&self) -> Result<(Reactor, Nanos), DelayedCallError> {
-        if self.cancelled.get() {
-            return Err(DelayedCallError::AlreadyCancelled);
-        }
-        let reactor = self
-            .reactor
-            .upgrade()
-            .ok_or(DelayedCallError::AlreadyCalled)?;
-        let deadline = reactor.0.timers.borrow_mut().deadline(self.timer.get());
-        Ok((reactor, deadline.ok_or(DelayedCallError::AlreadyCalled)?))
+    /// When the call is due. The timers know neither one that was made nor one that was cancelled.
+    fn pending(&self) -> Option<(Reactor, Nanos)> {
+        let reactor = self.reactor.upgrade()?;
+        let deadline = reactor.0.timers.borrow_mut().deadline(self.timer.get())?;
+        Some((reactor, deadline))
     }
 
     fn reset_to(&self, reactor: &Reactor, deadline: Nanos, place: &'static Location<'static>) {
@@ -162,23 +148,3 @@ impl fmt::Debug for DelayedCall {
             .finish()
     }
 }
-
-/// Why a delayed call cannot be cancelled or moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DelayedCallError {
-    /// The call was made, or is being made, or its reactor is gone.
-    AlreadyCalled,
-    /// The call was cancelled.
-    AlreadyCancelled,
-}
-
-impl fmt::Display for DelayedCallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyCalled => write!(f, "the delayed call was made already"),
-            Self::AlreadyCancelled => write!(f, "the delayed call was cancelled already"),
-        }
-    }
-}
-
-impl std::error::Error for DelayedCallError {}

@@ -129,7 +129,7 @@ pub mod testing;
 
 pub use address::Address;
 pub use deferred::{Deferred, Failure, Resolver};
-pub use delayed_call::{DelayedCall, DelayedCallError};
+pub use delayed_call::DelayedCall;
 pub use engine::jobs::StoppedBefore;
 pub use engine::threads::{ReactorGone, RemoteReactor};
 pub use engine::triggers::{Phase, SystemEvent};

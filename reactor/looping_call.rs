@@ -144,8 +144,7 @@ impl Inner {
     fn take_run(&self) -> Option<Resolver<()>> {
         let Run { ended, next, .. } = self.run.take()?;
         if let Some(next) = next {
-            // It fails when it is the call that is being made.
-            let _ = next.cancel();
+            next.cancel(); // which does nothing if it is the call that is being made
         }
         Some(ended)
     }

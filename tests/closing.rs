@@ -537,7 +537,7 @@ fn a_server_that_greets_and_closes_at_once_is_heard_by_a_client_of_the_reactor()
             }
             Then::Default
         });
-        let _ = simulation.reactor().connect_tcp("10.0.0.1", 80, client);
+        simulation.reactor().connect_tcp("10.0.0.1", 80, client);
         let mut peer = None;
         simulation.run_until(SECOND, || {
             peer = server.accept();

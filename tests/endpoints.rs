@@ -84,8 +84,8 @@ fn a_client_connects_to_a_server_by_place_and_by_name() {
     };
     let by_place = client(&format!("tcp:127.0.0.1:{port}"));
     let by_name = client(&format!("tcp:timeout=5:port={port}:host=127.0.0.1"));
-    let _ = by_place.connect(&reactor, factory.clone());
-    let _ = by_name.connect(&reactor, factory);
+    by_place.connect(&reactor, factory.clone());
+    by_name.connect(&reactor, factory);
     let began = Instant::now();
     while *made.borrow() < 2 && began.elapsed() < Duration::from_secs(5) {
         reactor.turn(Some(Duration::from_millis(20))).unwrap();
@@ -125,7 +125,7 @@ fn the_timeout_of_an_endpoint_takes_the_place_of_the_factorys() {
         simulation.swallow("10.0.0.1:9");
         let failed = Rc::new(RefCell::new(None));
         let factory = Noting(Rc::clone(&failed));
-        let _ = client(endpoint).connect(&simulation.reactor(), factory);
+        client(endpoint).connect(&simulation.reactor(), factory);
         simulation.run_for(Duration::from_secs_f64(seconds - 0.1));
         assert!(failed.borrow().is_none());
         simulation.run_for(Duration::from_secs_f64(0.2));

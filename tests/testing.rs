@@ -56,7 +56,7 @@ fn traced_run(seed: u64) -> Vec<String> {
             }
             Then::Default
         };
-        let _ = reactor.connect_tcp("10.0.0.1", 7, Client::new(&Log::default(), greet));
+        reactor.connect_tcp("10.0.0.1", 7, Client::new(&Log::default(), greet));
     }
     simulation.run_for(SECOND);
     peers.iter().for_each(|peer| peer.close());

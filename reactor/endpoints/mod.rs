@@ -164,7 +164,6 @@ impl ClientEndpoint {
     ///
     /// A timeout of the endpoint takes the place of the one in the factory's
     /// [`Limits`](crate::Limits).
-    #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
     pub fn connect(&self, reactor: &Reactor, factory: impl Factory) -> Connector {
         match &self.0 {
             Client::Tcp(tcp) => tcp.connect(reactor, factory),

@@ -225,7 +225,6 @@ impl Simulation {
     /// # Panics
     ///
     /// When the connection cannot be made.
-    #[must_use = "the connection lives without them, so say `let _ = …`"]
     pub fn join(&self, server: impl Protocol, client: impl Protocol) -> (Transport, Transport) {
         let reactor = self.reactor();
         let witness = Witness::attach(&reactor);
@@ -234,7 +233,7 @@ impl Simulation {
             .unwrap_or_else(|error| panic!("{error}"));
         let at = port.local_addr().clone();
         if let Some(at) = at.socket_addr() {
-            let _ = reactor.connect_tcp(&at.ip().to_string(), at.port(), Once(Some(client)));
+            reactor.connect_tcp(&at.ip().to_string(), at.port(), Once(Some(client)));
         }
         let mut both = None;
         self.run_until(PATIENCE, || {

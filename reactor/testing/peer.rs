@@ -211,7 +211,7 @@ impl fmt::Debug for Peer {
 ///
 /// let simulation = Simulation::new();
 /// let server = simulation.listen("10.0.0.1:80");
-/// let _ = simulation.reactor().connect_tcp("10.0.0.1", 80, |_| Greeter);
+/// simulation.reactor().connect_tcp("10.0.0.1", 80, |_| Greeter);
 /// simulation.run_until_idle();
 /// let peer = server.accept().expect("the reactor has connected");
 /// simulation.run_until_idle();

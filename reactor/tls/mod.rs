@@ -101,11 +101,10 @@ impl Reactor {
     ///
     /// let reactor = Reactor::new()?;
     /// let tls = TlsClientConfig::with_system_roots()?;
-    /// let _ = reactor.connect_tls("example.com", 443, &tls, |_| Silent);
+    /// reactor.connect_tls("example.com", 443, &tls, |_| Silent);
     /// reactor.run()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
     pub fn connect_tls(
         &self,
         host: &str,

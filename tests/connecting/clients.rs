@@ -13,7 +13,7 @@ fn nothing_is_called_before_connect_has_returned() {
     let _server = simulation.listen("10.0.0.1:80");
     let log = Log::default();
     for host in ["10.0.0.1", "10.0.0.2", "10.0.0.3", "no such host"] {
-        let _ = simulation.reactor().connect_tcp(host, 80, client(&log));
+        simulation.reactor().connect_tcp(host, 80, client(&log));
     }
     assert_eq!(log.entries(), [""; 0]);
     simulation.run_until_idle();
@@ -59,7 +59,7 @@ fn an_attempt_that_nobody_answers_times_out_at_its_time() {
         },
         ..client(&log)
     };
-    let _ = simulation.reactor().connect_tcp("10.0.0.1", 80, patient);
+    simulation.reactor().connect_tcp("10.0.0.1", 80, patient);
     simulation.run_for(millis(6999));
     assert_eq!(log.entries(), [""; 0]);
     assert_eq!(simulation.descriptors(), 1);
@@ -196,7 +196,7 @@ fn clients_reach_servers_on_any_network() {
             .listen_tcp("10.0.0.1:7", factory)
             .expect("the port is free");
         for _ in 0..10 {
-            let _ = simulation
+            simulation
                 .reactor()
                 .connect_tcp("10.0.0.1", 7, client(&Log::default()));
         }

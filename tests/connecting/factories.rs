@@ -60,7 +60,7 @@ fn a_factory_may_refuse_or_panic_and_only_that_connection_is_closed() {
             refuses,
             panics,
         };
-        let _ = simulation.reactor().connect_tcp("10.0.0.2", 7, picky);
+        simulation.reactor().connect_tcp("10.0.0.2", 7, picky);
         simulation.run_until_idle();
     }
     assert_eq!(
@@ -164,7 +164,7 @@ fn a_factory_whose_drop_panics_ends_nothing_but_itself() {
         let _held = &grenade;
         listener(&client)
     };
-    let _ = reactor.connect_tcp("10.0.0.1", 81, factory);
+    reactor.connect_tcp("10.0.0.1", 81, factory);
     let (grenade, server) = (Grenade, log.clone());
     let factory = move |_| {
         let _held = &grenade;

@@ -308,7 +308,7 @@ fn what_was_written_before_a_close_arrives_through_any_layers_on_any_network() {
             let (log, client_log) = (Log::default(), Log::default());
             let server = polite_speaker(layers, 50, false, &heard, &log);
             let client = polite_speaker(layers, len, true, &Rc::default(), &client_log);
-            let _ = simulation.join(server, client);
+            simulation.join(server, client);
             simulation.run_for(100 * SECOND);
             let expected = [&pattern(len), last_words].concat();
             assert!(*heard.borrow() == expected, "seed {seed}, {layers:?}");

@@ -43,7 +43,7 @@ fn protocols_layers_factories_and_observers() {
                 let _held = &bomb;
                 Echo
             };
-            let _ = stage.reactor().connect_tcp("10.0.0.9", 9, factory);
+            stage.reactor().connect_tcp("10.0.0.9", 9, factory);
         }),
         ("the factory of an attempt that is cancelled", |stage| {
             let bomb = stage.bomb();

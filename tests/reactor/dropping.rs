@@ -43,8 +43,8 @@ fn a_loop_that_is_dropped_in_the_middle_of_everything_drops_all_it_has() {
         reactor
             .listen_tcp("10.0.0.1:7", factory.clone())
             .expect("the port is free");
-        let _ = reactor.connect_tcp("10.0.0.1", 7, factory.clone());
-        let _ = reactor.connect_tcp("10.0.0.2", 7, factory);
+        reactor.connect_tcp("10.0.0.1", 7, factory.clone());
+        reactor.connect_tcp("10.0.0.2", 7, factory);
         let peer = simulation.connect("10.0.0.1:7");
         peer.write(b"hello");
         simulation.run_for(Duration::from_micros(micros));

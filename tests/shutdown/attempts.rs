@@ -18,7 +18,7 @@ fn attempts_to_connect_are_given_up_at_a_stop() {
     simulation.swallow("10.0.0.9:9");
     let log = Log::default();
     let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
-    let _ = simulation
+    simulation
         .reactor()
         .connect_tcp("10.0.0.9", 9, Client::new(&log, react));
     after(&simulation, SECOND, Reactor::stop);
@@ -40,7 +40,7 @@ fn attempts_that_are_begun_again_and_again_do_not_hold_up_the_end() {
 
         fn connection_failed(&mut self, _: &Reason) {
             if let Some(reactor) = self.0.upgrade() {
-                let _ = reactor.connect_tcp("10.0.0.9", 9, Self(self.0.clone()));
+                reactor.connect_tcp("10.0.0.9", 9, Self(self.0.clone()));
             }
         }
     }
@@ -53,7 +53,7 @@ fn attempts_that_are_begun_again_and_again_do_not_hold_up_the_end() {
         let _client = has_client.then(|| simulation.connect("10.0.0.1:7"));
         simulation.swallow("10.0.0.9:9");
         let weak = simulation.reactor().downgrade();
-        let _ = simulation
+        simulation
             .reactor()
             .connect_tcp("10.0.0.9", 9, Stubborn(weak));
         after(&simulation, SECOND, |reactor| reactor.shutdown(2 * SECOND));
@@ -72,11 +72,11 @@ fn a_client_that_connects_again_is_told_of_the_stop_too() {
     let reconnecting = Client::new(&log, move |heard: &Heard<'_>, _: &Transport| {
         if let (Heard::Lost(_), Some(reactor)) = (heard, weak.upgrade()) {
             let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
-            let _ = reactor.connect_tcp("10.0.0.9", 9, Client::new(&again, react));
+            reactor.connect_tcp("10.0.0.9", 9, Client::new(&again, react));
         }
         Then::Default
     });
-    let _ = simulation
+    simulation
         .reactor()
         .connect_tcp("10.0.0.9", 9, reconnecting);
     let (accepted, accepting) = (Rc::new(RefCell::new(None)), Rc::clone(&server));
@@ -111,7 +111,7 @@ fn a_client_that_never_gives_up_is_told_as_often_as_it_connects() {
     impl Again {
         fn begin(&self) {
             if let Some(reactor) = self.0.upgrade() {
-                let _ = reactor.connect_tcp("10.0.0.9", 9, Self(self.0.clone()));
+                reactor.connect_tcp("10.0.0.9", 9, Self(self.0.clone()));
             }
         }
     }

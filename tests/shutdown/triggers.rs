@@ -114,7 +114,7 @@ fn the_shutdown_has_its_triggers_also_when_nothing_is_left_to_wait_for() {
             let client = Client::new(&Log::default(), |_: &Heard<'_>, _: &Transport| {
                 Then::Default
             });
-            let _ = simulation.reactor().connect_tcp("10.0.0.9", 9, client);
+            simulation.reactor().connect_tcp("10.0.0.9", 9, client);
             after(simulation, SECOND, move |_| drop(server.accept()));
         }),
         ("another thread", |simulation| {

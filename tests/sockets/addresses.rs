@@ -108,7 +108,7 @@ fn a_refused_connection_fails_with_the_system_s_error() {
     port.stop_listening();
     let log = Log::default();
     let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
-    let _ = reactor.connect_tcp("127.0.0.1", at.port(), Client::new(&log, react));
+    reactor.connect_tcp("127.0.0.1", at.port(), Client::new(&log, react));
     assert_eq!(log.entries(), [""; 0]);
     reactor.handle_signals(false);
     reactor
@@ -138,7 +138,7 @@ fn a_host_name_is_looked_up_on_another_thread() {
         }
         Then::Default
     });
-    let _ = reactor.connect_tcp("localhost", at, client);
+    reactor.connect_tcp("localhost", at, client);
     reactor.handle_signals(false);
     reactor.run().expect("the loop runs");
     assert!(log.contains("hello"), "{log:?}");

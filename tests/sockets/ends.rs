@@ -177,7 +177,7 @@ fn a_server_that_greets_and_closes_at_once_is_heard_to_the_end() {
         let at = server.local_addr().expect("it listens");
         let log = Log::default();
         let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
-        let _ = reactor.connect_tcp("127.0.0.1", at.port(), Client::new(&log, react));
+        reactor.connect_tcp("127.0.0.1", at.port(), Client::new(&log, react));
         reactor.turn(Some(Duration::ZERO)).expect("a turn"); // it connects
         let (mut stream, _) = server.accept().expect("it has connected");
         stream.write_all(b"hello").expect("there is room");
@@ -203,7 +203,7 @@ fn a_connection_that_fails_says_why_once() {
     let log = Log::default();
     for host in ["no such host.invalid", "256.256.256.256"] {
         let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;
-        let _ = reactor.connect_tcp(host, 80, Client::new(&log, react));
+        reactor.connect_tcp(host, 80, Client::new(&log, react));
     }
     reactor.handle_signals(false);
     reactor.run().expect("it returns when both have failed");

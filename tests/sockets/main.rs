@@ -135,7 +135,7 @@ fn two_loops_on_two_threads_serve_each_other() {
         }
         Then::Default
     });
-    let _ = reactor.connect_tcp("127.0.0.1", at.port(), client);
+    reactor.connect_tcp("127.0.0.1", at.port(), client);
     reactor.handle_signals(false);
     reactor
         .run()
@@ -211,7 +211,7 @@ fn no_descriptor_is_left_whatever_became_of_it() {
     let log = Log::default();
     let for_factory = log.clone();
     let client = move |_| listener(&for_factory);
-    let _ = reactor.connect_tcp("127.0.0.1", address(&port).port(), client);
+    reactor.connect_tcp("127.0.0.1", address(&port).port(), client);
     while !log.contains("made") {
         reactor.turn(Some(PATIENCE)).expect("a turn");
     }

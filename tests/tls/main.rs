@@ -130,7 +130,7 @@ fn meet(
     let port = reactor
         .listen_tls(PLACE, tls_server, ours.factory(serves))
         .expect("the port is free");
-    let _ = reactor.connect_tls(host, 443, tls_client, theirs.factory(asks));
+    reactor.connect_tls(host, 443, tls_client, theirs.factory(asks));
     simulation.run_for(SECOND);
     port.stop_listening();
     (ours, theirs)
@@ -264,7 +264,7 @@ impl Puppet {
         let listener = simulation.listen(PLACE);
         let theirs = Side::default();
         let factory = theirs.factory(react);
-        let _ = simulation
+        simulation
             .reactor()
             .connect_tls(HOST, 443, &client(), factory);
         simulation.run_until_idle();

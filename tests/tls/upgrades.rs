@@ -52,7 +52,7 @@ fn a_connection_that_begins_in_the_clear_can_be_upgraded() {
     for seed in 0..40 {
         let simulation = Simulation::chaotic(seed);
         let (ours, theirs) = (Side::default(), Side::default());
-        let _ = simulation.join(
+        simulation.join(
             upgrades(&ours, || server().layer(), false),
             upgrades(&theirs, || client().layer(HOST).expect("a host"), true),
         );
@@ -84,7 +84,7 @@ fn tls_goes_through_tls() {
             }
             Then::Default
         });
-        let _ = simulation.join(server, client);
+        simulation.join(server, client);
         simulation.run_for(100 * SECOND);
         assert!(ours.data() == pattern(50_000), "seed {seed}");
         assert!(matches!(ours.reason(), Reason::PeerClosed), "seed {seed}");

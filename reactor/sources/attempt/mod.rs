@@ -88,7 +88,6 @@ impl Reactor {
     /// before has failed or has not answered for 250 ms, beside it. The first that is connected is
     /// taken, and the factory is asked for a protocol for this one only. When none can be connected,
     /// the factory hears `connection_failed`; nothing is called before this method has returned.
-    #[must_use = "dropping the connector is fine, but say so: `let _ = …`, or keep it to cancel"]
     pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
         let limits = factory.limits().in_order();
         if let Some(mistake) = limits.mistake_to_connect() {

@@ -363,12 +363,11 @@ impl World {
         let Some(timer) = timers.get(self.dice.below(timers.len())) else {
             return;
         };
-        // It may have been made or cancelled before.
-        let _ = if self.dice.one_in(2) {
-            timer.cancel()
+        if self.dice.one_in(2) {
+            timer.cancel();
         } else {
-            timer.reset(self.some_time())
-        };
+            timer.reset(self.some_time());
+        }
     }
 
     fn listen_elsewhere(self: &Rc<Self>) {

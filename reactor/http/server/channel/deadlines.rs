@@ -104,8 +104,7 @@ impl HttpChannel {
 
     pub(super) fn stop_waiting(&mut self) {
         if let Some((_, _, call)) = self.deadline.take() {
-            // It fails when the call was made.
-            let _ = call.cancel();
+            call.cancel(); // does nothing if it was made
         }
     }
 
@@ -217,8 +216,7 @@ impl HttpChannel {
 
     pub(super) fn stop_limiting_sending(&mut self) {
         if let Some(call) = self.send_deadline.take() {
-            // It fails when the call was made.
-            let _ = call.cancel();
+            call.cancel(); // does nothing if it was made
         }
     }
 }
