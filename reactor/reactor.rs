@@ -17,6 +17,7 @@ use crate::driver::Driver;
 use crate::driver::mio::MioDriver;
 use crate::engine::jobs::Jobs;
 use crate::engine::loop_side::Requests;
+use crate::engine::pools::{Pools, ThreadLimits};
 use crate::engine::stopping::Life;
 use crate::engine::table::{Table, Token};
 use crate::engine::tasks::Tasks;
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     /// Connections whose `connection_lost` is due.
     pub(crate) lost: RefCell<Vec<Token>>,
     pub(crate) thread_queue: ThreadQueue,
+    pub(crate) pools: Pools,
     pub(crate) jobs: Jobs,
     pub(crate) tasks: Tasks,
     pub(crate) life: Life,
@@ -108,8 +110,10 @@ impl Reactor {
 
     pub(crate) fn with_driver(driver: Box<dyn Driver>) -> Self {
         let began = driver.now();
+        let thread_limits = ThreadLimits::new();
         Self(Rc::new(Inner {
-            thread_queue: ThreadQueue::new(driver.waker()),
+            thread_queue: ThreadQueue::new(driver.waker(), thread_limits.calls()),
+            pools: Pools::new(thread_limits),
             jobs: Jobs::default(),
             tasks: Tasks::new(driver.waker()),
             dispatch: Dispatch::new(driver.clock()),

@@ -1,4 +1,5 @@
-//! Work on threads: which threads do it, and what becomes of it when the loop stops.
+//! Threads: which of them do what work, how much may wait for them and for the loop, and what becomes
+//! of it when the loop stops.
 
 #[path = "support/outcome.rs"]
 mod outcome;
@@ -7,12 +8,16 @@ mod support;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::time::Duration;
 
 use outcome::{failed_with, outcome};
 use reactor::deferred::{Abandoned, Cancelled, Panicked};
 use reactor::testing::Simulation;
-use reactor::{Deferred, Failure, Phase, Reactor, Reason, SystemEvent};
+use reactor::{
+    CallFromThreadError, Deferred, Failure, Phase, Reactor, Reason, SystemEvent, ThreadLimits,
+    ThreadPoolError,
+};
 use support::{Log, millis};
 
 #[test]
@@ -89,7 +94,7 @@ fn queued(reactor: &Reactor) -> Queued {
     reactor.suggest_thread_pool_size(1);
     let gate = Gate::default();
     let passes = gate.clone();
-    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (begun, has_begun) = mpsc::channel();
     let first = outcome(reactor.defer_to_thread(move || {
         begun.send(()).expect("the test waits");
         passes.pass();
@@ -230,4 +235,172 @@ fn work_that_was_cancelled_before_it_began_is_not_done() {
     gate.open();
     reactor.run().expect("all threads have come back");
     assert_eq!(done.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn work_that_finds_the_queue_full_fails_at_once_and_is_dropped() {
+    let reactor = Reactor::new().expect("a loop");
+    reactor.set_thread_limits(ThreadLimits::new().waiting_jobs(5));
+    let queued = queued(&reactor);
+    let held = Arc::clone(&queued.held);
+    let refused = reactor.defer_to_thread(move || drop(held));
+    assert!(refused.is_fired());
+    assert_eq!(Arc::strong_count(&queued.held), 6, "it is dropped");
+    let failure = reactor.run_until(refused).expect_err("it is refused");
+    assert!(matches!(
+        failure.check::<ThreadPoolError>(),
+        Some(ThreadPoolError::QueueFull)
+    ));
+    assert_eq!(
+        failure.to_string(),
+        "too many jobs are waiting for a thread"
+    );
+    // What was taken is done, and then there is room again.
+    queued.gate.open();
+    let all = reactor::deferred::gather_results(queued.others);
+    reactor.run_until(all).expect("they are done");
+    let again = reactor.defer_to_thread(|| 5);
+    assert_eq!(reactor.run_until(again).expect("there is room"), 5);
+}
+
+#[test]
+fn work_that_is_cancelled_makes_room_for_other_work() {
+    let reactor = Reactor::new().expect("a loop");
+    reactor.set_thread_limits(ThreadLimits::new().waiting_jobs(5));
+    let mut queued = queued(&reactor);
+    drop(outcome(reactor.defer_to_thread(|| ())));
+    let last = queued.others.pop().expect("five of them");
+    last.cancel();
+    assert!(failed_with::<Cancelled>(&outcome(last)));
+    let taken = outcome(reactor.defer_to_thread(|| ()));
+    assert!(taken.borrow().is_none(), "it waits");
+    queued.gate.open();
+    reactor.run().expect("the loop runs");
+    assert!(matches!(*taken.borrow(), Some(Ok(()))));
+}
+
+#[test]
+fn work_begins_in_the_order_in_which_it_was_given() {
+    let reactor = Reactor::new().expect("a loop");
+    let queued = queued(&reactor);
+    let begun: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let works = (0..20).map(|n| {
+        let begun = Arc::clone(&begun);
+        reactor.defer_to_thread(move || begun.lock().expect("nothing panics").push(n))
+    });
+    let all = reactor::deferred::gather_results(works);
+    queued.gate.open();
+    reactor.run_until(all).expect("all is done");
+    assert_eq!(
+        *begun.lock().expect("nothing panics"),
+        (0..20).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn the_pool_size_leaves_the_other_limits_as_they_are() {
+    let reactor = Reactor::new().expect("a loop");
+    assert_eq!(reactor.thread_limits(), ThreadLimits::default());
+    let limits = ThreadLimits::new().waiting_calls(7).name_threads(2);
+    reactor.set_thread_limits(limits);
+    reactor.suggest_thread_pool_size(3);
+    assert_eq!(reactor.thread_limits(), limits.threads(3));
+}
+
+// Calls from threads.
+
+#[test]
+fn a_call_that_finds_the_queue_full_comes_back_and_can_be_made_later() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    reactor.set_thread_limits(ThreadLimits::new().waiting_calls(2));
+    let remote = reactor.remote();
+    let called: Arc<Mutex<Vec<usize>>> = Arc::default();
+    let call = |n| {
+        let called = Arc::clone(&called);
+        move |_: &Reactor| called.lock().expect("nothing panics").push(n)
+    };
+    for n in 0..2 {
+        assert!(remote.call_from_thread(call(n)).is_ok());
+    }
+    let error = remote.call_from_thread(call(2)).expect_err("it is full");
+    assert!(matches!(error, CallFromThreadError::QueueFull(_)));
+    assert_eq!(
+        error.to_string(),
+        "too many calls are waiting for the reactor"
+    );
+    reactor.turn(Some(Duration::ZERO)).expect("a turn");
+    assert_eq!(*called.lock().expect("nothing panics"), [0, 1]);
+    assert!(remote.call_from_thread(error.into_inner()).is_ok());
+    reactor.turn(Some(Duration::ZERO)).expect("a turn");
+    assert_eq!(*called.lock().expect("nothing panics"), [0, 1, 2]);
+}
+
+#[test]
+fn what_threads_have_made_arrives_however_full_the_queue_of_calls_is() {
+    let reactor = Reactor::new().expect("a loop");
+    reactor.set_thread_limits(ThreadLimits::new().waiting_calls(0));
+    let works = (0..100).map(|n| {
+        let remote = reactor.remote();
+        reactor.defer_to_thread(move || (n, remote.call_from_thread(|_| ()).is_ok()))
+    });
+    let all = reactor::deferred::gather_results(works);
+    let all = reactor.run_until(all).expect("all arrive");
+    assert_eq!(all, (0..100).map(|n| (n, false)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_calls_of_work_are_made_before_its_deferred_fires() {
+    let reactor = Reactor::new().expect("a loop");
+    let remote = reactor.remote();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&count);
+    let work = reactor.defer_to_thread(move || {
+        for _ in 0..100 {
+            let counts = Arc::clone(&counts);
+            let call = move |_: &Reactor| _ = counts.fetch_add(1, Ordering::SeqCst);
+            assert!(remote.call_from_thread(call).is_ok());
+        }
+    });
+    let seen = work.map(move |()| count.load(Ordering::SeqCst));
+    assert_eq!(reactor.run_until(seen).expect("it works"), 100);
+}
+
+/// Calls the loop from a thread and waits there for the answer, like Twisted's
+/// `blockingCallFromThread`.
+fn wait_for_the_loop(reactor: &Reactor) -> impl FnOnce() -> Result<u32, mpsc::RecvError> + use<> {
+    let remote = reactor.remote();
+    let (answer, answered) = mpsc::channel();
+    let call = move |_: &Reactor| answer.send(5).expect("the thread waits");
+    move || {
+        drop(remote.call_from_thread(call));
+        drop(remote);
+        answered.recv()
+    }
+}
+
+#[test]
+fn work_that_waits_for_the_loop_gets_its_answer() {
+    let reactor = Reactor::new().expect("a loop");
+    reactor.suggest_thread_pool_size(1);
+    let work = reactor.defer_to_thread(wait_for_the_loop(&reactor));
+    assert_eq!(reactor.run_until(work).expect("it works"), Ok(5));
+}
+
+#[test]
+fn a_thread_that_waits_for_a_loop_that_ends_goes_on() {
+    let reactor = Reactor::new().expect("a loop");
+    let thread = std::thread::spawn(wait_for_the_loop(&reactor));
+    drop(reactor);
+    assert_eq!(thread.join().expect("it ends"), Err(mpsc::RecvError));
+
+    // So does one in the pool, whose end nobody waits for.
+    let reactor = Reactor::new().expect("a loop");
+    let (tell, told) = mpsc::channel();
+    let waits = wait_for_the_loop(&reactor);
+    let work = outcome(reactor.defer_to_thread(move || tell.send(waits())));
+    drop(reactor);
+    assert!(failed_with::<Abandoned>(&work));
+    // It has begun and its call is dropped, or it has not and is dropped itself.
+    assert!(!matches!(told.recv(), Ok(Ok(_))));
 }

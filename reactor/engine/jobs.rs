@@ -1,34 +1,37 @@
 //! The reactor's own Deferreds: time that passes, work on other threads, connections, the whole run.
 
-use std::any::Any;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::contained::contain;
-use crate::deferred::{Clock, Deferred, Failure, Panicked, Resolver};
+use crate::contained::{Contained, contain};
+use crate::deferred::{Clock, Deferred, Failure, Panicked};
 use crate::delayed_call::DelayedCall;
 use crate::engine::table::{Table, Token};
-use crate::engine::thread_pool::Ticket;
+use crate::engine::thread_pool::{ThreadPool, Ticket};
 use crate::observe::{Callback, Cause};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 
-/// What a thread has made, on its way to who knows its type.
-type Made = Box<dyn Any + Send>;
-
-/// Work that was given to the pool, and whose result is waited for.
+/// The jobs that were given to threads and whose Deferreds have not fired.
 #[derive(Default)]
 pub(crate) struct Jobs(RefCell<Table<Job>>);
 
+/// The loop's half of a job. The other half is the closure in the pool; neither has the other, since
+/// a Deferred may not leave its thread.
 struct Job {
-    /// By which it is taken back, once it was given to the pool.
-    ticket: Option<Ticket>,
-    /// Fires the Deferred.
-    done: Box<dyn FnOnce(Result<Made, Failure>)>,
+    /// Takes the other half back until it begins.
+    ticket: Ticket,
+    /// Fires the Deferred: with what the thread has made, or with this failure.
+    end: Box<dyn FnOnce(Result<(), Failure>)>,
 }
+
+/// Where a thread puts what it has made, for the loop to take: the value, or what its panic said. A
+/// place that both halves of a job know by its type, so that nothing has to be cast.
+type Made<T> = Arc<Mutex<Option<Contained<Result<T, String>>>>>;
 
 impl Jobs {
     pub(crate) fn len(&self) -> usize {
@@ -73,15 +76,18 @@ impl Reactor {
     /// Does work that blocks, or that takes long, on a thread of the reactor's pool, and fires with
     /// what it returns. A panic makes it fail with [`Panicked`].
     ///
-    /// The pool has at most eight threads, or as many as
-    /// [`suggest_thread_pool_size`](Self::suggest_thread_pool_size) says; more work waits for one of
-    /// them. The Deferred fires on the loop's thread, in the order in which work is done. While work is
-    /// to be done, [`run`](Self::run) does not return for want of anything to wait for, and a shutdown
-    /// waits for it.
+    /// The pool has at most eight threads, unless [`ThreadLimits`](crate::ThreadLimits) say
+    /// otherwise; other work waits for one of them, and begins in the order in which it was given. The
+    /// Deferred fires on the loop's thread, in the order in which work is done. While work is to be
+    /// done, [`run`](Self::run) does not return for want of anything to wait for, and a shutdown waits
+    /// for it.
     ///
     /// Work that has not begun is not done when its Deferred is cancelled, when the grace of a shutdown
     /// is over, which fails it with [`Reason::Shutdown`], or when the loop is gone. Work that has begun
-    /// goes on, and its result is dropped.
+    /// goes on, and its result is dropped. When as much work waits as the limits allow, or when no
+    /// thread can be started, the Deferred fails at once with
+    /// [`ThreadPoolError`](crate::ThreadPoolError), and `work` is dropped. It is never done on the
+    /// loop's thread.
     ///
     /// ```
     /// # use reactor::Reactor;
@@ -98,40 +104,64 @@ impl Reactor {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let (resolver, deferred) = Deferred::pending();
-        let weak = self.downgrade();
-        let cell: Rc<Cell<Option<Token>>> = Rc::default();
-        let of_job = Rc::clone(&cell);
-        resolver.on_cancel(move || {
-            if let (Some(reactor), Some(job)) = (weak.upgrade(), of_job.get()) {
-                // Dropping the resolver leaves it to the cancelling how the Deferred fires.
-                drop(reactor.take_back_job(job));
-            }
-        });
-        let job = self.add_job(resolver);
-        cell.set(Some(job));
-        let remote = self.remote();
-        let ticket = self.0.thread_queue.pool().give(Box::new(move || {
-            let made: Made = Box::new(contain(work).map_err(Panicked::saying));
-            // It fails when the loop is gone, and nobody waits.
-            let _ = remote.call_from_thread(move |reactor| reactor.job_done(job, made));
-        }));
-        if let Some(job) = self.0.jobs.0.borrow_mut().peek(job) {
-            job.ticket = Some(ticket);
-        }
-        deferred
+        self.defer_to(&self.0.pools.jobs, work)
     }
 
-    /// Sets how many threads at most do the work of [`defer_to_thread`](Self::defer_to_thread). When
-    /// there are more, those that are too many end when they have done what they are at. Names are
-    /// looked up on other threads.
-    ///
-    /// # Panics
-    ///
-    /// When `size` is zero.
-    pub fn suggest_thread_pool_size(&self, size: usize) {
-        assert!(size > 0, "a pool without threads does no work");
-        self.0.thread_queue.pool().set_size(size);
+    /// As [`defer_to_thread`](Self::defer_to_thread), on the threads for files.
+    #[track_caller]
+    pub(crate) fn defer_to_file_thread<T, F>(&self, work: F) -> Deferred<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        self.defer_to(&self.0.pools.files, work)
+    }
+
+    #[track_caller]
+    fn defer_to<T, F>(&self, pool: &ThreadPool, work: F) -> Deferred<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let token = self.0.jobs.0.borrow_mut().reserve();
+        let made = Made::<T>::default();
+        let to_fill = Arc::clone(&made);
+        // Keeps the loop running until the job has ended.
+        let remote = self.remote();
+        let given = pool.give(Box::new(move || {
+            let result = Contained::new(contain(work));
+            *to_fill.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            remote.end_job(move |reactor| reactor.end_job(token, Ok(())));
+        }));
+        // The job may be done by now, but its end waits for this thread.
+        let ticket = match given {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                self.0.jobs.0.borrow_mut().remove(token);
+                return Deferred::fail(error);
+            }
+        };
+        let (resolver, deferred) = Deferred::pending();
+        let weak = self.downgrade();
+        resolver.on_cancel(move || {
+            if let Some(reactor) = weak.upgrade() {
+                // Dropping the resolver leaves it to the cancelling how the Deferred fires.
+                drop(reactor.take_back_job(token));
+            }
+        });
+        let end = move |ended: Result<(), Failure>| {
+            if let Err(failure) = ended {
+                return resolver.errback(failure);
+            }
+            let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let result = made.expect("it is put there before the end is queued");
+            let panicked = |said| Failure::from(Panicked::saying(said));
+            resolver.fire(result.into_inner().map_err(panicked));
+        };
+        let end = Box::new(end);
+        let left_over = self.0.jobs.0.borrow_mut().put(token, Job { ticket, end });
+        debug_assert!(left_over.is_none(), "the slot was reserved");
+        deferred
     }
 
     /// Runs the loop until the Deferred fires, and returns the result. Of a Deferred that is fired
@@ -185,39 +215,18 @@ impl Reactor {
         result.take().unwrap_or_else(|| Err(StoppedBefore.into()))
     }
 
-    fn add_job<T: Send + 'static>(&self, resolver: Resolver<T>) -> Token {
-        let done = move |made: Result<Made, Failure>| match made.map(Made::downcast) {
-            Ok(Ok(made)) => {
-                let made: Result<T, Panicked> = *made;
-                resolver.fire(made.map_err(Failure::from));
-            }
-            // A job's work makes what its Deferred is fired with.
-            Ok(Err(_)) => {}
-            Err(failure) => resolver.errback(failure),
-        };
-        let mut jobs = self.0.jobs.0.borrow_mut();
-        let token = jobs.reserve();
-        let job = Job {
-            ticket: None,
-            done: Box::new(done),
-        };
-        let left_over = jobs.put(token, job);
-        debug_assert!(left_over.is_none(), "the slot was reserved");
-        token
-    }
-
-    fn job_done(&self, job: Token, made: Made) {
-        let job = self.0.jobs.0.borrow_mut().remove(job);
+    /// Fires the Deferred of a job, unless that was taken back.
+    fn end_job(&self, token: Token, ended: Result<(), Failure>) {
+        let job = self.0.jobs.0.borrow_mut().remove(token);
         if let Some(job) = job {
-            (job.done)(Ok(made));
+            (job.end)(ended);
         }
     }
 
     /// Takes back a job whose work has not begun.
     fn take_back_job(&self, token: Token) -> Option<Job> {
         let mut jobs = self.0.jobs.0.borrow_mut();
-        let ticket = jobs.peek(token)?.ticket?;
-        let work = self.0.thread_queue.pool().take_back(ticket)?;
+        let work = jobs.peek(token)?.ticket.take_back()?;
         let job = jobs.remove(token);
         drop(jobs);
         self.drop_guarded(work);
@@ -237,7 +246,7 @@ impl Reactor {
             if let Some(job) = self.take_back_job(token) {
                 let failure = Failure::from(Reason::Shutdown);
                 // A Deferred keeps the panics of its callbacks to itself.
-                let _ = self.0.dispatch.call(callback, || (job.done)(Err(failure)));
+                let _ = self.0.dispatch.call(callback, || (job.end)(Err(failure)));
             }
         }
     }

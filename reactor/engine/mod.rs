@@ -3,6 +3,7 @@
 pub(crate) mod budget;
 pub(crate) mod jobs;
 pub(crate) mod loop_side;
+pub(crate) mod pools;
 pub(crate) mod pressure;
 pub(crate) mod stopping;
 pub(crate) mod table;

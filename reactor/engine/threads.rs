@@ -1,8 +1,19 @@
-//! Other threads: the one handle of the loop that they may hold, and what the loop has done on
-//! threads of its own. Names are looked up on other threads than those for work that blocks, so
-//! that no client waits for a connection because files are read.
+//! Calls from other threads: the one handle of the loop that they may hold, and the queue behind it.
+//!
+//! ```text
+//! other threads                         the loop's thread
+//! call_from_thread ─> [ the queue ] ─> one turn calls what was queued before it began
+//! the end of a job ─>       │
+//!                    waker, once for the first
+//! ```
+//!
+//! The queue is bounded, and nothing ever waits for room in it: a thread that did could hold what
+//! the loop waits for. What is over the limit is refused, and comes back in the error. The ends of
+//! jobs are not counted. There are as many as jobs that were taken, which are bounded themselves,
+//! and one that was refused would be a Deferred that never fires.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,14 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::contained::Contained;
 use crate::driver::Wake;
-use crate::engine::thread_pool::{ThreadPool, Ticket};
+use crate::engine::thread_pool::{ThreadPool, ThreadPoolError, Ticket};
 use crate::reactor::Reactor;
-
-/// At most so many threads do work that blocks, unless the program says otherwise.
-const POOL_SIZE: usize = 8;
-
-/// At most so many names are looked up at a time.
-const LOOKUPS: usize = 8;
 
 type ThreadCall = Contained<Box<dyn FnOnce(&Reactor) + Send>>;
 
@@ -26,32 +31,16 @@ pub(crate) struct QueuedThreadCall {
     pub(crate) call: ThreadCall,
     pub(crate) name: &'static str,
     pub(crate) place: &'static Location<'static>,
+    /// Whether it counts against the limit.
+    is_counted: bool,
 }
 
-/// The loop's end: calls that other threads have queued, and its own threads.
-pub(crate) struct ThreadQueue {
-    shared: Arc<Shared>,
-    /// For work that blocks.
-    pool: ThreadPool,
-    /// For names.
-    names: ThreadPool,
-}
-
-/// A name that is looked up. When nobody wants it any more, it leaves the queue.
-pub(crate) struct Lookup {
-    names: ThreadPool,
-    ticket: Ticket,
-}
-
-impl Drop for Lookup {
-    fn drop(&mut self) {
-        drop(self.names.take_back(self.ticket));
-    }
-}
+/// The loop's end of the queue.
+pub(crate) struct ThreadQueue(Arc<Shared>);
 
 struct Shared {
     /// `None` when the loop is gone.
-    calls: Mutex<Option<VecDeque<QueuedThreadCall>>>,
+    queue: Mutex<Option<Queue>>,
     /// Whether there are calls, so that a turn without any takes no lock, and so that the loop is
     /// woken once for many calls.
     pending: AtomicBool,
@@ -59,32 +48,54 @@ struct Shared {
     waker: Arc<dyn Wake>,
 }
 
+struct Queue {
+    /// One queue for calls and ends of jobs, so that what work has queued is called before the
+    /// Deferred of that work fires.
+    calls: VecDeque<QueuedThreadCall>,
+    /// How many of them count against the limit.
+    counted: usize,
+    limit: usize,
+}
+
+/// A name that is being looked up. When it is dropped, the name leaves the queue.
+pub(crate) struct Lookup(Ticket);
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        drop(self.0.take_back());
+    }
+}
+
 impl Shared {
-    fn calls(&self) -> MutexGuard<'_, Option<VecDeque<QueuedThreadCall>>> {
+    fn queue(&self) -> MutexGuard<'_, Option<Queue>> {
         // Nothing that panics runs under this lock.
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a call and wakes the loop, unless that is gone.
+    /// Queues a call and wakes the loop, unless the queue is full or the loop is gone.
     #[track_caller]
-    fn call<F>(&self, f: F) -> Result<(), ReactorGone<F>>
+    fn call<F>(&self, f: F, is_counted: bool) -> Result<(), CallFromThreadError<F>>
     where
         F: FnOnce(&Reactor) + Send + 'static,
     {
-        let mut calls = self.calls();
-        let Some(calls_of_loop) = calls.as_mut() else {
-            return Err(ReactorGone(f));
+        let mut guard = self.queue();
+        let Some(queue) = guard.as_mut() else {
+            return Err(CallFromThreadError::ReactorGone(f));
         };
-        let (name, place) = (std::any::type_name::<F>(), Location::caller());
-        calls_of_loop.push_back(QueuedThreadCall {
+        if is_counted && queue.counted >= queue.limit {
+            return Err(CallFromThreadError::QueueFull(f));
+        }
+        queue.counted += usize::from(is_counted);
+        queue.calls.push_back(QueuedThreadCall {
             call: Contained::new(Box::new(f)),
-            name,
-            place,
+            name: std::any::type_name::<F>(),
+            place: Location::caller(),
+            is_counted,
         });
-        // Said before the lock is free: otherwise the loop might take the call first, and then hear
-        // of one that is not there, and never sleep again.
+        // Set under the lock: otherwise the loop could take the call first and find the flag set
+        // afterwards, with nothing queued, and never sleep again.
         let is_first = !self.pending.swap(true, Ordering::SeqCst);
-        drop(calls);
+        drop(guard);
         if is_first {
             self.waker.wake();
         }
@@ -93,35 +104,41 @@ impl Shared {
 }
 
 impl ThreadQueue {
-    pub(crate) fn new(waker: Arc<dyn Wake>) -> Self {
-        let shared = Shared {
-            calls: Mutex::new(Some(VecDeque::new())),
+    pub(crate) fn new(waker: Arc<dyn Wake>, limit: usize) -> Self {
+        let queue = Queue {
+            calls: VecDeque::new(),
+            counted: 0,
+            limit,
+        };
+        Self(Arc::new(Shared {
+            queue: Mutex::new(Some(queue)),
             pending: AtomicBool::new(false),
             remotes: AtomicUsize::new(0),
             waker,
-        };
-        Self {
-            shared: Arc::new(shared),
-            pool: ThreadPool::new("reactor-pool", POOL_SIZE),
-            names: ThreadPool::new("reactor-names", LOOKUPS),
-        }
+        }))
     }
 
     pub(crate) fn remote(&self) -> RemoteReactor {
-        self.shared.remotes.fetch_add(1, Ordering::SeqCst);
-        RemoteReactor {
-            shared: Arc::clone(&self.shared),
+        self.0.remotes.fetch_add(1, Ordering::SeqCst);
+        RemoteReactor(Arc::clone(&self.0))
+    }
+
+    /// How many calls may be queued from now on. Those that are queued stay.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        if let Some(queue) = self.0.queue().as_mut() {
+            queue.limit = limit;
         }
     }
 
     /// Whether another thread may still queue a call.
     pub(crate) fn has_remotes(&self) -> bool {
-        self.shared.remotes.load(Ordering::SeqCst) > 0 || self.shared.pending.load(Ordering::SeqCst)
+        // The call first, the handle afterwards is how a thread ends, so this order sees one of them.
+        self.0.remotes.load(Ordering::SeqCst) > 0 || self.0.pending.load(Ordering::SeqCst)
     }
 
     /// Whether calls are queued.
     pub(crate) fn has_calls(&self) -> bool {
-        self.shared.pending.load(Ordering::SeqCst)
+        self.0.pending.load(Ordering::SeqCst)
     }
 
     /// How many calls are queued.
@@ -129,51 +146,48 @@ impl ThreadQueue {
         if !self.has_calls() {
             return 0;
         }
-        self.shared.calls().as_ref().map_or(0, VecDeque::len)
+        self.0.queue().as_ref().map_or(0, |queue| queue.calls.len())
     }
 
-    /// The call that was queued first.
+    /// Takes the call that was queued first.
     pub(crate) fn next(&self) -> Option<QueuedThreadCall> {
-        let mut calls = self.shared.calls();
-        let next = calls.as_mut().and_then(VecDeque::pop_front);
-        if calls.as_ref().is_none_or(VecDeque::is_empty) {
-            // Whoever queues another says so while it has this lock.
-            self.shared.pending.store(false, Ordering::SeqCst);
+        let mut guard = self.0.queue();
+        let queue = guard.as_mut()?;
+        let next = queue.calls.pop_front();
+        let was_counted = next.as_ref().is_some_and(|call| call.is_counted);
+        queue.counted -= usize::from(was_counted);
+        if queue.calls.is_empty() {
+            // Under the lock, under which it is set.
+            self.0.pending.store(false, Ordering::SeqCst);
         }
         next
     }
 
-    /// The threads for work that blocks.
-    pub(crate) fn pool(&self) -> &ThreadPool {
-        &self.pool
-    }
-
-    /// Asks for something on a thread for names, and tells the loop the answer. Does not keep the
-    /// loop running, as a [`RemoteReactor`] does: whoever wants the answer does.
+    /// Calls `ask` on a thread of `names`, and `found` on the loop with its answer. This does not
+    /// keep the loop running, as a [`RemoteReactor`] does: the attempt that wants the answer does.
     pub(crate) fn look_up<T: Send + 'static>(
         &self,
+        names: &ThreadPool,
         ask: impl FnOnce() -> T + Send + 'static,
         found: impl FnOnce(&Reactor, T) + Send + 'static,
-    ) -> Lookup {
-        let shared = Arc::clone(&self.shared);
-        let ticket = self.names.give(Box::new(move || {
+    ) -> Result<Lookup, ThreadPoolError> {
+        let shared = Arc::clone(&self.0);
+        let ticket = names.give(Box::new(move || {
             let answer = ask();
-            // It fails when nobody is left who wants to know.
-            let _ = shared.call(move |reactor| found(reactor, answer));
-        }));
-        Lookup {
-            names: self.names.clone(),
-            ticket,
-        }
+            // It fails when the loop is gone, and with it the attempt.
+            let _ = shared.call(move |reactor| found(reactor, answer), false);
+        }))?;
+        Ok(Lookup(ticket))
     }
 }
 
 impl Drop for ThreadQueue {
-    /// What other threads have queued is not called, and what has not begun is not done any more.
+    /// What is queued is dropped without being called. A thread that waits for its call, on a
+    /// channel whose sender the call holds, sees the channel closed.
     fn drop(&mut self) {
-        let calls = self.shared.calls().take();
-        let work: Vec<_> = self.pool.close().chain(self.names.close()).collect();
-        drop((calls, work));
+        let queue = self.0.queue().take();
+        // After the lock: a drop is a consumer's code, which may try to queue another call.
+        drop(queue);
     }
 }
 
@@ -196,40 +210,69 @@ impl Drop for ThreadQueue {
 /// reactor.run()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct RemoteReactor {
-    shared: Arc<Shared>,
-}
+pub struct RemoteReactor(Arc<Shared>);
 
 impl RemoteReactor {
-    /// Queues `f` for the next turn of the loop, and wakes it. Calls of one thread are made in
-    /// their order.
+    /// Queues `f` for the next turn of the loop, and wakes the loop. Returns at once; `f` is called
+    /// on the loop's thread, never from inside this method, also when the loop's own thread calls
+    /// it.
+    ///
+    /// The calls of one thread are made in the order in which they were queued. Those of a job of
+    /// [`defer_to_thread`](Reactor::defer_to_thread) are made before its Deferred fires. A call
+    /// that is queued while the loop does not run is made when it runs next. One that is queued when
+    /// the last [`Reactor`] is dropped is dropped, on the loop's thread.
     ///
     /// # Errors
     ///
-    /// When the loop is gone; the closure comes back in the error.
+    /// When [`ThreadLimits::waiting_calls`](crate::ThreadLimits::waiting_calls) calls are queued
+    /// already, and when the loop is gone. The closure comes back in the error.
+    ///
+    /// A thread that is faster than the loop should wait for the loop, as it would for a full
+    /// channel. It can wait for its own call, since that is either made or dropped:
+    ///
+    /// ```
+    /// # use std::sync::mpsc;
+    /// # use reactor::{Reactor, RemoteReactor};
+    /// fn sum_on_loop(remote: &RemoteReactor, numbers: Vec<u64>) -> Option<u64> {
+    ///     let (answer, answered) = mpsc::channel();
+    ///     let call = move |_: &Reactor| _ = answer.send(numbers.iter().sum());
+    ///     remote.call_from_thread(call).ok()?;
+    ///     answered.recv().ok() // an error when the loop is gone before the call is made
+    /// }
+    /// # let reactor = Reactor::new()?;
+    /// # let remote = reactor.remote();
+    /// # let thread = std::thread::spawn(move || sum_on_loop(&remote, vec![1, 2]));
+    /// # reactor.run()?;
+    /// # assert_eq!(thread.join().ok(), Some(Some(3)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[track_caller]
-    pub fn call_from_thread<F>(&self, f: F) -> Result<(), ReactorGone<F>>
+    pub fn call_from_thread<F>(&self, f: F) -> Result<(), CallFromThreadError<F>>
     where
         F: FnOnce(&Reactor) + Send + 'static,
     {
-        self.shared.call(f)
+        self.0.call(f, true)
+    }
+
+    /// Queues the end of a job, which does not count against the limit.
+    pub(crate) fn end_job(&self, f: impl FnOnce(&Reactor) + Send + 'static) {
+        // It fails when the loop is gone, and with it the Deferred.
+        let _ = self.0.call(f, false);
     }
 }
 
 impl Clone for RemoteReactor {
     fn clone(&self) -> Self {
-        self.shared.remotes.fetch_add(1, Ordering::SeqCst);
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        self.0.remotes.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl Drop for RemoteReactor {
     fn drop(&mut self) {
-        if self.shared.remotes.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // Perhaps the loop has waited for nothing else.
-            self.shared.waker.wake();
+        if self.0.remotes.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // The loop may sleep for nothing else, and has to notice that it is done.
+            self.0.waker.wake();
         }
     }
 }
@@ -240,22 +283,46 @@ impl fmt::Debug for RemoteReactor {
     }
 }
 
-/// The loop is gone, and here is the closure that it was given.
-pub struct ReactorGone<F>(pub F);
+/// Why [`RemoteReactor::call_from_thread`] did not queue a call. The closure is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum CallFromThreadError<F> {
+    /// As many calls are queued as
+    /// [`ThreadLimits::waiting_calls`](crate::ThreadLimits::waiting_calls) allows. There is room
+    /// again when the loop has made some of them.
+    QueueFull(F),
+    /// The last [`Reactor`] of the loop was dropped.
+    ReactorGone(F),
+}
 
-impl<F> fmt::Debug for ReactorGone<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReactorGone")
+impl<F> CallFromThreadError<F> {
+    /// The closure that was not queued.
+    pub fn into_inner(self) -> F {
+        match self {
+            Self::QueueFull(f) | Self::ReactorGone(f) => f,
+        }
     }
 }
 
-impl<F> fmt::Display for ReactorGone<F> {
+// By hand: a closure has no `Debug`, and the errors have to be printed all the same.
+impl<F> fmt::Debug for CallFromThreadError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reactor is gone")
+        f.write_str(match self {
+            Self::QueueFull(_) => "QueueFull",
+            Self::ReactorGone(_) => "ReactorGone",
+        })
     }
 }
 
-impl<F> std::error::Error for ReactorGone<F> {}
+impl<F> fmt::Display for CallFromThreadError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueFull(_) => "too many calls are waiting for the reactor",
+            Self::ReactorGone(_) => "the reactor is gone",
+        })
+    }
+}
+
+impl<F> Error for CallFromThreadError<F> {}
 
 #[cfg(test)]
 mod tests {
@@ -271,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_empty_does_not_say_that_there_are_calls() {
-        let threads = ThreadQueue::new(Arc::new(NoLoop));
+        let threads = ThreadQueue::new(Arc::new(NoLoop), 1);
         let remote = threads.remote();
         let (called, has_called) = mpsc::channel();
         let (go_on, goes_on) = mpsc::channel();
@@ -293,39 +360,46 @@ mod tests {
     }
 
     #[test]
-    fn names_do_not_wait_for_work_and_leave_the_queue_when_nobody_wants_them() {
-        let threads = ThreadQueue::new(Arc::new(NoLoop));
+    fn names_leave_their_queue_when_nobody_wants_them_and_do_not_keep_the_loop_running() {
+        let threads = ThreadQueue::new(Arc::new(NoLoop), 0);
+        let names = ThreadPool::new("test", 2, 2);
         let (go_on, goes_on) = mpsc::channel::<()>();
         let goes_on = Arc::new(Mutex::new(goes_on));
-        for _ in 0..POOL_SIZE {
-            let goes_on = Arc::clone(&goes_on);
-            let wait = move || drop(goes_on.lock().map(|goes_on| goes_on.recv()));
-            threads.pool().give(Box::new(wait));
-        }
         let (asked, is_asked) = mpsc::channel();
-        let under_way = [(); LOOKUPS].map(|()| {
+        let under_way = [(); 2].map(|()| {
             let (asked, goes_on) = (asked.clone(), Arc::clone(&goes_on));
             let ask = move || {
                 asked.send("under way").expect("the test waits");
                 drop(goes_on.lock().map(|goes_on| goes_on.recv()));
             };
-            threads.look_up(ask, |_, ()| ())
+            threads
+                .look_up(&names, ask, |_, ()| ())
+                .expect("there is room")
         });
         for _ in &under_way {
             assert_eq!(is_asked.recv(), Ok("under way"));
         }
-        let [unwanted, wanted] = ["unwanted", "wanted"].map(|name| {
+        let look_up = |name: &'static str| {
             let asked = asked.clone();
             let ask = move || asked.send(name).expect("the test waits");
-            threads.look_up(ask, |_, ()| ())
-        });
+            threads.look_up(&names, ask, |_, ()| ())
+        };
+        let [unwanted, wanted] = ["unwanted", "wanted"].map(look_up);
+        assert!(matches!(
+            look_up("too many"),
+            Err(ThreadPoolError::QueueFull)
+        ));
         assert!(
             !threads.has_remotes(),
             "none of them keeps the loop running"
         );
-        drop((asked, unwanted));
-        drop(go_on);
+        drop(unwanted);
+        drop((asked, go_on));
         assert_eq!(is_asked.into_iter().collect::<Vec<_>>(), ["wanted"]);
         drop(wanted);
+        assert!(
+            threads.has_calls(),
+            "an answer is queued whatever the limit is"
+        );
     }
 }

@@ -108,12 +108,7 @@ impl Reactor {
         error: io::Error,
     ) -> Connector {
         let connector = self.begin_attempt(host, port, factory, Limits::default());
-        let (weak, token) = (self.downgrade(), connector.token);
-        self.call_soon(move || {
-            if let Some(reactor) = weak.upgrade() {
-                reactor.addresses_found(token, Err(error));
-            }
-        });
+        self.addresses_found_soon(connector.token, Err(error));
         connector
     }
 
@@ -152,33 +147,35 @@ impl Reactor {
 
     fn find_addresses(&self, token: Token, host: &str, port: u16) {
         if let Ok(address) = host.parse::<IpAddr>() {
-            let weak = self.downgrade();
-            return self.call_soon(move || {
-                let Some(reactor) = weak.upgrade() else {
-                    return;
-                };
-                reactor.addresses_found(token, Ok(vec![SocketAddr::new(address, port)]));
-            });
+            let found = Ok(vec![SocketAddr::new(address, port)]);
+            return self.addresses_found_soon(token, found);
         }
         let resolution = self.0.driver.borrow_mut().resolve(host, port);
-        match resolution {
-            Resolution::Known(result) => {
-                let weak = self.downgrade();
-                self.call_soon(move || {
-                    let Some(reactor) = weak.upgrade() else {
-                        return;
-                    };
-                    reactor.addresses_found(token, result);
-                });
-            }
-            Resolution::Ask(ask) => {
-                let found = move |reactor: &Self, result| reactor.addresses_found(token, result);
-                let lookup = self.0.thread_queue.look_up(ask, found);
+        let ask = match resolution {
+            Resolution::Known(result) => return self.addresses_found_soon(token, result),
+            Resolution::Ask(ask) => ask,
+        };
+        let found = move |reactor: &Self, result| reactor.addresses_found(token, result);
+        let names = &self.0.pools.names;
+        match self.0.thread_queue.look_up(names, ask, found) {
+            Ok(lookup) => {
                 if let Some(Occupant::Attempt(attempt)) = self.0.table.borrow_mut().peek(token) {
                     attempt.lookup = Some(lookup);
                 }
             }
+            Err(error) => self.addresses_found_soon(token, Err(io::Error::other(error))),
         }
+    }
+
+    /// Goes on with what is known already, in the next turn: nothing is called before the method
+    /// that begins the attempt has returned.
+    fn addresses_found_soon(&self, token: Token, result: io::Result<Vec<SocketAddr>>) {
+        let weak = self.downgrade();
+        self.call_soon(move || {
+            if let Some(reactor) = weak.upgrade() {
+                reactor.addresses_found(token, result);
+            }
+        });
     }
 
     fn addresses_found(&self, token: Token, result: io::Result<Vec<SocketAddr>>) {

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -256,6 +256,31 @@ fn a_large_file_is_read_as_it_is_taken_and_slow_readers_hold_nobody_up() {
     assert_eq!(served.ask("GET /", "").text(), "quick");
     assert!(began.elapsed() < Duration::from_secs(2));
     drop(slow);
+}
+
+#[test]
+fn files_do_not_wait_for_the_work_of_the_program() {
+    let served = Served::new();
+    served.put("large.bin", &vec![7; 300_000]);
+    let (go_on, goes_on) = mpsc::channel::<()>();
+    let goes_on = Arc::new(Mutex::new(goes_on));
+    let (begun, begins) = mpsc::channel();
+    let call = move |reactor: &Reactor| {
+        for _ in 0..8 {
+            let (begun, goes_on) = (begun.clone(), Arc::clone(&goes_on));
+            drop(reactor.defer_to_thread(move || {
+                begun.send(()).expect("the test waits");
+                drop(goes_on.lock().map(|goes_on| goes_on.recv()));
+            }));
+        }
+    };
+    served.remote.call_from_thread(call).expect("the loop runs");
+    for _ in 0..8 {
+        begins.recv().expect("all threads of the pool work");
+    }
+    assert_eq!(served.get("/ten.txt", "").text(), "0123456789");
+    assert_eq!(served.get("/large.bin", "").body.len(), 300_000);
+    drop(go_on);
 }
 
 #[test]

@@ -6,8 +6,9 @@
 //!              thread: read a piece ◀── there is room ◀─────┘
 //! ```
 //!
-//! The loop never waits for a disk: whatever touches one is done in the thread pool. A large file is
-//! read a piece at a time, as the client takes it.
+//! The loop never waits for a disk: whatever touches one is done on the threads for files, which do
+//! nothing else, so that a file does not wait for the jobs of the program. A large file is read a piece
+//! at a time, as the client takes it.
 
 mod conditional;
 #[cfg_attr(
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use self::opening::{Folder, Found, Opened};
 use self::ranges::{Wanted, wanted};
 use crate::deferred::Failure;
+use crate::engine::thread_pool::ThreadPoolError;
 use crate::http::body::{Body, BodyIsOver, BodySink};
 use crate::http::server::request::Request;
 use crate::http::server::resource::{Answer, Resource};
@@ -147,15 +149,28 @@ impl Resource for Files {
         };
         let folder = Arc::clone(&self.folder);
         Answer::from_future(async move {
-            let found = reactor.defer_to_thread(move || folder.open(&path)).await?;
-            Ok(match found {
+            let opened = reactor.defer_to_file_thread(move || folder.open(&path));
+            Ok(match opened.await.or_else(overloaded)? {
                 Found::File(opened) => answer(&reactor, &request, opened),
                 Found::FolderWithoutSlash => redirect(&request),
                 Found::Nothing => Response::error(Status::NOT_FOUND),
                 Found::Forbidden => Response::error(Status::FORBIDDEN),
                 Found::Broken => Response::error(Status::INTERNAL_SERVER_ERROR),
+                Found::Overloaded => Response::error(Status::SERVICE_UNAVAILABLE),
             })
         })
+    }
+}
+
+/// The file was not looked for: too many others wait for a thread, or none can be started. The client
+/// may try again.
+fn overloaded(failure: Failure) -> Result<Found, Failure> {
+    match failure.check::<ThreadPoolError>() {
+        Some(error) => {
+            log::warn!("a file is answered with 503: {error}");
+            Ok(Found::Overloaded)
+        }
+        None => Err(failure),
     }
 }
 
@@ -296,7 +311,7 @@ async fn send_segments(
             let reactor = reactor.upgrade().ok_or(BodyIsOver)?;
             let piece = part.start..part.end.min(part.start + PIECE);
             part.start = piece.end;
-            let read = reactor.defer_to_thread(move || read_piece(file, piece));
+            let read = reactor.defer_to_file_thread(move || read_piece(file, piece));
             let bytes;
             (file, bytes) = read.await??;
             sink.write(&bytes);
@@ -318,5 +333,37 @@ impl fmt::Debug for Files {
         f.debug_struct("Files")
             .field("root", &self.folder.root)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::engine::pools::ThreadLimits;
+    use crate::http::{Site, UnexpectedStatus, get_page};
+
+    #[test]
+    fn a_file_that_no_thread_is_free_for_is_answered_with_503() {
+        let reactor = Reactor::new().expect("a loop");
+        reactor.set_thread_limits(ThreadLimits::new().file_threads(1).waiting_jobs(0));
+        let (go_on, goes_on) = mpsc::channel::<()>();
+        let (begun, begins) = mpsc::channel();
+        let busy = reactor.defer_to_file_thread(move || {
+            begun.send(()).expect("the test waits");
+            goes_on.recv().expect_err("the test drops its end");
+        });
+        begins.recv().expect("it begins");
+        let site = Site::new(&reactor, Files::new(&reactor, "."));
+        let port = reactor.listen_tcp("127.0.0.1:0", site).expect("a port");
+        let page = get_page(
+            &reactor,
+            &format!("http://{}/Cargo.toml", port.local_addr()),
+        );
+        let failure = reactor.run_until(page).expect_err("no thread is free");
+        let answer = failure.check::<UnexpectedStatus>().expect("an answer");
+        assert_eq!(answer.status, Status::SERVICE_UNAVAILABLE);
+        drop((go_on, busy));
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum Found {
     Forbidden,
     /// It may be there, but the operating system cannot tell.
     Broken,
+    /// It was not looked for, since no thread was free to do so.
+    Overloaded,
 }
 
 /// A file that is about to be sent.
