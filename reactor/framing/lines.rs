@@ -15,9 +15,9 @@ use std::cell::Cell;
 use std::fmt;
 
 use crate::engine::budget::MESSAGE;
-use crate::framing::held::Held;
 use crate::framing::line_transport::{LineTransport, Mode};
 use crate::framing::splitter::{Delimiter, Split, Splitter};
+use crate::framing::undelivered::Undelivered;
 use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
@@ -142,7 +142,7 @@ pub struct LineReceiver<P> {
     mode: Cell<Mode>,
     splitter: Splitter,
     too_long: TooLong,
-    held: Held,
+    held: Undelivered,
     /// Whether the peer's stream has ended, and the protocol was not told.
     read_closed: bool,
 }
@@ -155,7 +155,7 @@ impl<P: LineProtocol> LineReceiver<P> {
             mode: Cell::new(Mode::Lines),
             splitter: Splitter::new(DEFAULT_MAX_LENGTH),
             too_long: TooLong::Close,
-            held: Held::default(),
+            held: Undelivered::default(),
             read_closed: false,
         }
     }
@@ -283,7 +283,7 @@ impl<P: LineProtocol> LineReceiver<P> {
         loop {
             self.deliver_held(transport);
             if !transport.is_open() {
-                self.held = Held::default();
+                self.held = Undelivered::default();
                 return;
             }
             if !self.read_closed || !self.held.is_empty() {

@@ -15,7 +15,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 
 use crate::engine::budget::MESSAGE;
-use crate::framing::held::Held;
+use crate::framing::undelivered::Undelivered;
 use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
@@ -219,7 +219,7 @@ pub struct MessageReceiver<F, P> {
     framing: F,
     protocol: P,
     /// What was received and not delivered: an unfinished message, or what waits in a pause.
-    held: Held,
+    held: Undelivered,
     /// How many bytes have to be held for it to be of use to look at them.
     wanted: usize,
     /// Whether the peer's stream has ended, and the protocol was not told.
@@ -232,7 +232,7 @@ impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
         Self {
             framing,
             protocol,
-            held: Held::default(),
+            held: Undelivered::default(),
             wanted: 1,
             read_closed: false,
         }
@@ -295,13 +295,13 @@ impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
     fn go_on(&mut self, transport: &Transport) {
         self.deliver_held(transport);
         if !transport.is_open() {
-            self.held = Held::default();
+            self.held = Undelivered::default();
             return;
         }
         let waits = self.held.bytes().len() >= self.wanted;
         if self.read_closed && !waits {
             self.read_closed = false;
-            self.held = Held::default();
+            self.held = Undelivered::default();
             self.call(transport, |protocol, transport| {
                 protocol.read_closed(transport);
             });

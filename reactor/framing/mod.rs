@@ -39,7 +39,7 @@ mod netstrings;
 mod length_prefix;
 
 // What both are made of.
-pub(crate) mod held;
+pub(crate) mod undelivered;
 
 pub use length_prefix::LengthPrefix;
 pub use line_transport::LineTransport;

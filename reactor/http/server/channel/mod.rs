@@ -33,7 +33,7 @@ use std::rc::Rc;
 use self::deadlines::Phase;
 use self::exchange::Waiting;
 use crate::delayed_call::DelayedCall;
-use crate::framing::held::Held;
+use crate::framing::undelivered::Undelivered;
 use crate::http::server::limits::unless_zero;
 use crate::http::server::site::Shared;
 use crate::http::wire::request_reader::RequestReader;
@@ -51,7 +51,7 @@ pub struct HttpChannel {
     /// The number of the last exchange, so that what is late is not taken for the next one's.
     serial: u32,
     /// Bytes behind the request that is being answered. Reading some of them moves none.
-    held: Held,
+    held: Undelivered,
     /// The peer will send no more.
     input_ended: bool,
     /// The answer that is being sent, or was, is the last.
@@ -92,7 +92,7 @@ impl HttpChannel {
             reader: RequestReader::new(&site.heads),
             waiting: None,
             serial: 0,
-            held: Held::default(),
+            held: Undelivered::default(),
             input_ended: false,
             closing: false,
             client_is_done: false,
@@ -148,7 +148,7 @@ impl HttpChannel {
         if self.client_is_done && !self.reader.is_within() {
             transport.expect_no_more();
         }
-        self.held = Held::default();
+        self.held = Undelivered::default();
         self.stop_waiting();
         self.limit_sending(transport);
         transport.lose_connection();

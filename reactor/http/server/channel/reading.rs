@@ -8,7 +8,7 @@ use super::exchange::{Exchange, Stage, Waiting, Written};
 use super::{HttpChannel, Work};
 use crate::deferred::Failure;
 use crate::engine::budget::{MESSAGE, REQUEST};
-use crate::framing::held::Held;
+use crate::framing::undelivered::Undelivered;
 use crate::http::body::incoming::{Unwanted, incoming};
 use crate::http::server::access_log::Entry;
 use crate::http::server::limits::unless_zero;
@@ -97,7 +97,7 @@ impl HttpChannel {
         self.hold_on(transport, held);
     }
 
-    fn hold_on(&mut self, transport: &Transport, held: Held) {
+    fn hold_on(&mut self, transport: &Transport, held: Undelivered) {
         if held.is_empty() {
             return;
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::exchange::{Exchange, Stage, Written};
 use super::{HttpChannel, Work};
 use crate::deferred::Failure;
-use crate::framing::held::Held;
+use crate::framing::undelivered::Undelivered;
 use crate::handle::Handle;
 use crate::http::body::outgoing::{Outgoing, Sender};
 use crate::http::body::{Kind, Stream};
@@ -130,7 +130,7 @@ impl HttpChannel {
 
     /// The client is gone, and does not get the rest of the answer.
     pub(super) fn break_off(&mut self, reason: &Reason) {
-        self.held = Held::default();
+        self.held = Undelivered::default();
         if let Some(waiting) = self.waiting.take() {
             waiting.break_off(Failure::from(reason.clone()));
         }

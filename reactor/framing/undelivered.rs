@@ -5,13 +5,13 @@
 /// Taking from the front moves nothing, so that a protocol which pauses after every message costs
 /// no more than one that never does. Holds no memory while it is empty.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct Undelivered {
     bytes: Vec<u8>,
     /// How many of them were delivered.
     delivered: usize,
 }
 
-impl Held {
+impl Undelivered {
     pub(crate) fn is_empty(&self) -> bool {
         self.delivered == self.bytes.len()
     }
@@ -30,7 +30,7 @@ impl Held {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Puts bytes before those that are held.
+    /// Puts bytes before those that are undelivered.
     pub(crate) fn push_front(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             let behind = std::mem::take(self);
@@ -54,26 +54,30 @@ mod tests {
 
     #[test]
     fn what_is_pushed_comes_out_in_order_and_the_empty_one_has_no_memory() {
-        let mut held = Held::default();
-        held.push(b"cd");
-        held.push_front(b"ab");
-        assert_eq!(held.bytes(), b"abcd");
-        held.keep(1);
-        held.push(b"ef");
-        assert_eq!(held.bytes(), b"def");
-        held.keep(0);
-        assert!(held.is_empty());
-        assert_eq!(held.bytes.capacity(), 0);
+        let mut undelivered = Undelivered::default();
+        undelivered.push(b"cd");
+        undelivered.push_front(b"ab");
+        assert_eq!(undelivered.bytes(), b"abcd");
+        undelivered.keep(1);
+        undelivered.push(b"ef");
+        assert_eq!(undelivered.bytes(), b"def");
+        undelivered.keep(0);
+        assert!(undelivered.is_empty());
+        assert_eq!(undelivered.bytes.capacity(), 0);
     }
 
     #[test]
     fn delivered_bytes_do_not_pile_up() {
-        let mut held = Held::default();
-        held.push(&[0; 100]);
+        let mut undelivered = Undelivered::default();
+        undelivered.push(&[0; 100]);
         for _ in 0..10_000 {
-            held.push(&[0; 10]);
-            held.keep(100);
+            undelivered.push(&[0; 10]);
+            undelivered.keep(100);
         }
-        assert!(held.bytes.capacity() < 1_000, "{}", held.bytes.capacity());
+        assert!(
+            undelivered.bytes.capacity() < 1_000,
+            "{}",
+            undelivered.bytes.capacity()
+        );
     }
 }
