@@ -1,16 +1,13 @@
 //! The layers of `docs/architecture.md`, held against the `use` lines of every file.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::source::{Source, page, sources};
+use crate::uses::uses;
 
 struct Layer {
     modules: Vec<String>,
     crates: Vec<String>,
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The names between backticks in one cell of a table.
@@ -24,7 +21,7 @@ fn names(cell: &str) -> Vec<String> {
 
 /// The table, the topmost layer first.
 fn layers() -> Vec<Layer> {
-    let page = fs::read_to_string(root().join("docs/architecture.md")).expect("the page");
+    let page = page("docs/architecture.md");
     let table = page
         .lines()
         .skip_while(|line| !line.starts_with("| layer |"))
@@ -41,29 +38,15 @@ fn layers() -> Vec<Layer> {
         .collect()
 }
 
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-}
-
 /// Each file of the library with its module at the top of the crate.
-fn files() -> Vec<(String, PathBuf)> {
-    let mut files = Vec::new();
-    rust_files(&root().join("reactor"), &mut files);
-    let module = |path: &Path| {
-        let below = path
-            .strip_prefix(root().join("reactor"))
-            .expect("it is below");
-        let first = below.iter().next().expect("a name").to_string_lossy();
-        first.trim_end_matches(".rs").to_owned()
+fn files() -> Vec<(String, Source)> {
+    let module = |source: &Source| {
+        let below = source.path["reactor/".len()..].split('/').next();
+        below.expect("a name").trim_end_matches(".rs").to_owned()
     };
-    let named = files.into_iter().map(|path| (module(&path), path));
+    let named = sources(&["reactor"])
+        .into_iter()
+        .map(|source| (module(&source), source));
     named.filter(|(module, _)| module != "lib").collect()
 }
 
@@ -77,19 +60,6 @@ fn words_behind(code: &str, prefix: &str) -> Vec<String> {
         .match_indices(prefix)
         .map(|(at, _)| &code[at + prefix.len()..]);
     found.map(|rest| rest[..ends(rest)].to_owned()).collect()
-}
-
-/// A file's code, without comments and without its tests.
-fn code(path: &Path) -> String {
-    let text = fs::read_to_string(path).expect("a file");
-    let code = text
-        .split("#[cfg(test)]\nmod tests")
-        .next()
-        .unwrap_or_default();
-    code.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 #[test]
@@ -117,20 +87,25 @@ fn no_module_uses_one_of_a_layer_above() {
             .iter()
             .position(|l| l.modules.iter().any(|m| m == module))
     };
-    for (module, path) in files() {
-        for used in words_behind(&code(&path), "crate::") {
+    for (module, source) in files() {
+        let named = uses(&source.code).into_iter().map(|used| used.path);
+        let named = named.filter(|path| path[0] == "crate" && path.len() > 1);
+        let mut named: Vec<_> = named.map(|path| path[1].clone()).collect();
+        named.extend(words_behind(&source.code, "crate::"));
+        // `crate::{a, b}` was read as a `use` line.
+        for used in named.into_iter().filter(|name| !name.is_empty()) {
             // A name that is no module is a re-export at the top of the crate.
             let Some(theirs) = height(&used) else {
                 panic!(
                     "{} uses crate::{used}, which is not in the table",
-                    path.display()
+                    source.path
                 )
             };
             let ours = height(&module).expect("the test above");
             assert!(
                 ours <= theirs,
                 "{} uses {used}, of a layer above",
-                path.display()
+                source.path
             );
         }
     }
@@ -146,10 +121,10 @@ fn a_crate_is_used_only_where_the_table_says() {
         crates.iter().any(|name| *name == "mio"),
         "the table names crates"
     );
-    for (module, path) in files() {
+    for (module, source) in files() {
         let layer = layers.iter().find(|layer| layer.modules.contains(&module));
         let allowed = &layer.expect("the first test").crates;
-        let code = code(&path);
+        let code = &source.code;
         for name in &crates {
             let uses = code.contains(&format!("use {name}::"))
                 || code.match_indices(&format!("{name}::")).any(|(at, _)| {
@@ -159,7 +134,7 @@ fn a_crate_is_used_only_where_the_table_says() {
             assert!(
                 !uses || allowed.contains(name),
                 "{} uses {name}",
-                path.display()
+                source.path
             );
         }
     }

@@ -1,0 +1,230 @@
+//! How much there is to read: of a function, of a file, of the two cores; and that each file begins
+//! with what it is.
+
+use crate::source::{Source, braces, sources};
+use crate::uses::words;
+
+const FUNCTION: usize = 60;
+const FILE: usize = 450;
+
+/// All that is read as one: the loop, its timers, its driver, and a connection.
+const ENGINE: Core = Core {
+    lines: 3_600,
+    today: Some(5_750),
+    files: &[
+        "address.rs",
+        "contained.rs",
+        "delayed_call.rs",
+        "driver/mio.rs",
+        "driver/mod.rs",
+        "engine/budget.rs",
+        "engine/loop_side.rs",
+        "engine/mod.rs",
+        "engine/table.rs",
+        "engine/timers.rs",
+        "engine/turn.rs",
+        "handle.rs",
+        "limits.rs",
+        "observe.rs",
+        "protocol.rs",
+        "reactor.rs",
+        "reason.rs",
+        "sources/connection/",
+        "sources/mod.rs",
+        "transport/",
+        "unsent.rs",
+    ],
+};
+
+/// The part of Deferreds that the rest of them is built from.
+const DEFERRED: Core = Core {
+    lines: 2_000,
+    today: Some(2_600),
+    files: &[
+        "deferred/cancel.rs",
+        "deferred/chain.rs",
+        "deferred/failure.rs",
+        "deferred/firing.rs",
+        "deferred/link.rs",
+        "deferred/mod.rs",
+        "deferred/node.rs",
+        "deferred/outcome.rs",
+        "deferred/resolver.rs",
+        "deferred/step.rs",
+        "deferred/unhandled.rs",
+    ],
+};
+
+/// Functions that are longer, with their lines today.
+const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
+    (
+        "tests/access_log.rs",
+        "each_request_is_one_line_whatever_it_says",
+        66,
+    ),
+    ("tests/callbacks.rs", "provoke", 76),
+    (
+        "tests/http/answers.rs",
+        "a_site_says_in_its_own_words_what_goes_wrong",
+        65,
+    ),
+    (
+        "tests/http/half_closes.rs",
+        "a_whole_body_that_is_held_is_not_cut_off_by_a_half_close",
+        66,
+    ),
+    ("tests/http/requests/random.rs", "valid", 65),
+    ("tests/panics/calls.rs", "payloads_of_panics", 115),
+    (
+        "tests/panics/consumers.rs",
+        "protocols_layers_factories_and_observers",
+        65,
+    ),
+];
+
+/// Files that are longer, with their lines today.
+const LONG_FILES: &[(&str, usize)] = &[
+    ("reactor/deferred/chain.rs", 483),
+    ("reactor/http/client/channel.rs", 463),
+    ("reactor/http/client/url.rs", 485),
+    ("reactor/http/wire/head/mod.rs", 484),
+    ("reactor/reactor.rs", 451),
+    ("reactor/transport/mod.rs", 461),
+    ("tests/attempts.rs", 454),
+    ("tests/callbacks.rs", 640),
+    ("tests/chat.rs", 481),
+    ("tests/closing.rs", 590),
+    ("tests/http/streams.rs", 453),
+    ("tests/lines.rs", 462),
+];
+
+struct Core {
+    lines: usize,
+    /// The lines that it has as yet, while they are more.
+    today: Option<usize>,
+    /// A folder ends in a slash.
+    files: &'static [&'static str],
+}
+
+impl Core {
+    #[track_caller]
+    fn check(&self, name: &str) {
+        let sources = sources(&["reactor"]);
+        let mut sum = 0;
+        for entry in self.files {
+            let belongs = |source: &&Source| match entry.strip_suffix('/') {
+                Some(_) => source.path["reactor/".len()..].starts_with(entry),
+                None => source.path["reactor/".len()..] == **entry,
+            };
+            let found: Vec<_> = sources.iter().filter(belongs).collect();
+            assert!(!found.is_empty(), "{entry} of {name} is not there");
+            sum += found.iter().map(|s| s.lines_without_tests()).sum::<usize>();
+        }
+        let most = self.today.unwrap_or(self.lines);
+        assert!(sum <= most, "{name} has grown from {most} to {sum} lines");
+        assert!(
+            self.today.is_none() || sum > self.lines,
+            "{name} has {sum} lines: `today` is no longer needed"
+        );
+    }
+}
+
+/// Name, line and length of each function with a body.
+fn functions(code: &str) -> Vec<(&str, usize, usize)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("fn ") {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let Some(name) = words(&code[at + 3..]).next() else {
+            continue;
+        };
+        // In a trait there are functions without a body, and a type may be one: `[u8; 4]`.
+        let mut depth = 0;
+        let end = code[at..].find(|c: char| {
+            depth += i32::from("([".contains(c)) - i32::from(")]".contains(c));
+            depth == 0 && (c == '{' || c == ';') || depth < 0
+        });
+        let Some(body) = end.filter(|end| code[at + end..].starts_with('{')) else {
+            continue;
+        };
+        let (_, close) = braces(&code[at + body..]).expect("a function ends");
+        let lines = code[at..at + body + close].lines().count();
+        found.push((name, code[..at].lines().count().max(1), lines));
+    }
+    found
+}
+
+const EVERYTHING: &[&str] = &["reactor", "examples", "tests", "benches"];
+
+#[test]
+fn the_engine_can_be_read_in_one_sitting() {
+    ENGINE.check("the engine");
+}
+
+#[test]
+fn the_kernel_of_deferreds_can_be_read_in_one_sitting() {
+    DEFERRED.check("the kernel of Deferreds");
+}
+
+#[test]
+fn a_function_has_at_most_60_lines() {
+    let mut listed = LONG_FUNCTIONS.to_vec();
+    let mut wrong = String::new();
+    for source in sources(EVERYTHING) {
+        // With inline tests, which are read as well.
+        let code = crate::source::blank(&source.text);
+        for (name, line, lines) in functions(&code) {
+            let entry = listed
+                .iter()
+                .position(|(file, function, _)| *file == source.path && *function == name);
+            let most = entry
+                .filter(|_| lines > FUNCTION)
+                .map(|at| listed.remove(at).2);
+            if lines > most.unwrap_or(FUNCTION) {
+                let path = &source.path;
+                wrong += &format!("(\"{path}\", \"{name}\", {lines}), // line {line}\n");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "functions that are too long:\n{wrong}");
+    assert!(listed.is_empty(), "no longer needed: {listed:?}");
+}
+
+#[test]
+fn a_file_has_at_most_450_lines() {
+    let mut listed = LONG_FILES.to_vec();
+    let mut wrong = String::new();
+    for source in sources(EVERYTHING) {
+        let lines = source.text.lines().count();
+        let entry = listed.iter().position(|(file, _)| *file == source.path);
+        let most = entry.filter(|_| lines > FILE).map(|at| listed.remove(at).1);
+        if lines > most.unwrap_or(FILE) {
+            wrong += &format!("(\"{}\", {lines}),\n", source.path);
+        }
+    }
+    assert!(wrong.is_empty(), "files that are too long:\n{wrong}");
+    assert!(listed.is_empty(), "no longer needed: {listed:?}");
+}
+
+#[test]
+fn every_file_begins_with_what_it_is() {
+    for source in sources(EVERYTHING) {
+        // Programs that do not compile begin with the errors that they have.
+        if source.path.starts_with("tests/deferred/programs/mistakes/") {
+            continue;
+        }
+        let first = source.text.lines().next().unwrap_or_default();
+        let says = first
+            .strip_prefix("//! ")
+            .is_some_and(|words| !words.is_empty());
+        assert!(says, "{} begins with {first:?}", source.path);
+    }
+}
+
+#[test]
+fn functions_are_counted_from_their_name_to_their_brace() {
+    let code =
+        "trait T { fn a(); fn b(x: [u8; 4]) -> R;\n fn c(\n x: [u8; 2],\n) {\n if x {}\n}\n}";
+    assert_eq!(functions(code), [("c", 2, 5)]);
+}
