@@ -56,6 +56,8 @@ mod shared;
 // Many at once, and taking turns.
 mod list;
 
+mod wait_list;
+
 mod semaphore;
 
 mod queue;

@@ -1,7 +1,7 @@
-//! Handing items on: who gets before something was put waits for it in a Deferred.
+//! A queue whose `get` returns a Deferred.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::chain::Deferred;
 use super::loan::Carried;
 use super::resolver::Resolver;
+use super::wait_list::WaitList;
 
 /// A queue whose [`get`](Self::get) returns a Deferred.
 ///
@@ -21,17 +22,17 @@ use super::resolver::Resolver;
 /// has got it, goes back to its place in the queue, or to the next one who waits. So a loop may wait
 /// for an item and for something else, again and again.
 pub struct Queue<T: 'static> {
-    hatch: Rc<Hatch<T>>,
+    state: Rc<QueueState<T>>,
 }
 
-struct Hatch<T: 'static> {
+struct QueueState<T: 'static> {
     size: usize,
     backlog: usize,
-    /// With the numbers that they drew, in which order they are.
+    /// With the numbers of their puts, which ascend: an item that comes back finds its place by its
+    /// number.
     items: RefCell<VecDeque<(u64, T)>>,
     next_number: Cell<u64>,
-    /// Those who wait, by the number that they drew.
-    waiting: RefCell<BTreeMap<u64, Resolver<T>>>,
+    waiting: WaitList<T>,
     /// Whether items are being handed over.
     serving: Cell<bool>,
 }
@@ -47,16 +48,16 @@ impl<T: 'static> Queue<T> {
     /// come back are kept also where it is full.
     #[must_use]
     pub fn bounded(size: usize, backlog: usize) -> Self {
-        let hatch = Hatch {
+        let state = QueueState {
             size,
             backlog,
             items: RefCell::default(),
             next_number: Cell::new(0),
-            waiting: RefCell::default(),
+            waiting: WaitList::new(),
             serving: Cell::new(false),
         };
         Self {
-            hatch: Rc::new(hatch),
+            state: Rc::new(state),
         }
     }
 
@@ -67,14 +68,15 @@ impl<T: 'static> Queue<T> {
     ///
     /// [`QueueOverflow`] with the item, if nobody waits and the queue is full.
     pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
-        let hatch = &self.hatch;
-        let nobody_waits = hatch.waiting.borrow().is_empty();
-        if nobody_waits && self.len() >= hatch.size {
+        let state = &self.state;
+        if state.waiting.is_empty() && self.len() >= state.size {
             return Err(QueueOverflow(item));
         }
-        let number = hatch.draw_number();
-        hatch.items.borrow_mut().push_back((number, item));
-        hatch.serve();
+        let number = state.next_number.get();
+        state.next_number.set(number + 1);
+        // Also where one waits: an item that has come back meanwhile is before this one.
+        state.items.borrow_mut().push_back((number, item));
+        state.serve();
         Ok(())
     }
 
@@ -85,34 +87,24 @@ impl<T: 'static> Queue<T> {
     #[must_use = "the item goes back if nobody takes it from the Deferred"]
     #[track_caller]
     pub fn get(&self) -> Deferred<T> {
-        let hatch = &self.hatch;
+        let state = &self.state;
         // While some wait, an item that is there is one that has come back, for the first of them.
-        if hatch.waiting.borrow().is_empty() {
-            let item = hatch.items.borrow_mut().pop_front();
+        if state.waiting.is_empty() {
+            let item = state.items.borrow_mut().pop_front();
             if let Some(item) = item {
-                return Deferred::from_passing(Ok(hatch.lend(item)));
+                return Deferred::from_passing(Ok(state.lend(item)));
             }
         }
-        if hatch.waiting.borrow().len() >= hatch.backlog {
+        if state.waiting.len() >= state.backlog {
             return Deferred::fail(QueueUnderflow);
         }
-        let (resolver, deferred) = Deferred::pending();
-        let number = hatch.draw_number();
-        let row = Rc::downgrade(hatch);
-        resolver.on_cancel(move || {
-            let resolver = row
-                .upgrade()
-                .and_then(|hatch| hatch.waiting.borrow_mut().remove(&number));
-            drop(resolver);
-        });
-        hatch.waiting.borrow_mut().insert(number, resolver);
-        deferred
+        state.waiting.wait()
     }
 
     /// How many items are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.hatch.items.borrow().len()
+        self.state.items.borrow().len()
     }
 
     /// Whether no item is kept.
@@ -124,21 +116,17 @@ impl<T: 'static> Queue<T> {
     /// How many wait for an item.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.hatch.waiting.borrow().len()
+        self.state.waiting.len()
     }
 }
 
-impl<T: 'static> Hatch<T> {
-    fn draw_number(&self) -> u64 {
-        self.next_number.replace(self.next_number.get() + 1)
-    }
-
+impl<T: 'static> QueueState<T> {
     /// An item that comes back if nobody takes it.
     fn lend(self: &Rc<Self>, (number, item): (u64, T)) -> Carried<T> {
-        let hatch = Rc::downgrade(self);
+        let state = Rc::downgrade(self);
         let give_back = move |item| {
-            if let Some(hatch) = hatch.upgrade() {
-                hatch.take_back(number, item);
+            if let Some(state) = state.upgrade() {
+                state.take_back(number, item);
             }
         };
         Carried::lent(item, Box::new(give_back))
@@ -167,11 +155,11 @@ impl<T: 'static> Hatch<T> {
     }
 
     fn next_pair(&self) -> Option<((u64, T), Resolver<T>)> {
-        let (mut items, mut waiting) = (self.items.borrow_mut(), self.waiting.borrow_mut());
+        let mut items = self.items.borrow_mut();
         if items.is_empty() {
-            return None;
+            return None; // without calling anybody off the list
         }
-        let (_, resolver) = waiting.pop_first()?;
+        let resolver = self.waiting.next()?;
         Some((items.pop_front()?, resolver))
     }
 }
@@ -179,7 +167,7 @@ impl<T: 'static> Hatch<T> {
 impl<T: 'static> Clone for Queue<T> {
     fn clone(&self) -> Self {
         Self {
-            hatch: Rc::clone(&self.hatch),
+            state: Rc::clone(&self.state),
         }
     }
 }

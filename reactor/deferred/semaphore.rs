@@ -1,13 +1,12 @@
-//! Taking turns: who wants what another one holds waits for it in a Deferred.
+//! A semaphore and a lock that are waited for with Deferreds.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
 use super::chain::{Deferred, maybe_deferred};
 use super::outcome::Outcome;
-use super::resolver::Resolver;
+use super::wait_list::WaitList;
 
 /// Lets a limited number in at a time, in the order in which they came.
 ///
@@ -15,14 +14,13 @@ use super::resolver::Resolver;
 /// is let in gets a [`Permit`], and dropping that lets in the next.
 #[derive(Clone)]
 pub struct Semaphore {
-    door: Rc<Door>,
+    permits: Rc<Permits>,
 }
 
-struct Door {
+struct Permits {
+    /// None is free while anybody waits: one that is given back goes to the first who waits.
     free: Cell<usize>,
-    next_number: Cell<u64>,
-    /// Those who wait, by the number that they drew.
-    waiting: RefCell<BTreeMap<u64, Resolver<Permit>>>,
+    waiting: WaitList<Permit>,
 }
 
 impl Semaphore {
@@ -37,13 +35,12 @@ impl Semaphore {
             permits > 0,
             "a semaphore without permits never lets anyone in"
         );
-        let door = Door {
+        let permits = Permits {
             free: Cell::new(permits),
-            next_number: Cell::new(0),
-            waiting: RefCell::new(BTreeMap::new()),
+            waiting: WaitList::new(),
         };
         Self {
-            door: Rc::new(door),
+            permits: Rc::new(permits),
         }
     }
 
@@ -51,23 +48,14 @@ impl Semaphore {
     #[must_use = "the permit is given back as soon as it is dropped"]
     #[track_caller]
     pub fn acquire(&self) -> Deferred<Permit> {
-        let door = &self.door;
-        if door.free.get() > 0 {
-            door.free.set(door.free.get() - 1);
-            let door = Rc::clone(door);
-            return Deferred::succeed(Permit { door });
+        let permits = &self.permits;
+        if permits.free.get() == 0 {
+            return permits.waiting.wait();
         }
-        let (resolver, deferred) = Deferred::pending();
-        let number = door.next_number.replace(door.next_number.get() + 1);
-        let row = Rc::downgrade(door);
-        resolver.on_cancel(move || {
-            let resolver = row
-                .upgrade()
-                .and_then(|door| door.waiting.borrow_mut().remove(&number));
-            drop(resolver);
-        });
-        door.waiting.borrow_mut().insert(number, resolver);
-        deferred
+        permits.free.set(permits.free.get() - 1);
+        Deferred::succeed(Permit {
+            permits: Rc::clone(permits),
+        })
     }
 
     /// Waits to be let in, calls `function`, and leaves when what it returns has come.
@@ -86,13 +74,13 @@ impl Semaphore {
     /// How many could come in without waiting.
     #[must_use]
     pub fn free(&self) -> usize {
-        self.door.free.get()
+        self.permits.free.get()
     }
 
     /// How many wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.door.waiting.borrow().len()
+        self.permits.waiting.len()
     }
 }
 
@@ -109,7 +97,7 @@ impl fmt::Debug for Semaphore {
 /// The right to be in. Dropping it lets in the next, inside the drop.
 #[must_use = "a permit that is dropped is given back"]
 pub struct Permit {
-    door: Rc<Door>,
+    permits: Rc<Permits>,
 }
 
 impl Permit {
@@ -119,13 +107,13 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let next = self.door.waiting.borrow_mut().pop_first();
-        match next {
-            Some((_, resolver)) => {
-                let door = Rc::clone(&self.door);
-                resolver.callback(Self { door });
-            }
-            None => self.door.free.set(self.door.free.get() + 1),
+        let permits = &self.permits;
+        match permits.waiting.next() {
+            // Not made free in between, or one who asks meanwhile would be let in before the others.
+            Some(resolver) => resolver.callback(Self {
+                permits: Rc::clone(permits),
+            }),
+            None => permits.free.set(permits.free.get() + 1),
         }
     }
 }
