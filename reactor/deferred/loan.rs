@@ -6,6 +6,8 @@
 //! an `.await`. What only hands a result on, a timeout, a list, a chain that waits for another one,
 //! hands on the loan with it.
 
+use std::rc::{Rc, Weak};
+
 use super::failure::Failure;
 
 /// A value on its way down a chain, or at rest at the end of one.
@@ -21,18 +23,44 @@ enum Kind<T> {
     Lent(Box<Loan<T>>),
 }
 
-/// Where a value goes that nobody has taken.
-pub(super) type GiveBack<T> = Box<dyn FnOnce(T)>;
+/// What lends values.
+pub(super) trait Lender<T> {
+    /// The value that was lent with `number` comes back.
+    fn take_back(self: Rc<Self>, number: u64, value: T);
+}
 
+/// Where a value goes that nobody has taken.
+enum WayBack<T> {
+    /// To the one who lent it, unless that is gone. Not a closure like the other: a loan is one
+    /// allocation so, and a queue makes one for each item.
+    Lender(Weak<dyn Lender<T>>, u64),
+    /// Into its parts.
+    Parts(Box<dyn FnOnce(T)>),
+}
+
+impl<T> WayBack<T> {
+    fn take(self, value: T) {
+        match self {
+            Self::Lender(lender, number) => {
+                if let Some(lender) = lender.upgrade() {
+                    lender.take_back(number, value);
+                }
+            }
+            Self::Parts(give_back) => give_back(value),
+        }
+    }
+}
+
+/// Behind a pointer, so that a value that is given, as nearly all are, stays as small as it is.
 struct Loan<T> {
     /// Both are there until the value is taken.
-    lent: Option<(T, GiveBack<T>)>,
+    lent: Option<(T, WayBack<T>)>,
 }
 
 impl<T> Drop for Loan<T> {
     fn drop(&mut self) {
-        if let Some((value, give_back)) = self.lent.take() {
-            give_back(value);
+        if let Some((value, way)) = self.lent.take() {
+            way.take(value);
         }
     }
 }
@@ -44,9 +72,13 @@ impl<T> Carried<T> {
         Self(Kind::Given(value))
     }
 
-    /// A value that is handed to `give_back` if it is dropped before somebody takes it.
-    pub(super) fn lent(value: T, give_back: GiveBack<T>) -> Self {
-        let lent = Some((value, give_back));
+    /// A value that goes back to `lender` if it is dropped before somebody takes it.
+    pub(super) fn lent(value: T, lender: Weak<dyn Lender<T>>, number: u64) -> Self {
+        Self::with_way(value, WayBack::Lender(lender, number))
+    }
+
+    fn with_way(value: T, way: WayBack<T>) -> Self {
+        let lent = Some((value, way));
         Self(Kind::Lent(Box::new(Loan { lent })))
     }
 
@@ -60,13 +92,13 @@ impl<T> Carried<T> {
     }
 
     /// The value, and where it goes if nobody takes it, which the caller now sees to.
-    pub(super) fn split(self) -> (T, Option<GiveBack<T>>) {
+    fn split(self) -> (T, Option<WayBack<T>>) {
         match self.0 {
             Kind::Given(value) => (value, None),
             Kind::Lent(mut loan) => {
                 let lent = loan.lent.take();
-                let (value, give_back) = lent.expect("only taking and dropping empty a loan");
-                (value, Some(give_back))
+                let (value, way) = lent.expect("only taking and dropping empty a loan");
+                (value, Some(way))
             }
         }
     }
@@ -83,8 +115,9 @@ impl<T> Carried<T> {
     {
         match self.split() {
             (value, None) => Carried::given(wrap(value)),
-            (value, Some(give_back)) => {
-                Carried::lent(wrap(value), Box::new(move |whole| give_back(unwrap(whole))))
+            (value, Some(way)) => {
+                let give_back = move |whole| way.take(unwrap(whole));
+                Carried::with_way(wrap(value), WayBack::Parts(Box::new(give_back)))
             }
         }
     }
@@ -98,8 +131,8 @@ impl<T> Carried<T> {
         let mut values = Vec::with_capacity(results.len());
         for (index, result) in results.into_iter().enumerate() {
             values.push(result.map(|carried| {
-                let (value, give_back) = carried.split();
-                ways.extend(give_back.map(|give_back| (index, give_back)));
+                let (value, way) = carried.split();
+                ways.extend(way.map(|way| (index, way)));
                 value
             }));
         }
@@ -107,20 +140,21 @@ impl<T> Carried<T> {
             return Carried::given(values);
         }
         let give_back = move |values: Vec<Result<T, Failure>>| {
+            // Both are in the order of the inputs, so one pass finds each value its way.
             let mut ways = ways.into_iter().peekable();
             for (index, result) in values.into_iter().enumerate() {
                 let way = ways.next_if(|(of, _)| *of == index);
-                if let (Ok(value), Some((_, give_back))) = (result, way) {
-                    give_back(value);
+                if let (Ok(value), Some((_, way))) = (result, way) {
+                    way.take(value);
                 }
             }
         };
-        Carried::lent(values, Box::new(give_back))
+        Carried::with_way(values, WayBack::Parts(Box::new(give_back)))
     }
 }
 
 impl<T> std::fmt::Debug for Carried<T> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Carried")
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Carried")
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::chain::Deferred;
-use super::loan::Carried;
+use super::loan::{Carried, Lender};
 use super::resolver::Resolver;
 use super::wait_list::WaitList;
 
@@ -123,26 +123,8 @@ impl<T: 'static> Queue<T> {
 impl<T: 'static> QueueState<T> {
     /// An item that comes back if nobody takes it.
     fn lend(self: &Rc<Self>, (number, item): (u64, T)) -> Carried<T> {
-        let state = Rc::downgrade(self);
-        let give_back = move |item| {
-            if let Some(state) = state.upgrade() {
-                state.take_back(number, item);
-            }
-        };
-        Carried::lent(item, Box::new(give_back))
-    }
-
-    /// An item comes back: to its place among the others, or to the next one who waits.
-    fn take_back(self: &Rc<Self>, number: u64, item: T) {
-        let mut items = self.items.borrow_mut();
-        let place = items.partition_point(|(other, _)| *other < number);
-        items.insert(place, (number, item));
-        drop(items);
-        // Who is handing over goes on with it. Each of many who have dropped their Deferreds would
-        // otherwise hand the item to the next one, deeper and deeper inside one another.
-        if !self.serving.get() {
-            self.serve();
-        }
+        let state: Rc<dyn Lender<T>> = self.clone();
+        Carried::lent(item, Rc::downgrade(&state), number)
     }
 
     /// Hands items over, as long as there are any and somebody waits.
@@ -161,6 +143,21 @@ impl<T: 'static> QueueState<T> {
         }
         let resolver = self.waiting.next()?;
         Some((items.pop_front()?, resolver))
+    }
+}
+
+impl<T: 'static> Lender<T> for QueueState<T> {
+    /// An item comes back: to its place among the others, or to the next one who waits.
+    fn take_back(self: Rc<Self>, number: u64, item: T) {
+        let mut items = self.items.borrow_mut();
+        let place = items.partition_point(|(other, _)| *other < number);
+        items.insert(place, (number, item));
+        drop(items);
+        // Who is handing over goes on with it. Each of many who have dropped their Deferreds would
+        // otherwise hand the item to the next one, deeper and deeper inside one another.
+        if !self.serving.get() {
+            self.serve();
+        }
     }
 }
 
