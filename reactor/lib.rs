@@ -120,10 +120,6 @@ mod report;
 // Where readiness, bytes and time come from.
 mod driver;
 
-mod tcp;
-
-mod signals;
-
 // What consumers use to test their protocols.
 pub mod testing;
 

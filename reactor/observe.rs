@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::contained::{contain, drop_contained};
+use crate::driver::Clock;
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
 use crate::visible::visible;
@@ -204,9 +205,6 @@ impl fmt::Display for Callback {
 
 /// The panic of a callback: what it said.
 pub(crate) struct Panicked(pub(crate) String);
-
-/// Tells the reactor's time.
-pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 
 /// Calls consumers' code, guarded and observed.
 pub(crate) struct Dispatch {

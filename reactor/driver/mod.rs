@@ -15,13 +15,15 @@ use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::engine::table::Token;
-use crate::observe::Clock;
 
 pub(crate) mod mio;
 pub(crate) mod simulated;
 
 /// How many events one wait returns, at most. More wait for the next turn.
 pub(crate) const EVENTS: usize = 1024;
+
+/// Tells the time, without the rest of a driver.
+pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 
 /// A source of readiness and time.
 pub(crate) trait Driver {

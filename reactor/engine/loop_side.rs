@@ -13,9 +13,9 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::contained::Contained;
+use crate::driver::Clock;
 use crate::engine::budget::{Budget, COPIED};
 use crate::engine::table::Token;
-use crate::observe::Clock;
 use crate::transport::Transport;
 use crate::unsent::Blocks;
 

@@ -15,7 +15,7 @@ const ENGINE: Core = Core {
         "address.rs",
         "contained.rs",
         "delayed_call.rs",
-        "driver/mio.rs",
+        "driver/mio/mod.rs",
         "driver/mod.rs",
         "engine/budget.rs",
         "engine/loop_side.rs",

@@ -157,7 +157,13 @@ fn character(text: &str) -> usize {
 
 /// Where the inline tests of a file begin, and how many lines they have.
 fn tests_in(blanked: &str) -> Option<(usize, usize)> {
-    let at = blanked.find("#[cfg(test)]\nmod ")?;
+    let names = blanked.match_indices("]\nmod tests {");
+    let at = names.into_iter().find_map(|(end, _)| {
+        let at = blanked[..end].rfind('\n').map_or(0, |at| at + 1);
+        let line = &blanked[at..end];
+        let is_for_tests = line.starts_with("#[cfg(test") || line.starts_with("#[cfg(all(test");
+        is_for_tests.then_some(at)
+    })?;
     let body = braces(&blanked[at..])?;
     Some((at, blanked[at..at + body.1].lines().count()))
 }

@@ -34,10 +34,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::socket::{SimulatedListener, SimulatedStream};
-use super::{Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::address::Address;
 use crate::engine::table::Token;
-use crate::observe::Clock;
 
 pub use self::conditions::Conditions;
 pub(crate) use self::end::{EndId, Owner};

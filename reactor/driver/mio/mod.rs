@@ -3,6 +3,9 @@
 //! A socket is registered once, for both directions, and never touched again until it is closed,
 //! which takes it out of the poll by itself.
 
+mod signals;
+mod tcp;
+
 use std::io;
 use std::net::ToSocketAddrs;
 use std::rc::Rc;
@@ -11,12 +14,11 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
 
-use super::{Driver, EVENTS, Listener, Ready, Resolution, Signal, Stream, Wake};
+use self::signals::Signals;
+use self::tcp::{MioListener, MioStream};
 use crate::address::Address;
+use crate::driver::{Clock, Driver, EVENTS, Listener, Ready, Resolution, Signal, Stream, Wake};
 use crate::engine::table::Token;
-use crate::observe::Clock;
-use crate::signals::Signals;
-use crate::tcp::{MioListener, MioStream};
 
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -64,19 +66,6 @@ fn open_files(limits: &str) -> Option<usize> {
         "unlimited" => Some(usize::MAX),
         number => number.parse().ok(),
     }
-}
-
-/// Both directions, at once and for good.
-pub(crate) fn register(
-    registry: &Registry,
-    source: &mut impl mio::event::Source,
-    token: Token,
-) -> io::Result<()> {
-    registry.register(
-        source,
-        MioToken(token.to_usize()),
-        Interest::READABLE | Interest::WRITABLE,
-    )
 }
 
 impl Driver for MioDriver {

@@ -5,12 +5,11 @@ use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use mio::Registry;
 use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token as MioToken};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::address::Address;
-use crate::driver::mio::register;
 use crate::driver::{Listener, Stream};
 use crate::engine::table::Token;
 
@@ -65,6 +64,19 @@ fn give_up_after(socket: &SockRef<'_>, within: Duration) -> io::Result<()> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn give_up_after(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
     Ok(())
+}
+
+/// Both directions, at once and for good.
+fn register(
+    registry: &Registry,
+    source: &mut impl mio::event::Source,
+    token: Token,
+) -> io::Result<()> {
+    registry.register(
+        source,
+        MioToken(token.to_usize()),
+        Interest::READABLE | Interest::WRITABLE,
+    )
 }
 
 pub(crate) struct MioStream(TcpStream);
