@@ -12,8 +12,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::endpoints::Misplaced;
-use crate::endpoints::mistake::Mistake;
+use crate::endpoints::mistake::{Misplaced, Mistake};
 
 /// An endpoint in its parts.
 #[derive(Debug, PartialEq, Eq)]

@@ -21,6 +21,9 @@ pub struct BadEndpoint {
     suggestion: Option<String>,
 }
 
+/// A mistake, and where in the string it is.
+pub(super) type Misplaced = (usize, Mistake);
+
 /// What is wrong with a string that is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -36,6 +36,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use self::description::{Arguments, Description};
+use self::mistake::Misplaced;
 use self::suggestion::Place;
 use self::tcp::{TcpClient, TcpServer};
 use crate::protocol::Factory;
@@ -47,9 +48,6 @@ pub use self::mistake::{BadEndpoint, Mistake};
 
 /// The kinds of one direction: each has a prefix and a way to read its arguments.
 type Kinds<E> = &'static [(&'static str, fn(Arguments) -> Result<E, Misplaced>)];
-
-/// A mistake, and where in the string it is.
-type Misplaced = (usize, Mistake);
 
 /// A new kind of transport is a line here, and what the compiler then asks for.
 const SERVERS: Kinds<Server> = &[("tcp", |arguments| {

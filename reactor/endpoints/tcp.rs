@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::endpoints::Misplaced;
 use crate::endpoints::description::{Arguments, Escaped, Value};
+use crate::endpoints::mistake::Misplaced;
 use crate::limits::Limits;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;

@@ -54,15 +54,6 @@ const ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         files: &[
-            "reactor/endpoints/description.rs",
-            "reactor/endpoints/mod.rs",
-            "reactor/endpoints/suggestion.rs",
-            "reactor/endpoints/tcp.rs",
-        ],
-        because: "as yet: the errors stand above what returns them",
-    },
-    Accepted {
-        files: &[
             "reactor/engine/loop_side.rs",
             "reactor/transport/company.rs",
             "reactor/transport/mod.rs",
