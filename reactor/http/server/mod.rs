@@ -4,7 +4,8 @@
 //!   Site ──▶ HttpChannel ──▶ Request ──▶ Tree … Resource ──▶ Answer ──▶ Response ──▶ bytes
 //! ```
 //!
-//! - `site`: the factory, and the way from a path to a resource.
+//! - `site`: the factory. `shared`: what its connections share.
+//! - `routing`: from the path of a request to its resource.
 //! - `resource`: what answers requests. `function`: functions that do.
 //! - `tree`: what is behind which path. `guard`: who may come in.
 //! - `files/`: the files of a folder, with ranges and conditions.
@@ -16,6 +17,10 @@
 //! - `access_log`: one line for each request.
 
 pub(crate) mod site;
+
+mod shared;
+
+mod routing;
 
 pub(crate) mod resource;
 

@@ -33,13 +33,14 @@ impl Meta {
         }
     }
 
-    /// How the body of an answer goes out, and whether its end is that of the connection.
+    /// How a body of this length, if that is known, goes out with this status, and whether its end
+    /// is that of the connection.
     #[inline]
-    pub(crate) fn framing(&self, response: &Response) -> Framing {
-        if self.method == Method::Head || response.status.0.has_no_body() {
+    pub(crate) fn framing(self, status: Status, length: Option<u64>) -> Framing {
+        if self.method == Method::Head || status.has_no_body() {
             return Framing::None;
         }
-        match response.body.length() {
+        match length {
             Some(0) => Framing::None,
             Some(length) => Framing::Length(length),
             None if self.version == Version::Http11 => Framing::Chunked,
@@ -74,7 +75,9 @@ impl Meta {
         }
         match framing {
             Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-            Framing::Length(_) | Framing::None => {
+            Framing::Length(length) => write_length(length, out),
+            // No body follows, but its length is said: of what is empty, and of what `GET` would get.
+            Framing::None => {
                 if let Some(length) = response.body.length()
                     && !response.status.0.has_no_body()
                 {
@@ -109,12 +112,14 @@ fn is_ours(name: &str) -> bool {
 /// Room for a head with few header lines.
 const USUAL_HEAD: usize = 256;
 
+#[cold]
 fn write_status_line(version: Version, status: Status, out: &mut Vec<u8>) {
     out.extend_from_slice(version.name().as_bytes());
-    out.push(b' ');
-    write_number(u64::from(status.code()), out);
+    let code = status.code();
+    let digits = [code / 100, code / 10 % 10, code % 10].map(|digit| b'0' + digit as u8);
     // The space behind the digits is there even where no reason follows: RFC 9112, section 4.
-    write_line(b" ", status.reason().as_bytes(), out);
+    out.extend_from_slice(&[b' ', digits[0], digits[1], digits[2], b' ']);
+    write_line(b"", status.reason().as_bytes(), out);
 }
 
 #[inline]
@@ -125,22 +130,18 @@ fn write_line(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn write_length(length: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"Content-Length: ");
-    write_number(length, out);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn write_number(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
+fn write_length(mut length: u64, out: &mut Vec<u8>) {
+    // Filled from the right, so that the digits and the end of the line are one copy.
+    let mut line = *b"00000000000000000000\r\n";
+    let mut start = line.len() - 2;
     loop {
         start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
+        line[start] = b'0' + (length % 10) as u8;
+        length /= 10;
+        if length == 0 {
             break;
         }
     }
-    out.extend_from_slice(&digits[start..]);
+    out.extend_from_slice(b"Content-Length: ");
+    out.extend_from_slice(&line[start..]);
 }

@@ -140,6 +140,13 @@ impl RequestReader {
         piece
     }
 
+    /// Whether there is nothing more to read until more bytes come: the end of a body is a piece
+    /// that takes none.
+    #[inline]
+    pub(crate) fn needs_bytes(&self) -> bool {
+        !matches!(self.state, State::Length(0))
+    }
+
     /// Whether a request has begun, and its end has not come.
     pub(crate) fn is_within(&self) -> bool {
         match &self.state {

@@ -1,5 +1,7 @@
 //! From a resource's answer to bytes.
 
+use std::cell::Cell;
+
 use super::exchange::{Exchange, Stage};
 use super::{HttpChannel, Work};
 use crate::deferred::{Deferred, Failure};
@@ -90,7 +92,12 @@ impl HttpChannel {
         if !response.is_as_meant() {
             response = self.replaced(work, response);
         }
-        let framing = exchange.meta.framing(&response);
+        let bytes = response.body.bytes();
+        let length = match bytes {
+            Some(bytes) => Some(bytes.len() as u64),
+            None => response.body.length(),
+        };
+        let framing = exchange.meta.framing(response.status.0, length);
         self.decide_what_follows(&mut exchange.meta, &response, framing);
         if let Some(entry) = &mut exchange.entry {
             entry.status = Some(response.status.0);
@@ -101,7 +108,7 @@ impl HttpChannel {
             .meta
             .write_head(&response, framing, &date, &mut work.out);
         drop(date);
-        match response.body.bytes() {
+        match bytes {
             Some(bytes) => {
                 let bytes = if framing == Framing::None { &[] } else { bytes };
                 work.out.extend_from_slice(bytes);
@@ -162,8 +169,8 @@ impl HttpChannel {
         let Some(pages) = &self.site.error_pages else {
             return response;
         };
-        let name = "the error pages of a site";
-        let (page, _) = self.guarded::<Response>(work, name, |_| pages(response.status(), problem));
+        let name = Cell::new("the error pages of a site");
+        let page: Response = self.guarded(work, &name, || pages(response.status(), problem));
         // A page with a problem of its own is what a panic in `pages` has become: the plain text stays.
         if page.problem.is_none() {
             (response.content_type, response.body) = (page.content_type, page.body);

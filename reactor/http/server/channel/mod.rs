@@ -35,7 +35,7 @@ use self::exchange::Waiting;
 use crate::delayed_call::DelayedCall;
 use crate::framing::undelivered::Undelivered;
 use crate::http::server::limits::unless_zero;
-use crate::http::server::site::Shared;
+use crate::http::server::shared::Shared;
 use crate::http::wire::request_reader::RequestReader;
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;

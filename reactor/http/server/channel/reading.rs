@@ -15,6 +15,7 @@ use crate::http::server::limits::unless_zero;
 use crate::http::server::request::Request;
 use crate::http::server::resource::{Answer, Intake, Resource};
 use crate::http::server::response::Response;
+use crate::http::server::routing::locate;
 use crate::http::server::writer::Meta;
 use crate::http::wire::head::{Framing, Head};
 use crate::http::wire::method::Method;
@@ -51,10 +52,9 @@ impl HttpChannel {
     /// Reads requests, and answers them, until one has to wait for its answer. Returns how many
     /// bytes at the end of `data` were not looked at.
     pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) -> usize {
-        let site = Rc::clone(&self.site);
         while self.takes_input() && !work.is_full() && !work.transport.has_yielded() {
             let mut units = MESSAGE;
-            match self.reader.read(&mut data, &site.limits) {
+            match self.reader.read(&mut data, &self.site.limits) {
                 Ok(Some(Piece::Head(head))) => {
                     units = REQUEST;
                     self.head_received(work, head, data.is_empty());
@@ -64,9 +64,12 @@ impl HttpChannel {
                 Ok(None) => break,
                 Err(mistake) => self.refuse(work, mistake),
             }
-            // The last request of a read is not counted: it cannot keep others waiting.
             if !data.is_empty() {
                 work.transport.charge(units);
+            } else if self.reader.needs_bytes() {
+                // Nobody waits behind the last piece of a read, so that it is not charged. To ask the
+                // reader once more would cost a fiftieth of a request.
+                break;
             }
         }
         if work.is_full() && self.takes_input() {
@@ -163,21 +166,20 @@ impl HttpChannel {
     /// The usual case: a request without a body, found and answered in one call of a consumer's.
     #[inline]
     fn render_at_once(&mut self, work: &mut Work<'_>, exchange: Exchange, mut request: Request) {
-        let site = &self.site;
-        let (answer, name) =
-            self.guarded(work, "a resource", |name| match site.locate(&mut request) {
-                Ok(resource) => {
-                    name.set(resource.name());
-                    if resource.intake(&request) == Intake::Stream {
-                        let (feed, stream) = incoming(work.transport, Unwanted::Discard);
-                        feed.end(Ok(Vec::new()));
-                        request.set_stream(stream);
-                    }
-                    resource.render(request)
+        let (site, name) = (&self.site, Cell::new(UNNAMED));
+        let answer = self.guarded(work, &name, || match locate(&site.root, &mut request) {
+            Ok(resource) => {
+                name.set(resource.name());
+                if resource.intake(&request) == Intake::Stream {
+                    let (feed, stream) = incoming(work.transport, Unwanted::Discard);
+                    feed.end(Ok(Vec::new()));
+                    request.set_stream(stream);
                 }
-                Err(response) => Answer::Now(response),
-            });
-        self.answer(work, exchange, answer, name);
+                resource.render(request)
+            }
+            Err(response) => Answer::Now(response),
+        });
+        self.answer(work, exchange, answer, name.get());
     }
 
     /// Finds the resource of a request with a body, and does what is planned with that.
@@ -189,15 +191,15 @@ impl HttpChannel {
         body: Announced,
     ) {
         let site = Rc::clone(&self.site);
-        let (verdict, _) =
-            self.guarded(work, "a resource", |name| match site.locate(&mut request) {
-                Ok(resource) => {
-                    name.set(resource.name());
-                    let intake = resource.intake(&request);
-                    Verdict::Wanted(resource, Box::new(request), intake)
-                }
-                Err(response) => Verdict::Answered(response),
-            });
+        let name = Cell::new(UNNAMED);
+        let verdict = self.guarded(work, &name, || match locate(&site.root, &mut request) {
+            Ok(resource) => {
+                name.set(resource.name());
+                let intake = resource.intake(&request);
+                Verdict::Wanted(resource, Box::new(request), intake)
+            }
+            Err(response) => Verdict::Answered(response),
+        });
         let plan = plan_body(verdict.intake(), body, site.limits.body);
         let stage = match (plan, verdict) {
             (BodyPlan::Stream, Verdict::Wanted(resource, request, _)) => {
@@ -240,7 +242,8 @@ impl HttpChannel {
         let (feed, stream) = incoming(work.transport, Unwanted::Discard);
         request.set_stream(stream);
         exchange.feed = Some(feed);
-        let (answer, name) = self.guarded(work, resource.name(), |_| resource.render(request));
+        let name = resource.name();
+        let answer = self.guarded(work, &Cell::new(name), || resource.render(request));
         // A resource that has dropped the body already does not ask for it.
         if body.is_held_back && exchange.wants_body() {
             work.out.extend_from_slice(CONTINUE);
@@ -297,8 +300,8 @@ impl HttpChannel {
                 ..
             } => {
                 request.set_trailers(trailers);
-                let (answer, name) =
-                    self.guarded(work, resource.name(), |_| resource.render(*request));
+                let name = resource.name();
+                let answer = self.guarded(work, &Cell::new(name), || resource.render(*request));
                 self.answer(work, exchange, answer, name);
             }
             Stage::Discarding { response } => self.respond(work, exchange, *response),
@@ -341,26 +344,27 @@ impl HttpChannel {
         self.respond_and_close(work, exchange, response);
     }
 
-    /// Calls a resource. A panic becomes an answer.
+    /// Calls a resource, which may say its name meanwhile. A panic becomes an answer.
+    #[inline]
     pub(super) fn guarded<R: From<Response>>(
         &self,
         work: &Work<'_>,
-        name: &'static str,
-        call: impl FnOnce(&Cell<&'static str>) -> R,
-    ) -> (R, &'static str) {
-        let name = Cell::new(name);
+        name: &Cell<&'static str>,
+        call: impl FnOnce() -> R,
+    ) -> R {
         let callback = || Callback {
             cause: Cause::Request,
             connection: Some(work.transport.id()),
             name: name.get(),
             place: None,
         };
-        let result = work.reactor.0.dispatch.call(callback, || call(&name));
-        let answer =
-            result.unwrap_or_else(|_| R::from(Response::error(Status::INTERNAL_SERVER_ERROR)));
-        (answer, name.get())
+        let result = work.reactor.0.dispatch.call(callback, call);
+        result.unwrap_or_else(|_| R::from(Response::error(Status::INTERNAL_SERVER_ERROR)))
     }
 }
+
+/// What a resource is called in the log until it is found.
+const UNNAMED: &str = "a resource";
 
 /// RFC 9110, section 10.1.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

@@ -1,0 +1,43 @@
+//! What the connections of a site share.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::http::body::budget::Budget;
+use crate::http::server::access_log;
+use crate::http::server::limits::HttpLimits;
+use crate::http::server::resource::Resource;
+use crate::http::server::response::Response;
+use crate::http::wire::date::DateCache;
+use crate::http::wire::request_reader::Heads;
+use crate::http::wire::status::Status;
+use crate::limits::Limits;
+use crate::reactor::WeakReactor;
+
+/// What the connections of a site share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) reactor: WeakReactor,
+    pub(crate) root: Rc<dyn Resource>,
+    pub(crate) limits: HttpLimits,
+    pub(crate) connection_limits: Limits,
+    pub(crate) heads: Rc<Heads>,
+    pub(crate) date: Rc<DateCache>,
+    pub(crate) budget: Budget,
+    /// Where the answers of one read are gathered.
+    pub(crate) scratch: Rc<Cell<Vec<u8>>>,
+    /// Whether requests are logged, if anybody reads the log.
+    pub(crate) logs_access: bool,
+    /// What is said instead of plain text where something goes wrong.
+    pub(crate) error_pages: Option<Rc<ErrorPages>>,
+}
+
+pub(crate) type ErrorPages = dyn Fn(Status, &str) -> Response;
+
+impl Shared {
+    /// Whether a line for a request is read by anybody now.
+    #[inline]
+    pub(crate) fn logs_access(&self) -> bool {
+        self.logs_access && access_log::is_read()
+    }
+}
