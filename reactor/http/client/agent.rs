@@ -3,11 +3,11 @@
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::deferred::{Deferred, Place};
 use crate::http::client::error::RequestError;
 use crate::http::client::job::Job;
+use crate::http::client::limits::AgentLimits;
 use crate::http::client::pool::Pool;
 use crate::http::client::redirect::{is_redirect, redirected};
 use crate::http::client::request::{Asked, ClientRequest};
@@ -16,57 +16,8 @@ use crate::http::client::url::Url;
 use crate::http::wire::method::Method;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
-
-/// How long an agent waits, and how much it takes.
-///
-/// Each of the times is that of one wait. How long all of it may take, redirects and body included,
-/// is said with [`Deferred::add_timeout`] behind `read_body`, which ends the request where it is.
-///
-/// ```
-/// use std::time::Duration;
-/// use reactor::http::AgentLimits;
-///
-/// let hasty = AgentLimits { head_time: Duration::from_secs(3), ..AgentLimits::default() };
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentLimits {
-    /// How long connecting may take.
-    pub connect: Duration,
-    /// How long it may take until the head of the answer has come, connecting and waiting for a
-    /// connection included, for each redirect anew. It begins anew with what the server takes of the
-    /// body of a request, as far as the operating system tells: an eighth of the time may pass until
-    /// it does. It does not end while the body is waited for here. Zero is no limit.
-    pub head_time: Duration,
-    /// How long the body of an answer may go without a byte while somebody waits for it. Zero is no
-    /// limit.
-    pub body_time: Duration,
-    /// Bytes of a body that [`ClientResponse::read_body`] takes.
-    pub body: usize,
-    /// How many redirects are followed; with none, they are answers like others.
-    pub redirects: usize,
-    /// How many connections to one host there may be. Requests beyond it wait in line.
-    pub connections_per_host: usize,
-    /// How many of them are kept while they have nothing to do.
-    pub idle_per_host: usize,
-    /// How long they are kept. It is less where a server says that it keeps them for less, with
-    /// `Keep-Alive: timeout=`.
-    pub idle: Duration,
-}
-
-impl Default for AgentLimits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(30),
-            head_time: Duration::from_secs(60),
-            body_time: Duration::from_secs(60),
-            body: 16 << 20,
-            redirects: 20,
-            connections_per_host: 8,
-            idle_per_host: 8,
-            idle: Duration::from_secs(50),
-        }
-    }
-}
+#[cfg(feature = "tls")]
+use crate::tls::TlsClientConfig;
 
 /// A client for HTTP, with a pool of connections. Clones share the pool.
 ///
@@ -105,6 +56,15 @@ impl Agent {
         Self(Pool::new(reactor, limits))
     }
 
+    /// This agent, which trusts whom `config` names instead of whom the system trusts. Connections
+    /// that there are already stay.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, config: TlsClientConfig) -> Self {
+        self.0.secure.trust(config);
+        self
+    }
+
     /// Asks for what is at `url`. As [`request`](Self::request), and fails with
     /// [`BadUrl`](crate::http::BadUrl) for a text that is no URL.
     #[must_use = "a Deferred that is dropped tells nobody"]
@@ -141,11 +101,6 @@ impl Agent {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.0.open()
-    }
-
-    #[cfg(feature = "tls")]
-    pub(super) fn pool(&self) -> &Pool {
-        &self.0
     }
 
     fn follow(
@@ -199,7 +154,8 @@ impl Agent {
             let error = RequestError::NotConnected(Reason::Shutdown);
             return Deferred::fail(Asked::new(&request, place).failure(error));
         };
-        let (job, deferred) = Job::new(request, &self.0, &reactor, place);
+        let time = self.0.limits.head_time;
+        let (job, deferred) = Job::new(request, time, &reactor, place);
         self.0.submit(job);
         deferred
     }

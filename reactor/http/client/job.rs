@@ -1,34 +1,30 @@
 //! One request on its way: who waits for the answer, where it is, and how long that may take.
 
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::deferred::{Canceller, Deferred, Failure, Place, Resolver};
 use crate::delayed_call::DelayedCall;
-use crate::http::client::channel::ClientChannel;
 use crate::http::client::error::RequestError;
-use crate::http::client::pool::{Pool, Ticket};
 use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
 use crate::reactor::{Reactor, WeakReactor};
-use crate::sources::attempt::Connector;
 use crate::transport::Transport;
 
 /// A request, and who waits for the answer.
 pub(crate) struct Job {
     pub(crate) request: ClientRequest,
     pub(crate) resolver: Resolver<ClientResponse>,
-    pub(crate) way: Rc<Way>,
+    pub(crate) progress: Rc<RequestProgress>,
     pub(crate) asked: Rc<Asked>,
     /// Whether it failed on a connection that had grown stale, so that it wants a new one.
     pub(crate) wants_new_connection: bool,
 }
 
-/// Where a job is, so that it can be cancelled there, and how long it may go on.
-pub(crate) struct Way {
-    pool: Weak<Pool>,
-    progress: RefCell<Progress>,
+/// Where a request is, so that it can be stopped there, and how long it may go on.
+pub(crate) struct RequestProgress {
+    position: RefCell<Position>,
     time: Duration,
     deadline: RefCell<Option<DelayedCall>>,
     /// Since when the answer is waited for.
@@ -55,20 +51,28 @@ enum Look {
 enum Step {
     Wait(Duration),
     /// Looks at the socket, and decides behind that.
-    Look(Transport),
+    Look(SentOn),
     GiveUp,
 }
 
-/// Where a job is.
-pub(crate) enum Progress {
+/// Where a request is.
+pub(crate) enum Position {
     /// Nowhere yet, or not any more.
     Nowhere,
-    InLine(Ticket),
-    Connecting(Connector),
+    /// Where this stops it: in line for a connection, or while one is being made.
+    Before(Box<dyn FnOnce()>),
     /// On this connection, where its body is still being written.
-    Sending(Transport),
+    Sending(SentOn),
     /// On this connection, and written as a whole.
-    Sent(Transport),
+    Sent(SentOn),
+}
+
+/// The connection of a request.
+#[derive(Clone)]
+pub(crate) struct SentOn {
+    pub(crate) transport: Transport,
+    /// Looks at the socket, though no event has said that anything has changed.
+    pub(crate) look: fn(&Transport),
 }
 
 impl Job {
@@ -76,15 +80,13 @@ impl Job {
     /// that stops the job wherever it is.
     pub(crate) fn new(
         request: ClientRequest,
-        pool: &Rc<Pool>,
+        time: Duration,
         reactor: &Reactor,
         place: Place,
     ) -> (Self, Deferred<ClientResponse>) {
-        let time = pool.limits.head_time;
         let (resolver, deferred) = Deferred::pending();
-        let way = Rc::new(Way {
-            pool: Rc::downgrade(pool),
-            progress: RefCell::new(Progress::Nowhere),
+        let progress = Rc::new(RequestProgress {
+            position: RefCell::new(Position::Nowhere),
             time,
             deadline: RefCell::new(None),
             since: Cell::new(reactor.now()),
@@ -92,13 +94,13 @@ impl Job {
             look: Cell::new(Look::NotYet),
             is_late: Cell::new(false),
         });
-        let cancelled = Rc::clone(&way);
+        let cancelled = Rc::clone(&progress);
         resolver.on_cancel(move || cancelled.stop().map(|why| Err(Failure::from(why))));
         if !time.is_zero() {
-            way.watch(reactor, time / SOON, deferred.canceller());
+            progress.watch(reactor, time / SOON, deferred.canceller());
         }
         let asked = Rc::new(Asked::new(&request, place));
-        let (at_the_end, said) = (Rc::clone(&way), Rc::clone(&asked));
+        let (at_the_end, said) = (Rc::clone(&progress), Rc::clone(&asked));
         let deferred = deferred.add_both(move |answer| {
             at_the_end.end();
             answer.map_err(|failure| said.failure(failure))
@@ -106,7 +108,7 @@ impl Job {
         let job = Self {
             request,
             resolver,
-            way,
+            progress,
             asked,
             wants_new_connection: false,
         };
@@ -118,15 +120,15 @@ impl Job {
     }
 }
 
-impl Way {
-    pub(crate) fn is_at(&self, progress: Progress) {
-        self.progress.replace(progress);
+impl RequestProgress {
+    pub(crate) fn set(&self, position: Position) {
+        self.position.replace(position);
     }
 
     /// The server has taken some of the request, or all of it is written: the time for the answer
     /// begins anew.
-    pub(crate) fn is_moving(&self, now: Instant) {
-        self.begins_anew(now);
+    pub(crate) fn restart_deadline(&self, now: Instant) {
+        self.restart_at(now);
         if let Some(deadline) = &*self.deadline.borrow() {
             deadline.reset(self.time / SOON); // does nothing if the call was made
         }
@@ -134,18 +136,18 @@ impl Way {
 
     /// The request has a body, of which the socket has taken what it takes at once. That says
     /// nothing of the server.
-    pub(crate) fn has_body(&self, transport: &Transport) {
+    pub(crate) fn note_first_taken(&self, transport: &Transport) {
         self.first_taken.set(Some(transport.taken_at()));
     }
 
-    fn begins_anew(&self, since: Instant) {
+    fn restart_at(&self, since: Instant) {
         self.since.set(since);
         self.look.set(Look::NotYet);
     }
 
     fn watch(self: &Rc<Self>, reactor: &Reactor, time: Duration, canceller: Canceller) {
-        let (way, weak) = (Rc::clone(self), reactor.downgrade());
-        let call = reactor.call_later(time, move || way.check_time(&weak, canceller));
+        let (this, weak) = (Rc::clone(self), reactor.downgrade());
+        let call = reactor.call_later(time, move || this.check_time(&weak, canceller));
         self.deadline.replace(Some(call));
     }
 
@@ -155,9 +157,8 @@ impl Way {
         };
         match self.next_step(reactor.now()) {
             Step::Wait(time) => self.watch(&reactor, time, canceller),
-            Step::Look(transport) => {
-                let handle = transport.handle::<ClientChannel>();
-                handle.call_after_look(|_, _| {});
+            Step::Look(SentOn { transport, look }) => {
+                look(&transport);
                 self.watch(&reactor, Duration::ZERO, canceller);
             }
             Step::GiveUp => {
@@ -174,16 +175,17 @@ impl Way {
     /// bytes, and again in the end: what it takes then, the server has taken in between. In the end
     /// there may also be an answer that nobody has read, because somebody has computed meanwhile.
     fn next_step(&self, now: Instant) -> Step {
-        let progress = self.progress.borrow();
-        let (Progress::Sending(transport) | Progress::Sent(transport)) = &*progress else {
+        let position = self.position.borrow();
+        let (Position::Sending(sent_on) | Position::Sent(sent_on)) = &*position else {
             return self.wait_until(self.time, now).unwrap_or(Step::GiveUp);
         };
+        let transport = &sent_on.transport;
         let (unsent, taken_at) = (transport.unsent(), transport.taken_at());
         let counts = self.first_taken.get().is_some_and(|first| taken_at > first);
-        if matches!(*progress, Progress::Sending(_)) && unsent == 0 && transport.is_open() {
-            self.begins_anew(now); // it is not the server that is waited for
+        if matches!(*position, Position::Sending(_)) && unsent == 0 && transport.is_open() {
+            self.restart_at(now); // it is not the server that is waited for
         } else if counts && taken_at > self.since.get() {
-            self.begins_anew(taken_at);
+            self.restart_at(taken_at);
         }
         let (time, look) = match self.look.get() {
             Look::NotYet if unsent > 0 => (self.time / SOON, Look::Soon),
@@ -192,7 +194,7 @@ impl Way {
         };
         self.wait_until(time, now).unwrap_or_else(|| {
             self.look.set(look);
-            Step::Look(transport.clone())
+            Step::Look(sent_on.clone())
         })
     }
 
@@ -204,16 +206,11 @@ impl Way {
 
     /// What cancelling does. Returns why the request fails, if not because somebody cancelled it.
     fn stop(&self) -> Option<RequestError> {
-        match self.progress.replace(Progress::Nowhere) {
-            Progress::Nowhere => {}
-            Progress::InLine(ticket) => {
-                if let Some(pool) = self.pool.upgrade() {
-                    pool.leave_line(&ticket);
-                }
-            }
-            Progress::Connecting(connector) => connector.cancel(),
-            Progress::Sending(transport) | Progress::Sent(transport) => {
-                transport.abort_connection();
+        match self.position.replace(Position::Nowhere) {
+            Position::Nowhere => {}
+            Position::Before(stop) => stop(),
+            Position::Sending(sent_on) | Position::Sent(sent_on) => {
+                sent_on.transport.abort_connection();
             }
         }
         let is_late = self.is_late.get();
@@ -222,37 +219,9 @@ impl Way {
 
     /// There is an answer, or there will be none.
     fn end(&self) {
-        self.progress.replace(Progress::Nowhere);
+        self.position.replace(Position::Nowhere);
         if let Some(deadline) = self.deadline.take() {
             deadline.cancel(); // does nothing if the call was made
-        }
-    }
-}
-
-/// A job on its way to a connection. If that is lost by then, the job goes back to the pool.
-pub(crate) struct Handover {
-    job: Option<Job>,
-    pool: Weak<Pool>,
-}
-
-impl Handover {
-    pub(crate) fn new(job: Job, pool: Weak<Pool>) -> Self {
-        Self {
-            job: Some(job),
-            pool,
-        }
-    }
-
-    pub(crate) fn accept(mut self) -> Option<Job> {
-        self.job.take()
-    }
-}
-
-impl Drop for Handover {
-    fn drop(&mut self) {
-        if let (Some(mut job), Some(pool)) = (self.job.take(), self.pool.upgrade()) {
-            job.wants_new_connection = true;
-            pool.submit(job);
         }
     }
 }

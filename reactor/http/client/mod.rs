@@ -11,8 +11,9 @@
 //! - `agent`: what one asks, and the redirects that it follows; `redirect` says where they lead.
 //! - `request`, `response`: what is sent and what has come. `error`: why it has not.
 //! - `pool`: the connections to each host, and who waits for one.
-//! - `job`: one request on its way through the pool.
-//! - `channel`: the protocol of one connection.
+//! - `limits`: how long an agent waits, and how much it takes.
+//! - `job`: one request on its way, and how it is stopped wherever it is.
+//! - `channel`: the protocol of one connection. `in_flight`: the request that it has sent.
 //! - `url`, `escaping`, `idn`: from text to a URL.
 //! - `secure`: the connection below `https`; `without_tls` and `without_idn` stand in.
 
@@ -25,7 +26,9 @@ mod idn;
 #[cfg(not(feature = "idn"))]
 #[path = "without_idn.rs"]
 mod idn;
+mod in_flight;
 mod job;
+mod limits;
 mod pool;
 mod redirect;
 mod request;
@@ -37,8 +40,9 @@ mod secure;
 mod secure;
 mod url;
 
-pub use agent::{Agent, AgentLimits, get_page};
+pub use agent::{Agent, get_page};
 pub use error::{RequestError, UnexpectedStatus};
+pub use limits::AgentLimits;
 pub use request::ClientRequest;
 pub use response::ClientResponse;
 pub use url::{BadUrl, Url};

@@ -3,15 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::deferred::Failure;
 use crate::handle::Handle;
-use crate::http::client::agent::AgentLimits;
 use crate::http::client::channel::ClientChannel;
 use crate::http::client::error::RequestError;
-use crate::http::client::job::{Handover, Job, Progress};
+use crate::http::client::job::{Job, Position};
+use crate::http::client::limits::AgentLimits;
 use crate::http::client::secure::Secure;
 use crate::http::client::url::Origin;
 use crate::limits::Limits;
@@ -32,8 +32,8 @@ pub(crate) struct Pool {
     /// How `https` is spoken.
     pub(crate) secure: Secure,
     hosts: RefCell<HashMap<Origin, Host>>,
-    /// The number of the last ticket.
-    tickets: Cell<u64>,
+    /// The number of the last job that had to wait.
+    last_number: Cell<u64>,
 }
 
 /// The connections to one origin.
@@ -43,14 +43,8 @@ struct Host {
     idle: VecDeque<Transport>,
     /// How many there are, or are about to be.
     open: usize,
-    /// Who waits for one, by ticket.
+    /// What waits for one, by its number.
     line: BTreeMap<u64, Job>,
-}
-
-/// A place in the line for a connection.
-pub(crate) struct Ticket {
-    origin: Origin,
-    number: u64,
 }
 
 impl Pool {
@@ -60,7 +54,7 @@ impl Pool {
             limits,
             secure: Secure::default(),
             hosts: RefCell::default(),
-            tickets: Cell::new(0),
+            last_number: Cell::new(0),
         })
     }
 
@@ -90,13 +84,15 @@ impl Pool {
         None
     }
 
-    fn stand_in_line(&self, job: Job, origin: &Origin) {
-        let number = self.tickets.get() + 1;
-        self.tickets.set(number);
-        job.way.is_at(Progress::InLine(Ticket {
-            origin: origin.clone(),
-            number,
-        }));
+    fn stand_in_line(self: &Rc<Self>, job: Job, origin: &Origin) {
+        let number = self.last_number.get() + 1;
+        self.last_number.set(number);
+        let (pool, at) = (Rc::downgrade(self), origin.clone());
+        job.progress.set(Position::Before(Box::new(move || {
+            if let Some(pool) = pool.upgrade() {
+                pool.leave_line(&at, number);
+            }
+        })));
         let mut hosts = self.hosts.borrow_mut();
         let host = hosts.entry(origin.clone()).or_default();
         // One that is idle would keep this one out, for which it is not good enough.
@@ -109,10 +105,10 @@ impl Pool {
     }
 
     /// Takes a job that was cancelled out of its line.
-    pub(crate) fn leave_line(&self, ticket: &Ticket) {
+    fn leave_line(&self, origin: &Origin, number: u64) {
         let mut hosts = self.hosts.borrow_mut();
-        let host = hosts.get_mut(&ticket.origin);
-        let job = host.and_then(|host| host.line.remove(&ticket.number));
+        let host = hosts.get_mut(origin);
+        let job = host.and_then(|host| host.line.remove(&number));
         drop(hosts);
         drop(job);
     }
@@ -165,7 +161,8 @@ impl Pool {
         job: Job,
         transport: &Transport,
     ) -> impl FnOnce(&mut ClientChannel, &Transport) + use<> {
-        job.way.is_at(Progress::Sent(transport.clone()));
+        job.progress
+            .set(Position::Sent(ClientChannel::sent_on(transport)));
         let handover = Handover::new(job, Rc::downgrade(self));
         move |channel, transport| {
             if transport.is_open()
@@ -184,7 +181,10 @@ impl Pool {
                 return job.fail(RequestError::NotConnected(reason));
             }
         };
-        job.way.is_at(Progress::Connecting(connector.clone()));
+        let connecting = connector.clone();
+        job.progress.set(Position::Before(Box::new(move || {
+            connecting.cancel();
+        })));
         let (pool, origin) = (Rc::downgrade(self), origin.clone());
         let connected = connector.connected();
         let _ = connected.add_both(move |result| {
@@ -218,9 +218,9 @@ impl Pool {
         Ok(reactor.connect_tcp(origin.name(), origin.port, factory))
     }
 
-    /// A connection has finished an answer. Who is first in line gets it. Otherwise it is kept for
-    /// as long as the agent keeps one, and the server, if it has said how long that is.
-    pub(crate) fn connection_is_idle(
+    /// Takes back a connection that has finished an answer. The first in line gets it. Otherwise it is
+    /// kept for as long as the agent keeps one, and the server, if it has said how long that is.
+    pub(crate) fn take_back(
         self: &Rc<Self>,
         origin: &Origin,
         transport: &Transport,
@@ -284,6 +284,34 @@ impl Drop for Pool {
     fn drop(&mut self) {
         for host in self.hosts.get_mut().values() {
             host.idle.iter().for_each(Transport::lose_connection);
+        }
+    }
+}
+
+/// A job on its way to a connection. If that is lost by then, the job goes back to the pool.
+struct Handover {
+    job: Option<Job>,
+    pool: Weak<Pool>,
+}
+
+impl Handover {
+    fn new(job: Job, pool: Weak<Pool>) -> Self {
+        Self {
+            job: Some(job),
+            pool,
+        }
+    }
+
+    fn accept(mut self) -> Option<Job> {
+        self.job.take()
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        if let (Some(mut job), Some(pool)) = (self.job.take(), self.pool.upgrade()) {
+            job.wants_new_connection = true;
+            pool.submit(job);
         }
     }
 }

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
-use crate::http::client::agent::Agent;
 use crate::http::client::url::Origin;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
@@ -18,6 +17,10 @@ use crate::tls::TlsClientConfig;
 pub(crate) struct Secure(RefCell<Option<TlsClientConfig>>);
 
 impl Secure {
+    pub(crate) fn trust(&self, config: TlsClientConfig) {
+        self.0.replace(Some(config));
+    }
+
     pub(crate) fn connect(
         &self,
         reactor: &Reactor,
@@ -36,15 +39,5 @@ impl Secure {
             .map_err(|error| Reason::Error(Rc::new(io::Error::from(error))))?;
         self.0.replace(Some(config.clone()));
         Ok(config)
-    }
-}
-
-impl Agent {
-    /// This agent, which trusts whom `config` says instead of whom the system trusts. Connections
-    /// that there are already stay.
-    #[must_use]
-    pub fn with_tls(self, config: TlsClientConfig) -> Self {
-        self.pool().secure.0.replace(Some(config));
-        self
     }
 }
