@@ -25,8 +25,9 @@ mod server;
 // Sending requests to others.
 mod client;
 
+pub use body::Body;
 pub use body::incoming::{AskedTwice, BodyStream, BodyTooLong};
-pub use body::{Body, BodyIsOver, BodySink};
+pub use body::sink::{BodyIsOver, BodySink};
 pub use client::{
     Agent, AgentLimits, BadUrl, ClientRequest, ClientResponse, RequestError, UnexpectedStatus, Url,
     get_page,

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::contained::Contained;
 use crate::deferred::Failure;
-use crate::http::body::Chunks;
 use crate::http::wire::chunked::{LAST_CHUNK, chunk_line};
 use crate::http::wire::head::Framing;
 use crate::observe::{Callback, Cause};
@@ -14,11 +14,17 @@ use crate::transport::Transport;
 /// An iterator is asked for at most so many chunks at once, however small they are.
 const CHUNKS_AT_ONCE: usize = 1000;
 
+/// Chunks that are asked for one by one.
+pub(crate) struct Chunks {
+    pub(crate) length: Option<u64>,
+    pub(crate) chunks: Contained<Box<dyn Iterator<Item = Result<Vec<u8>, Failure>>>>,
+}
+
 /// Who sends a body, and is told how it goes. Never called back from inside a call: each of these
 /// notes what happened, and the loop passes it on.
 pub(crate) trait Sender {
     /// There is room for more.
-    fn has_room(&self);
+    fn room_made(&self);
 
     /// The body has ended: after so many bytes, or not well.
     fn body_ended(&self, result: Result<u64, Failure>);
@@ -99,7 +105,7 @@ impl Outgoing {
                 Some(Ok(_)) => return None, // nobody gets it, as is about to be heard of
             }
         }
-        self.tell_when_there_is_room();
+        self.notify_of_room();
         None
     }
 
@@ -157,26 +163,26 @@ impl Outgoing {
     /// Calls the sender when there is room: in the next turn, if the socket has taken most of what
     /// was written in this one. If it has not, then the protocol hears `writing_paused`, and calls
     /// the sender itself when it hears `writing_resumed`.
-    pub(crate) fn tell_when_there_is_room(&self) {
+    pub(crate) fn notify_of_room(&self) {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
-        tell_when_there_is_room(&reactor, self.transport.clone(), Rc::clone(&self.sender));
+        notify_of_room(&reactor, self.transport.clone(), Rc::clone(&self.sender));
     }
 }
 
-fn tell_when_there_is_room(reactor: &Reactor, transport: Transport, sender: Rc<dyn Sender>) {
+fn notify_of_room(reactor: &Reactor, transport: Transport, sender: Rc<dyn Sender>) {
     let weak = reactor.downgrade();
     reactor.call_soon(move || {
         if transport.unsent() <= transport.limits().high_water {
-            sender.has_room();
+            sender.room_made();
         } else if !transport.is_above_high_water()
             && transport.is_open()
             && let Some(reactor) = weak.upgrade()
         {
             // What was written was not handed to the socket yet. When it was, either there is room
             // or the protocol has heard `writing_paused`.
-            tell_when_there_is_room(&reactor, transport, sender);
+            notify_of_room(&reactor, transport, sender);
         }
     });
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::deferred::Failure;
 use crate::handle::Handle;
+use crate::http::body::Kind;
 use crate::http::body::incoming::BodyFeed;
 use crate::http::body::outgoing::{Outgoing, Sender};
-use crate::http::body::{Kind, Stream};
+use crate::http::body::sink::Pipe;
 use crate::http::client::error::RequestError;
 use crate::http::client::in_flight::{InFlight, Sending};
 use crate::http::client::job::{Job, Position, SentOn};
@@ -94,7 +95,7 @@ impl ClientChannel {
             }
             Kind::Stream(stream) => {
                 in_flight.sending = Sending::Stream(Rc::clone(&stream));
-                Stream::attach(&stream, outgoing);
+                Pipe::attach(&stream, outgoing);
             }
             Kind::Empty | Kind::Static(_) | Kind::Owned(_) | Kind::Shared(_) => {}
         }
@@ -290,7 +291,7 @@ impl Drop for ClientChannel {
 struct Connection(Handle<ClientChannel>);
 
 impl Sender for Connection {
-    fn has_room(&self) {
+    fn room_made(&self) {
         self.0.call(|channel, _| channel.there_is_room());
     }
 

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::deferred::Resolver;
+use crate::http::body::Body;
 use crate::http::body::incoming::{BodyFeed, Unwanted, incoming};
-use crate::http::body::outgoing::Outgoing;
-use crate::http::body::{Body, Chunks, Stream};
+use crate::http::body::outgoing::{Chunks, Outgoing};
+use crate::http::body::sink::Pipe;
 use crate::http::client::error::RequestError;
 use crate::http::client::job::{Job, RequestProgress};
 use crate::http::client::request::{Asked, ClientRequest};
@@ -57,7 +58,7 @@ pub(crate) enum Sending {
     /// All of it is written.
     Done,
     Chunks(Box<Chunks>, Outgoing),
-    Stream(Rc<RefCell<Stream>>),
+    Stream(Rc<RefCell<Pipe>>),
     /// The last of it is written, which is about to be heard of.
     Ending,
 }
@@ -104,7 +105,7 @@ impl InFlight {
                     outgoing.end(result);
                 }
             }
-            Sending::Stream(stream) => Stream::there_is_room(&Rc::clone(stream)),
+            Sending::Stream(stream) => Pipe::room_made(&Rc::clone(stream)),
             Sending::Done | Sending::Ending => {}
         }
     }
@@ -146,7 +147,7 @@ impl InFlight {
 
     pub(crate) fn stop_sending(&self) {
         if let Sending::Stream(stream) = &self.sending {
-            Stream::abandon(stream);
+            Pipe::abandon(stream);
         }
     }
 

@@ -16,7 +16,8 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::engine::triggers::{Phase, SystemEvent};
-use crate::http::body::{Body, BodySink};
+use crate::http::body::Body;
+use crate::http::body::sink::BodySink;
 use crate::http::server::response::Response;
 use crate::reactor::{Reactor, WeakReactor};
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::exchange::{Exchange, Stage};
 use super::{HttpChannel, Work};
 use crate::deferred::{Deferred, Failure};
-use crate::http::body::BodyIsOver;
+use crate::http::body::sink::BodyIsOver;
 use crate::http::server::limits::unless_zero;
 use crate::http::server::request::NotAForm;
 use crate::http::server::resource::Answer;

@@ -15,8 +15,8 @@ use std::rc::Rc;
 
 use crate::deferred::{Canceller, Failure};
 use crate::http::body::incoming::BodyFeed;
-use crate::http::body::outgoing::Outgoing;
-use crate::http::body::{Chunks, Stream};
+use crate::http::body::outgoing::{Chunks, Outgoing};
+use crate::http::body::sink::Pipe;
 use crate::http::server::access_log::Entry;
 use crate::http::server::request::Request;
 use crate::http::server::resource::Resource;
@@ -91,7 +91,7 @@ pub(super) enum Stage {
         outgoing: Outgoing,
     },
     /// The body of the answer is written through its sink.
-    Stream(Rc<RefCell<Stream>>),
+    Stream(Rc<RefCell<Pipe>>),
     /// The last of the answer's body was written; that is reported in the next call.
     Ending,
     /// The answer is written, and its resource still reads the body of the request.
@@ -151,7 +151,7 @@ impl Waiting {
         }
         match self.stage {
             Stage::Answering { canceller, .. } => canceller.cancel(),
-            Stage::Stream(stream) => Stream::abandon(&stream),
+            Stage::Stream(stream) => Pipe::abandon(&stream),
             Stage::Collecting { .. }
             | Stage::Discarding { .. }
             | Stage::Chunks { .. }

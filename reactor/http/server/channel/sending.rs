@@ -7,8 +7,9 @@ use super::{HttpChannel, Work};
 use crate::deferred::Failure;
 use crate::framing::undelivered::Undelivered;
 use crate::handle::Handle;
+use crate::http::body::Kind;
 use crate::http::body::outgoing::{Outgoing, Sender};
-use crate::http::body::{Kind, Stream};
+use crate::http::body::sink::Pipe;
 use crate::http::wire::head::Framing;
 use crate::reason::Reason;
 use crate::transport::Transport;
@@ -30,7 +31,7 @@ impl HttpChannel {
         match body {
             Kind::Chunks(_) if framing == Framing::None => self.sent(work, exchange, 0),
             Kind::Stream(stream) if framing == Framing::None => {
-                Stream::abandon(&stream);
+                Pipe::abandon(&stream);
                 self.sent(work, exchange, 0);
             }
             Kind::Chunks(chunks) => {
@@ -44,7 +45,7 @@ impl HttpChannel {
                 let mut waiting = exchange.wait(Stage::Stream(Rc::clone(&stream)));
                 waiting.written = Some(written);
                 self.waiting = Some(waiting);
-                Stream::attach(&stream, outgoing);
+                Pipe::attach(&stream, outgoing);
             }
             Kind::Empty | Kind::Static(_) | Kind::Owned(_) | Kind::Shared(_) => {}
         }
@@ -105,7 +106,7 @@ impl HttpChannel {
     pub(super) fn go_on_sending(&mut self, work: &mut Work<'_>) {
         match self.waiting.as_ref().map(|waiting| &waiting.stage) {
             Some(Stage::Chunks { .. }) => self.send_chunks(work),
-            Some(Stage::Stream(stream)) => Stream::there_is_room(&Rc::clone(stream)),
+            Some(Stage::Stream(stream)) => Pipe::room_made(&Rc::clone(stream)),
             Some(_) | None => {}
         }
         if self.takes_input() {
@@ -139,7 +140,7 @@ impl HttpChannel {
     /// Asks to be called when there is room to answer what is held.
     pub(super) fn ask_for_room(&mut self, work: &mut Work<'_>) {
         self.outgoing(work.transport, Framing::None)
-            .tell_when_there_is_room();
+            .notify_of_room();
     }
 }
 
@@ -151,7 +152,7 @@ struct Connection {
 }
 
 impl Sender for Connection {
-    fn has_room(&self) {
+    fn room_made(&self) {
         self.handle.call(|channel, transport| {
             channel.work(transport, HttpChannel::go_on_sending);
         });

@@ -29,11 +29,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::opening::{Folder, Found, Opened};
+use self::opening::{Folder, Found, Opened, PIECE};
 use self::ranges::{Wanted, wanted};
 use crate::deferred::Failure;
 use crate::engine::thread_pool::ThreadPoolError;
-use crate::http::body::{Body, BodyIsOver, BodySink};
+use crate::http::body::Body;
+use crate::http::body::sink::{BodyIsOver, BodySink};
 use crate::http::server::request::Request;
 use crate::http::server::resource::{Answer, Resource};
 use crate::http::server::response::Response;
@@ -42,9 +43,6 @@ use crate::http::wire::status::Status;
 use crate::reactor::{Reactor, WeakReactor};
 
 pub use conditional::Validators;
-
-/// So much of a file is read at once, and a file of at most so many bytes when it is opened.
-const PIECE: u64 = 64 << 10;
 
 /// The files of a folder and of those below it, with their types, ranges, and conditions for
 /// clients that have them already.

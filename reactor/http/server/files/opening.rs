@@ -8,13 +8,15 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::PIECE;
 use super::conditional::Validators;
 use super::held::Held;
 use super::kinds;
 use super::state::State;
 use crate::report;
 use crate::visible::visible;
+
+/// At most this many bytes of a file are read at once, and a file that has no more when it is opened.
+pub(super) const PIECE: u64 = 64 << 10;
 
 /// The folder that is served.
 #[derive(Clone)]
