@@ -104,7 +104,7 @@ impl Drop for Detached {
     }
 }
 
-/// The end of a streamed body to write to; made by [`Body::stream`].
+/// The end of a streamed body to write to; made by [`Body::stream`](crate::http::Body::stream).
 ///
 /// Dropped without [`finish`](Self::finish), it aborts the connection, so that the peer cannot take
 /// what it got for the whole.

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long an agent waits, and how much it takes.
 ///
 /// Each of the times is that of one wait. How long all of it may take, redirects and body included,
-/// is said with [`Deferred::add_timeout`] behind `read_body`, which ends the request where it is.
+/// is said with [`Deferred::add_timeout`](crate::Deferred::add_timeout) behind `read_body`, which ends the request where it is.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct AgentLimits {
     /// How long the body of an answer may go without a byte while somebody waits for it. Zero is no
     /// limit.
     pub body_time: Duration,
-    /// Bytes of a body that [`ClientResponse::read_body`] takes.
+    /// Bytes of a body that [`ClientResponse::read_body`](crate::http::ClientResponse::read_body) takes.
     pub body: usize,
     /// How many redirects are followed; with none, they are answers like others.
     pub redirects: usize,
