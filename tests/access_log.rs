@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::http::{Answer, Audience, Body, Request, Response, ServerEvent, Site, Tree, post};
+use reactor::http::server::post;
+use reactor::http::{Answer, Audience, Body, Request, Response, ServerEvent, Site, Tree};
 use reactor::testing::{Peer, Simulation};
 use reactor::{Deferred, Failure};
 

@@ -11,8 +11,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use reactor::http::server::get;
 use reactor::http::{
-    Answer, Guard, Intake, Method, Request, Resource, Response, Site, Status, Tree, get,
+    Answer, Guard, Intake, Method, Request, Resource, Response, Site, Status, Tree,
 };
 use reactor::{Deferred, Reactor, WeakReactor};
 use serde_json::Value;

@@ -40,8 +40,9 @@ use std::rc::Rc;
 
 use reactor::deferred::Failure;
 use reactor::endpoints::server_from_string;
+use reactor::http::server::get;
 use reactor::http::{
-    Answer, Method, Request, RequestError, Resource, Response, Site, Status, Tree, Url, get,
+    Answer, Method, Request, RequestError, Resource, Response, Site, Status, Tree, Url,
 };
 use reactor::{Deferred, Reactor, visible};
 

@@ -20,7 +20,7 @@ mod wire;
 mod body;
 
 // Answering requests.
-mod server;
+pub mod server;
 
 // Sending requests to others.
 mod client;
@@ -39,7 +39,7 @@ pub use server::function::{Async, IntoAnswer, IntoResource, Later, Now};
 pub use server::guard::Guard;
 pub use server::limits::HttpLimits;
 pub use server::request::{NotAForm, Request};
-pub use server::resource::{Answer, Intake, Methods, Resource, get, post};
+pub use server::resource::{Answer, Intake, Methods, Resource};
 pub use server::response::Response;
 pub use server::site::Site;
 pub use server::tree::Tree;

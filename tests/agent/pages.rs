@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use reactor::http::server::get;
 use reactor::http::{
-    ClientResponse, Request, Response, Site, Status, Tree, UnexpectedStatus, get, get_page,
+    ClientResponse, Request, Response, Site, Status, Tree, UnexpectedStatus, get_page,
 };
 use reactor::testing::Simulation;
 

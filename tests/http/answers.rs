@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use reactor::http::{Body, Guard, Method, Request, Response, Site, Status, Tree, Validators, get};
+use reactor::http::server::get;
+use reactor::http::{Body, Guard, Method, Request, Response, Site, Status, Tree, Validators};
 use reactor::testing::Simulation;
 
 use crate::visitor::{Visitor, answer, request};
@@ -357,7 +358,7 @@ fn requests_with_and_without_a_body_are_told_apart_byte_by_byte() {
 #[test]
 fn a_form_that_is_none_is_the_fault_of_who_sent_it() {
     let simulation = Simulation::new();
-    let form = reactor::http::post(|request: Request| {
+    let form = reactor::http::server::post(|request: Request| {
         let form = request.form()?;
         Ok::<_, reactor::Failure>(Response::text(format!("{} pairs", form.len())))
     });

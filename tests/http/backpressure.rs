@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use reactor::http::server::post;
 use reactor::http::{
     Answer, Audience, Body, BodyStream, HttpLimits, Intake, Method, Request, Resource, Response,
-    ServerEvent, Site, post,
+    ServerEvent, Site,
 };
 use reactor::testing::Simulation;
 

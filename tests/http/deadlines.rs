@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::Deferred;
-use reactor::http::{HttpLimits, Request, Response, Site, post};
+use reactor::http::server::post;
+use reactor::http::{HttpLimits, Request, Response, Site};
 use reactor::testing::{Conditions, Peer, Simulation};
 
 use crate::visitor::{Visitor, request};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use reactor::http::{Answer, Guard, Request, Response, Site, Status, Tree, get, post};
+use reactor::http::server::{get, post};
+use reactor::http::{Answer, Guard, Request, Response, Site, Status, Tree};
 use reactor::testing::Simulation;
 use reactor::{Deferred, Failure, Reactor};
 

@@ -1,6 +1,7 @@
 //! Who may come in.
 
-use reactor::http::{Guard, Method, Request, Response, Site, Tree, get};
+use reactor::http::server::get;
+use reactor::http::{Guard, Method, Request, Response, Site, Tree};
 use reactor::testing::Simulation;
 
 use crate::visitor::{Heard, Visitor};

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use reactor::Deferred;
 use reactor::deferred::Failure;
-use reactor::http::{HttpLimits, Request, Response, Site, post};
+use reactor::http::server::post;
+use reactor::http::{HttpLimits, Request, Response, Site};
 use reactor::testing::{Peer, Simulation};
 
 use crate::visitor::{Visitor, parse};

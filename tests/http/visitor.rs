@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use reactor::http::server::{get, post};
 use reactor::http::{
-    Answer, Body, HttpLimits, Intake, Request, Resource, Response, Site, Status, Tree, get, post,
+    Answer, Body, HttpLimits, Intake, Request, Resource, Response, Site, Status, Tree,
 };
 use reactor::testing::{Peer, Simulation};
 use reactor::{Deferred, Reactor};

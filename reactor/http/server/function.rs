@@ -30,7 +30,8 @@ pub enum Later {}
 ///
 /// ```
 /// use reactor::Failure;
-/// use reactor::http::{Request, Response, Status, Tree, get};
+/// use reactor::http::server::get;
+/// use reactor::http::{Request, Response, Status, Tree};
 /// # use reactor::Deferred;
 /// # fn find(_: u32) -> Deferred<String> { Deferred::succeed("Ana".to_owned()) }
 ///

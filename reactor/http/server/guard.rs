@@ -20,7 +20,8 @@ use crate::http::wire::status::Status;
 /// What is sent can be read on the way, so this belongs behind TLS or on the loopback interface.
 ///
 /// ```
-/// use reactor::http::{Guard, Method, Request, Response, get};
+/// use reactor::http::server::get;
+/// use reactor::http::{Guard, Method, Request, Response};
 ///
 /// let banner = get(|_: Request| Response::text("hello"))
 ///     .post(|_: Request| Response::text("changed"));

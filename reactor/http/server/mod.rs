@@ -46,3 +46,5 @@ pub(crate) mod channel;
 pub(crate) mod access_log;
 
 pub(crate) mod writer;
+
+pub use self::resource::{get, post};

@@ -190,7 +190,7 @@ where
     }
 }
 
-/// A resource made of a function for each method; begun by [`get`] or [`post`] and so on.
+/// A resource made of a function for each method; begun by [`get`](crate::http::server::get) or [`post`](crate::http::server::post).
 pub struct Methods {
     methods: Vec<Method>,
     functions: Vec<Render>,
@@ -260,7 +260,8 @@ impl Methods {
 /// A resource that answers `GET` with what `render` returns, and perhaps other methods.
 ///
 /// ```
-/// use reactor::http::{Request, Response, get};
+/// use reactor::http::server::get;
+/// use reactor::http::{Request, Response};
 ///
 /// let banner = get(|_: Request| Response::text("Welcome\n"))
 ///     .post(|request: Request| Response::text(format!("{} bytes\n", request.body().len())));

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use reactor::http::{Method, Request, Response, Site, Tree, post};
+use reactor::http::server::post;
+use reactor::http::{Method, Request, Response, Site, Tree};
 use reactor::testing::Simulation;
 
 /// The statuses that are heard when these pieces are said, one after the other.

@@ -5,7 +5,8 @@ mod chunks;
 mod limits;
 mod random;
 
-use reactor::http::{HttpLimits, Request, Response, Site, Tree, post};
+use reactor::http::server::post;
+use reactor::http::{HttpLimits, Request, Response, Site, Tree};
 use reactor::testing::Simulation;
 
 use crate::visitor::{Visitor, parse};

@@ -2,7 +2,8 @@
 
 use comparison::{Result, announce};
 use reactor::Reactor;
-use reactor::http::{Request, Response, Site, Tree, get};
+use reactor::http::server::get;
+use reactor::http::{Request, Response, Site, Tree};
 
 use crate::routes::{HELLO, users_body};
 

@@ -5,7 +5,8 @@
 //~ `?` makes a `Failure` of any error, and of a `Response` that is to be the answer
 //~ is no answer to a request
 
-use reactor::http::{Request, Response, Tree, get};
+use reactor::http::server::get;
+use reactor::http::{Request, Response, Tree};
 
 async fn own_error(_: Request) -> Result<Response, std::io::Error> {
     Ok(Response::text(std::fs::read_to_string("/nowhere")?))
