@@ -93,10 +93,7 @@ fn is_name(word: &str) -> bool {
 
 /// As many connections as there are organisations, up to a hundred, where an agent usually has eight.
 fn at_once() -> AgentLimits {
-    AgentLimits {
-        connections_per_host: 100,
-        ..AgentLimits::default()
-    }
+    AgentLimits::default().connections_per_host(100)
 }
 
 /// What is asked of the API.

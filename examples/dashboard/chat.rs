@@ -27,12 +27,10 @@ pub(crate) struct Now {
 
 impl Chat {
     pub(crate) fn new(reactor: &Reactor, api: &str, token: Option<String>) -> Self {
-        let limits = AgentLimits {
-            connect: PATIENCE,
-            head_time: PATIENCE,
-            body_time: PATIENCE,
-            ..AgentLimits::default()
-        };
+        let limits = AgentLimits::default()
+            .connect(PATIENCE)
+            .head_time(PATIENCE)
+            .body_time(PATIENCE);
         Self {
             agent: Agent::with_limits(reactor, limits),
             api: api.trim_end_matches('/').to_owned(),

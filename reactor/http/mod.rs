@@ -14,7 +14,7 @@
 //! - Every buffer has a limit and every wait a deadline: [`HttpLimits`].
 
 // Bytes to heads, chunks and numbers. It imports nothing from outside.
-mod wire;
+pub mod wire;
 
 // What goes behind a head, in and out.
 mod body;
@@ -24,6 +24,9 @@ pub mod server;
 
 // Sending requests to others.
 mod client;
+
+// What all limits of time have in common.
+mod limits;
 
 pub use body::Body;
 pub use body::incoming::{AskedTwice, BodyStream, BodyTooLong};

@@ -37,10 +37,7 @@ fn a_connection_is_sent_nothing_before_its_answer_is_whole() {
 
 #[test]
 fn who_waits_for_a_busy_connection_is_written_when_it_is_free() {
-    let game = Game::with_limits(AgentLimits {
-        connections_per_host: 1,
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(AgentLimits::default().connections_per_host(1));
     let pages = [game.page("/1"), game.page("/2")];
     let server = game.accept();
     let said = heard(&server);
@@ -305,10 +302,7 @@ fn credentials_that_were_left_behind_do_not_come_back() {
 
 #[test]
 fn an_idle_connection_is_kept_for_its_time() {
-    let game = Game::with_limits(AgentLimits {
-        idle: Duration::from_secs(10),
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(AgentLimits::default().idle(Duration::from_secs(10)));
     let server = idle(&game);
     game.wait(9.5);
     let page = game.page("/again");
@@ -372,10 +366,7 @@ fn a_request_that_is_cancelled_is_not_tried_again() {
 
 #[test]
 fn a_second_try_is_the_last_on_whichever_connection_it_is() {
-    let game = Game::with_limits(AgentLimits {
-        connections_per_host: 2,
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(AgentLimits::default().connections_per_host(2));
     let pages = [game.page("/1"), game.page("/2")];
     let servers = [game.accept(), game.accept()];
     for server in &servers {

@@ -77,10 +77,7 @@ fn a_body_that_fails_names_its_url_however_it_is_read() {
             "GET http://server/: the answer broke off: the peer closed the connection"
         );
     }
-    let game = Game::with_limits(AgentLimits {
-        body: 1,
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(AgentLimits::default().body(1));
     let page = game.page("/");
     game.say(&game.accept(), HELLO);
     let failure = result(page).expect_err("it is too long");

@@ -5,10 +5,7 @@ use reactor::{Phase, Reason, SystemEvent};
 
 /// One connection, and no more.
 fn narrow() -> AgentLimits {
-    AgentLimits {
-        connections_per_host: 1,
-        ..AgentLimits::default()
-    }
+    AgentLimits::default().connections_per_host(1)
 }
 
 fn is_shutdown(error: &RequestError) -> bool {
@@ -59,10 +56,7 @@ fn who_has_all_bytes_of_a_body_may_drop_it_and_keep_its_connection() {
 
 #[test]
 fn of_idle_connections_the_oldest_goes() {
-    let game = Game::with_limits(AgentLimits {
-        idle_per_host: 2,
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(AgentLimits::default().idle_per_host(2));
     let pages = [game.page("/1"), game.page("/2"), game.page("/3")];
     let servers = [game.accept(), game.accept(), game.accept()];
     for server in &servers {

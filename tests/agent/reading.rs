@@ -175,10 +175,7 @@ fn head_waits_for_no_body() {
 
 #[test]
 fn a_body_has_a_limit() {
-    let limits = AgentLimits {
-        body: 5,
-        ..AgentLimits::default()
-    };
+    let limits = AgentLimits::default().body(5);
     let game = Game::with_limits(limits);
     let page = game.page("/");
     let server = game.accept();
@@ -237,10 +234,7 @@ fn whatever_the_network_does_every_request_is_answered_once() {
         reactor
             .listen_tcp(SERVER, Site::new(&reactor, root))
             .expect("listens");
-        let limits = AgentLimits {
-            connections_per_host: 1 + seed as usize % 4,
-            ..AgentLimits::default()
-        };
+        let limits = AgentLimits::default().connections_per_host(1 + seed as usize % 4);
         let agent = Agent::with_limits(&reactor, limits);
         let fired = Rc::new(RefCell::new(Vec::new()));
         for n in 0..30 {

@@ -149,10 +149,7 @@ fn a_redirect_that_leads_nowhere_or_in_circles_fails() {
 
 #[test]
 fn without_redirects_they_are_answers() {
-    let game = Game::with_limits(AgentLimits {
-        redirects: 0,
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(AgentLimits::default().redirects(0));
     let answer = game.get("/");
     game.say(
         &game.accept(),

@@ -102,10 +102,7 @@ fn a_request_that_met_a_tired_connection_is_sent_once_more_if_it_is_safe_to() {
 
 #[test]
 fn only_so_many_connections_are_made_and_the_others_wait_in_line() {
-    let limits = AgentLimits {
-        connections_per_host: 4,
-        ..AgentLimits::default()
-    };
+    let limits = AgentLimits::default().connections_per_host(4);
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
@@ -153,10 +150,7 @@ fn only_so_many_connections_are_made_and_the_others_wait_in_line() {
 #[test]
 fn cancelling_ends_a_request_wherever_it_is() {
     for place in ["resolving", "connecting", "sent", "head", "line"] {
-        let limits = AgentLimits {
-            connections_per_host: 1,
-            ..AgentLimits::default()
-        };
+        let limits = AgentLimits::default().connections_per_host(1);
         let game = Game::with_limits(limits);
         if place == "connecting" {
             game.simulation.swallow(SERVER);

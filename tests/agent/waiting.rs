@@ -6,11 +6,9 @@ use reactor::http::BodySink;
 use super::*;
 
 fn hasty() -> AgentLimits {
-    AgentLimits {
-        head_time: Duration::from_secs(5),
-        body_time: Duration::from_secs(7),
-        ..AgentLimits::default()
-    }
+    AgentLimits::default()
+        .head_time(Duration::from_secs(5))
+        .body_time(Duration::from_secs(7))
 }
 
 /// An upload whose body is being written.
@@ -281,11 +279,11 @@ fn how_long_everything_may_take_is_a_timeout_behind_the_body() {
 
 #[test]
 fn a_time_of_zero_is_no_limit() {
-    let game = Game::with_limits(AgentLimits {
-        head_time: Duration::ZERO,
-        body_time: Duration::ZERO,
-        ..AgentLimits::default()
-    });
+    let game = Game::with_limits(
+        AgentLimits::default()
+            .head_time(Duration::ZERO)
+            .body_time(Duration::ZERO),
+    );
     let (answer, sink) = upload(&game);
     let server = game.accept();
     game.wait(1000.0);
@@ -301,12 +299,10 @@ fn a_time_of_zero_is_no_limit() {
 
 #[test]
 fn each_wait_has_its_end() {
-    let limits = AgentLimits {
-        connect: Duration::from_secs(3),
-        head_time: Duration::from_secs(5),
-        body_time: Duration::from_secs(7),
-        ..AgentLimits::default()
-    };
+    let limits = AgentLimits::default()
+        .connect(Duration::from_secs(3))
+        .head_time(Duration::from_secs(5))
+        .body_time(Duration::from_secs(7));
     let game = Game::with_limits(limits.clone());
     game.simulation.swallow(SERVER);
     let answer = game.get("/");

@@ -157,20 +157,19 @@ fn who_takes_a_large_answer_steadily_gets_it() {
 /// Limits that mean "none".
 #[test]
 fn a_limit_may_be_the_largest_number() {
-    let limits = HttpLimits {
-        request_line: usize::MAX,
-        headers: usize::MAX,
-        header_count: usize::MAX,
-        body: u64::MAX,
-        pipelined: usize::MAX,
-        head_time: Duration::MAX,
-        body_time: Duration::MAX,
-        body_rate: u64::MAX,
-        bodies: u64::MAX,
-        idle: Duration::MAX,
-        handler_time: Some(Duration::MAX),
-        send_time: Duration::MAX,
-    };
+    let limits = HttpLimits::default()
+        .request_line(usize::MAX)
+        .headers(usize::MAX)
+        .header_count(usize::MAX)
+        .body(u64::MAX)
+        .pipelined(usize::MAX)
+        .head_time(Duration::MAX)
+        .body_time(Duration::MAX)
+        .body_rate(u64::MAX)
+        .bodies(u64::MAX)
+        .idle(Duration::MAX)
+        .handler_time(Some(Duration::MAX))
+        .send_time(Duration::MAX);
     let visitor = Visitor::with_limits(limits);
     let said = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: b\r\n\r\n";
     let (one, other) = said.split_at(20);

@@ -122,12 +122,10 @@ fn deadlines_hold_in_a_shutdown() {
         request("GET /later?100000"),
         "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe".to_owned(),
     ] {
-        let limits = HttpLimits {
-            handler_time: Some(Duration::from_secs(3)),
-            body_time: Duration::from_secs(3),
-            idle: Duration::from_secs(3),
-            ..HttpLimits::default()
-        };
+        let limits = HttpLimits::default()
+            .handler_time(Some(Duration::from_secs(3)))
+            .body_time(Duration::from_secs(3))
+            .idle(Duration::from_secs(3));
         let visitor = Visitor::with_limits(limits);
         visitor.say(&said);
         let began = visitor.simulation.elapsed();

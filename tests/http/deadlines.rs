@@ -161,10 +161,7 @@ fn a_body_that_is_kept_has_so_long_in_all_and_one_that_is_handed_on_between_byte
 #[test]
 fn a_body_that_comes_steadily_may_take_as_long_as_it_needs() {
     for path in ["/echo", "/meter", "/nowhere"] {
-        let visitor = Visitor::with_limits(HttpLimits {
-            body: 64 << 20,
-            ..HttpLimits::default()
-        });
+        let visitor = Visitor::with_limits(HttpLimits::default().body(64 << 20));
         visitor.say(format!(
             "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1600000\r\n\r\n"
         ));
@@ -206,10 +203,7 @@ fn a_body_that_drips_or_has_stopped_is_not_waited_for() {
 #[test]
 fn a_resource_has_so_long_and_its_deferred_is_cancelled() {
     let simulation = Simulation::new();
-    let limits = HttpLimits {
-        handler_time: Some(Duration::from_secs(3)),
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default().handler_time(Some(Duration::from_secs(3)));
     let cancelled = Rc::new(Cell::new(0));
     let count = Rc::clone(&cancelled);
     let site = Site::new(&simulation.reactor(), move |request: Request| {
@@ -332,10 +326,7 @@ fn an_answer_to_a_client_that_is_gone_goes_nowhere() {
 
 #[test]
 fn without_a_limit_a_resource_may_take_as_long_as_it_likes() {
-    let limits = HttpLimits {
-        handler_time: None,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default().handler_time(None);
     let visitor = Visitor::with_limits(limits);
     visitor.say(request("GET /later?1000"));
     visitor.wait(1001.0);
@@ -344,14 +335,12 @@ fn without_a_limit_a_resource_may_take_as_long_as_it_likes() {
 
 #[test]
 fn a_time_of_zero_is_no_limit() {
-    let limits = HttpLimits {
-        head_time: Duration::ZERO,
-        body_time: Duration::ZERO,
-        idle: Duration::ZERO,
-        handler_time: Some(Duration::ZERO),
-        send_time: Duration::ZERO,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default()
+        .head_time(Duration::ZERO)
+        .body_time(Duration::ZERO)
+        .idle(Duration::ZERO)
+        .handler_time(Some(Duration::ZERO))
+        .send_time(Duration::ZERO);
     let visitor = Visitor::with_limits(limits);
     let post = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
     let streamed = post.replace("/echo", "/meter");

@@ -26,11 +26,7 @@ fn keeping(bodies: u64) -> (Visitor, Kept) {
         std::mem::forget(resolver);
         deferred
     });
-    let limits = HttpLimits {
-        bodies,
-        body: 1000,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default().bodies(bodies).body(1000);
     let site = Site::new(&simulation.reactor(), echo).with_http_limits(limits);
     (Visitor::visit(simulation, site), kept)
 }
@@ -144,11 +140,7 @@ fn whatever_the_end_of_a_request_is_the_room_of_its_body_is_free_behind_it() {
         ("/?now", CHUNKED, &too_much, Waits(Some(413))),
     ] {
         let simulation = Simulation::new();
-        let limits = HttpLimits {
-            bodies: 1000,
-            body: 1000,
-            ..HttpLimits::default()
-        };
+        let limits = HttpLimits::default().bodies(1000).body(1000);
         let site = Site::new(&simulation.reactor(), post(ends_in_its_way));
         let visitor = Visitor::visit(simulation, site.with_http_limits(limits));
         let peer = visitor.another();

@@ -392,10 +392,7 @@ fn large_bodies_pass_in_both_directions_at_once_with_bounded_memory() {
 
 #[test]
 fn a_body_in_memory_has_a_limit_which_strikes_before_the_body_is_sent() {
-    let limits = HttpLimits {
-        body: 10,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default().body(10);
     for (said, status) in [
         ("Content-Length: 10\r\n\r\n0123456789", 200),
         ("Content-Length: 11\r\n\r\n0123456789a", 413),

@@ -13,7 +13,7 @@ use crate::http::client::error::RequestError;
 use crate::http::client::job::{Job, RequestProgress};
 use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
-use crate::http::server::limits::unless_zero;
+use crate::http::limits::unless_zero;
 use crate::http::wire::head::response::ResponseHead;
 use crate::http::wire::response_reader::ResponseReader;
 use crate::http::wire::status::Status;

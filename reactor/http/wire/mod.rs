@@ -12,6 +12,7 @@
 //! - `chunked`: a body whose length is not known when it begins.
 //! - `headers`: header lines, and what may stand in them.
 //! - `host`: the host and the port in `Host` and in a URL.
+//! - `limits`: how long a head may be.
 //! - `method`, `status`: the two registries.
 //! - `date`: the `Date` line, which is formatted once a second.
 //! - `mistake`: what is wrong with a message, and the status that answers it.
@@ -24,8 +25,11 @@ pub(crate) mod head;
 pub(crate) mod chunked;
 pub(crate) mod headers;
 pub(crate) mod host;
+pub(crate) mod limits;
 
 pub(crate) mod date;
 pub(crate) mod method;
 pub(crate) mod mistake;
 pub(crate) mod status;
+
+pub use self::limits::HeadLimits;

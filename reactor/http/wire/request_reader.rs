@@ -11,9 +11,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::http::server::limits::HttpLimits;
 use crate::http::wire::chunked::{BodyPiece, ChunkDecoder};
 use crate::http::wire::head::{Framing, Head, request_line, too_long_headers, too_long_line};
+use crate::http::wire::limits::HeadLimits;
 use crate::http::wire::mistake::Mistake;
 
 /// A piece of a request, in the order of the picture above.
@@ -95,7 +95,7 @@ impl RequestReader {
     pub(crate) fn read<'d>(
         &mut self,
         data: &mut &'d [u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<Piece<'d>>, Mistake> {
         let piece = match &mut self.state {
             State::Head => self.read_head(data, limits),
@@ -169,7 +169,7 @@ impl RequestReader {
     fn read_head<'d>(
         &mut self,
         data: &mut &'d [u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<Piece<'d>>, Mistake> {
         if self.partial.is_empty() {
             self.read_whole_head(data, limits)
@@ -182,7 +182,7 @@ impl RequestReader {
     fn read_whole_head<'d>(
         &mut self,
         data: &mut &'d [u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<Piece<'d>>, Mistake> {
         if !self.skipped && data.starts_with(b"\r\n") {
             (self.skipped, *data) = (true, &data[2..]);
@@ -209,7 +209,7 @@ impl RequestReader {
     fn read_rest_of_head<'d>(
         &mut self,
         data: &mut &'d [u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<Piece<'d>>, Mistake> {
         let mut partial = std::mem::take(&mut self.partial);
         let known = partial.len();
@@ -242,7 +242,7 @@ impl RequestReader {
     fn parse(
         &self,
         data: &[u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<(Box<Head>, usize)>, Mistake> {
         // An empty line that may come before a request was skipped.
         match data {
@@ -260,7 +260,7 @@ impl RequestReader {
         }
     }
 
-    fn begin<'d>(&mut self, head: Box<Head>, limits: &HttpLimits) -> Piece<'d> {
+    fn begin<'d>(&mut self, head: Box<Head>, limits: &HeadLimits) -> Piece<'d> {
         self.skipped = false;
         self.state = match head.framing {
             Framing::None | Framing::UntilClose => State::Head,
@@ -272,7 +272,7 @@ impl RequestReader {
 }
 
 /// Whether a head may go on: what has come of it is within the limits.
-fn check_partial(partial: &[u8], limits: &HttpLimits) -> Result<(), Mistake> {
+fn check_partial(partial: &[u8], limits: &HeadLimits) -> Result<(), Mistake> {
     let longest_line = limits.request_line.saturating_add(1);
     let longest_headers = limits.headers.saturating_add(4);
     if partial.len() <= longest_line.min(longest_headers) {

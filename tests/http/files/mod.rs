@@ -59,10 +59,7 @@ impl Served {
             tree.put_child("files", Files::new(&reactor, &root));
             tree.put_fallback(set(Files::new(&reactor, &root)));
             tree.put_child("", |_: Request| Response::text("quick"));
-            let limits = HttpLimits {
-                send_time: Duration::from_secs(2),
-                ..HttpLimits::default()
-            };
+            let limits = HttpLimits::default().send_time(Duration::from_secs(2));
             let site = Site::new(&reactor, tree).with_http_limits(limits);
             let port = reactor.listen_tcp("127.0.0.1:0", site).expect("a port");
             sender

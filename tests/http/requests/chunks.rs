@@ -140,10 +140,7 @@ fn the_line_with_a_size_has_1024_bytes_with_its_end() {
 
 #[test]
 fn trailers_have_the_limit_of_the_headers() {
-    let limits = HttpLimits {
-        headers: 40,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default().headers(40);
     for (length, expected) in [(40, &[200, 200][..]), (41, &[431])] {
         for lines in [1, 2] {
             let line = "T: \r\n".len();

@@ -6,13 +6,11 @@ use crate::requests::{heard, mirror, verdict_with};
 
 #[test]
 fn limits_strike_as_soon_as_they_are_passed() {
-    let limits = HttpLimits {
-        request_line: 20,
-        headers: 30,
-        header_count: 3,
-        body: 5,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits::default()
+        .request_line(20)
+        .headers(30)
+        .header_count(3)
+        .body(5);
     for (said, status) in [
         ("GET /?34567 HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), 200),
         ("GET /?345678 HTTP/1.1\r\nHost: h\r\n\r\n".to_owned(), 414),

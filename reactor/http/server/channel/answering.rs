@@ -6,7 +6,7 @@ use super::exchange::{Exchange, Stage};
 use super::{HttpChannel, Work};
 use crate::deferred::{Deferred, Failure};
 use crate::http::body::sink::BodyIsOver;
-use crate::http::server::limits::unless_zero;
+use crate::http::limits::unless_zero;
 use crate::http::server::request::NotAForm;
 use crate::http::server::resource::Answer;
 use crate::http::server::response::Response;

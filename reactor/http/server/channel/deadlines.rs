@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::HttpChannel;
 use super::exchange::Stage;
 use crate::http::body::incoming::BodyFeed;
-use crate::http::server::limits::unless_zero;
+use crate::http::limits::unless_zero;
 use crate::http::server::response::Response;
 use crate::http::wire::mistake::Mistake;
 use crate::http::wire::status::Status;

@@ -34,7 +34,7 @@ use self::deadlines::Phase;
 use self::exchange::Waiting;
 use crate::delayed_call::DelayedCall;
 use crate::framing::undelivered::Undelivered;
-use crate::http::server::limits::unless_zero;
+use crate::http::limits::unless_zero;
 use crate::http::server::shared::Shared;
 use crate::http::wire::request_reader::RequestReader;
 use crate::protocol::Protocol;

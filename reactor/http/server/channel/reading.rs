@@ -10,8 +10,8 @@ use crate::deferred::Failure;
 use crate::engine::budget::{MESSAGE, REQUEST};
 use crate::framing::undelivered::Undelivered;
 use crate::http::body::incoming::{Unwanted, incoming};
+use crate::http::limits::unless_zero;
 use crate::http::server::access_log::Entry;
-use crate::http::server::limits::unless_zero;
 use crate::http::server::request::Request;
 use crate::http::server::resource::{Answer, Intake, Resource};
 use crate::http::server::response::Response;
@@ -54,7 +54,7 @@ impl HttpChannel {
     pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) -> usize {
         while self.takes_input() && !work.is_full() && !work.transport.has_yielded() {
             let mut units = MESSAGE;
-            match self.reader.read(&mut data, &self.site.limits) {
+            match self.reader.read(&mut data, &self.site.limits.head) {
                 Ok(Some(Piece::Head(head))) => {
                     units = REQUEST;
                     self.head_received(work, head, data.is_empty());

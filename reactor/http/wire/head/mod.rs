@@ -17,9 +17,9 @@ use std::mem::MaybeUninit;
 
 use httparse::Header;
 
-use crate::http::server::limits::{HttpLimits, MOST_HEADERS};
 use crate::http::wire::headers::{is_token, members};
 use crate::http::wire::host::{is_host, split};
+use crate::http::wire::limits::{HeadLimits, MOST_HEADERS};
 use crate::http::wire::method::Method;
 use crate::http::wire::mistake::Mistake;
 use crate::http::wire::status::Status;
@@ -148,7 +148,7 @@ impl Head {
     pub(crate) fn parse(
         &mut self,
         data: &[u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<usize>, Mistake> {
         let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
         let space = &mut space[..limits.header_count.min(MOST_HEADERS)];
@@ -188,7 +188,7 @@ impl Head {
     fn parse_later_version(
         &mut self,
         data: &[u8],
-        limits: &HttpLimits,
+        limits: &HeadLimits,
     ) -> Result<Option<usize>, Mistake> {
         let minor = match version(data) {
             Some((b'1', minor, at)) if minor > b'1' => at,
@@ -401,7 +401,7 @@ impl Connection {
 
 /// The limits are looked at when the head is whole, because it came in one piece mostly. Those of
 /// a head that is not are the reader's.
-fn check_lengths(request_line: usize, head: usize, limits: &HttpLimits) -> Result<(), Mistake> {
+fn check_lengths(request_line: usize, head: usize, limits: &HeadLimits) -> Result<(), Mistake> {
     if request_line > limits.request_line {
         return Err(too_long_line());
     }

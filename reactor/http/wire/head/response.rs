@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use httparse::Header;
 
-use crate::http::server::limits::MOST_HEADERS;
 use crate::http::wire::head::{Connection, Framing, Version, content_length};
 use crate::http::wire::headers::{Headers, members};
+use crate::http::wire::limits::MOST_HEADERS;
 use crate::http::wire::method::Method;
 use crate::http::wire::mistake::Mistake;
 use crate::http::wire::status::Status;
