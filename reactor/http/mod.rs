@@ -41,16 +41,13 @@ pub use server::files::{Files, Validators};
 pub use server::function::{Async, IntoAnswer, IntoResource, Later, Now};
 pub use server::guard::Guard;
 pub use server::limits::HttpLimits;
+pub use server::methods::Methods;
 pub use server::request::{NotAForm, Request};
-pub use server::resource::{Answer, Intake, Methods, Resource};
+pub use server::resource::{Answer, Intake, Resource};
 pub use server::response::Response;
 pub use server::site::Site;
 pub use server::tree::Tree;
-pub use wire::head::Version;
-pub use wire::headers::{BadHeader, Headers};
-pub use wire::method::Method;
-pub use wire::mistake::Mistake;
-pub use wire::status::Status;
+pub use wire::{BadHeader, Headers, MessageError, Method, Status, Version};
 
 /// The programs of the chapters on HTTP are compiled and run.
 #[cfg(doctest)]

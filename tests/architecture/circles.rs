@@ -62,40 +62,11 @@ const ACCEPTED: &[Accepted] = &[
         because: "as yet: a transport notes what it asks of the loop, and the loop knows it by its transport",
     },
     Accepted {
-        files: &["reactor/http/body/mod.rs", "reactor/http/body/outgoing.rs"],
-        because: "as yet: a body may be a stream, whose sink makes bodies",
-    },
-    Accepted {
         files: &[
-            "reactor/http/client/agent.rs",
             "reactor/http/client/channel.rs",
-            "reactor/http/client/job.rs",
             "reactor/http/client/pool.rs",
-            "reactor/http/client/secure.rs",
         ],
-        because: "as yet: a request leaves the pool's line when it is cancelled, and goes back into it for a second try",
-    },
-    Accepted {
-        files: &[
-            "reactor/http/server/channel/deadlines.rs",
-            "reactor/http/server/channel/mod.rs",
-            "reactor/http/server/site.rs",
-        ],
-        because: "as yet: a site makes channels, and a channel looks for resources in its site",
-    },
-    Accepted {
-        files: &[
-            "reactor/http/server/files/mod.rs",
-            "reactor/http/server/files/opening.rs",
-        ],
-        because: "as yet: opening a file needs what was said of its folder",
-    },
-    Accepted {
-        files: &[
-            "reactor/http/server/function.rs",
-            "reactor/http/server/resource.rs",
-        ],
-        because: "as yet: functions are resources, and what a resource returns comes of functions",
+        because: "a pool makes its connections, and each gives itself back to its pool",
     },
 ];
 

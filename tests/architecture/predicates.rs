@@ -8,14 +8,6 @@ const ACTING: &[(&str, &str)] = &[
     // To look at what a cell holds, it has to be taken out, and is put back.
     ("reactor/deferred/resolver.rs", "is_fired"),
     // These have to be named for what they do.
-    ("reactor/http/body/outgoing.rs", "has_room"),
-    ("reactor/http/client/channel.rs", "is_whole"),
-    ("reactor/http/client/channel.rs", "is_free"),
-    ("reactor/http/client/channel.rs", "has_room"),
-    ("reactor/http/client/job.rs", "is_at"),
-    ("reactor/http/client/job.rs", "is_moving"),
-    ("reactor/http/client/job.rs", "has_body"),
-    ("reactor/http/server/channel/sending.rs", "has_room"),
     ("reactor/sources/port.rs", "has_left_port"),
     ("reactor/sources/port.rs", "has_accepted_all"),
     ("reactor/transport/reading.rs", "is_sent"),

@@ -18,3 +18,4 @@ mod requests;
 mod streams;
 mod trees;
 mod visitor;
+mod wire;

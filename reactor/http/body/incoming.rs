@@ -10,6 +10,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::deferred::{Deferred, Failure, Resolver};
+use crate::http::wire::chunked::trailers;
 use crate::transport::Transport;
 
 /// So many bytes may wait before no more are read from the peer.
@@ -184,7 +185,7 @@ impl BodyStream {
     #[must_use]
     pub fn trailers(&self) -> Vec<(String, String)> {
         match &self.0.state.borrow().end {
-            Some(Ok(lines)) => parse_trailers(lines),
+            Some(Ok(lines)) => trailers(lines),
             Some(Err(_)) | None => Vec::new(),
         }
     }
@@ -231,18 +232,6 @@ impl fmt::Debug for BodyStream {
             .field("ended", &state.end.is_some())
             .finish()
     }
-}
-
-/// The trailer lines of a body, each of which was found to be a name, a colon and a value.
-pub(crate) fn parse_trailers(lines: &[u8]) -> Vec<(String, String)> {
-    lines
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| {
-            let colon = line.iter().position(|byte| *byte == b':')?;
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
-            Some((text(&line[..colon]), text(&line[colon + 1..])))
-        })
-        .collect()
 }
 
 /// The next piece of a body was asked for while somebody waits for one.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::contained::Contained;
 use crate::deferred::Failure;
 use crate::http::wire::chunked::{LAST_CHUNK, chunk_line};
-use crate::http::wire::head::Framing;
+use crate::http::wire::framing::Framing;
 use crate::observe::{Callback, Cause};
 use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;

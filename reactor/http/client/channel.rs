@@ -15,9 +15,9 @@ use crate::http::client::in_flight::{InFlight, Sending};
 use crate::http::client::job::{Job, Position, SentOn};
 use crate::http::client::pool::Pool;
 use crate::http::client::url::Origin;
-use crate::http::wire::head::Framing;
-use crate::http::wire::mistake::Mistake;
-use crate::http::wire::response_reader::Piece;
+use crate::http::wire::framing::Framing;
+use crate::http::wire::message_error::MessageError;
+use crate::http::wire::part::Part;
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
@@ -135,21 +135,25 @@ impl ClientChannel {
 
     /// Reads what the server has sent. Returns the trailer lines when the answer is whole. Nobody
     /// hears of any of it before the connection is in order.
-    fn read(&mut self, transport: &Transport, mut data: &[u8]) -> Result<Option<Vec<u8>>, Mistake> {
+    fn read(
+        &mut self,
+        transport: &Transport,
+        mut data: &[u8],
+    ) -> Result<Option<Vec<u8>>, MessageError> {
         let Some(in_flight) = &mut self.in_flight else {
-            return Err(Mistake::bad("nothing was asked for"));
+            return Err(MessageError::bad("nothing was asked for"));
         };
         let limit = self.pool.upgrade().map_or(0, |pool| pool.limits.body);
         while let Some(piece) = in_flight.reader.read(&mut data)? {
             match piece {
-                Piece::Head(head) if in_flight.has_crossed_with(&head) => {
+                Part::Head(head) if in_flight.has_crossed_with(&head) => {
                     in_flight.has_crossed = true;
                     transport.abort_connection();
                     return Ok(None);
                 }
-                Piece::Head(head) => in_flight.head_received(transport, head, limit),
-                Piece::Body(bytes) => in_flight.feed(|feed| feed.push(bytes)),
-                Piece::End(trailers) => {
+                Part::Head(head) => in_flight.head_received(transport, head, limit),
+                Part::Body(bytes) => in_flight.feed(|feed| feed.push(bytes)),
+                Part::End(trailers) => {
                     // What comes behind an answer belongs to none.
                     in_flight.persistent &= data.is_empty();
                     return Ok(Some(trailers));
@@ -223,7 +227,7 @@ impl Protocol for ClientChannel {
 
     fn read_closed(&mut self, transport: &Transport) {
         if let Some(in_flight) = &mut self.in_flight
-            && in_flight.reader.ends_here()
+            && in_flight.reader.finish()
         {
             in_flight.persistent = false;
             return self.finish(transport, Vec::new());

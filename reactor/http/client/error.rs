@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::status::Status;
 use crate::reason::Reason;
 use crate::visible::visible;
@@ -25,7 +25,7 @@ pub enum RequestError {
     /// The connection was lost in the middle of the answer.
     Broken(Reason),
     /// The server has sent what is no answer.
-    Malformed(Mistake),
+    Malformed(MessageError),
     /// It took too long: until there was a head, or between two pieces of the body.
     TimedOut(Duration),
     /// There were more redirects than were allowed.

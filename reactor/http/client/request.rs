@@ -7,7 +7,7 @@ use crate::deferred::{Failure, IntoFailure, Place};
 use crate::http::body::{Body, Kind};
 use crate::http::client::error::RequestError;
 use crate::http::client::url::Url;
-use crate::http::wire::head::Framing;
+use crate::http::wire::framing::Framing;
 use crate::http::wire::headers::{BadHeader, Headers};
 use crate::http::wire::method::Method;
 

@@ -7,10 +7,11 @@ use crate::http::body::incoming::BodyStream;
 use crate::http::client::error::UnexpectedStatus;
 use crate::http::client::request::Asked;
 use crate::http::client::url::Url;
+use crate::http::wire::framing::Framing;
 use crate::http::wire::head::response::ResponseHead;
-use crate::http::wire::head::{Framing, Version};
 use crate::http::wire::headers::Headers;
 use crate::http::wire::status::Status;
+use crate::http::wire::version::Version;
 
 /// So much of the body of an answer that was not hoped for is kept.
 const MOST_OF_AN_ERROR: usize = 1 << 10;

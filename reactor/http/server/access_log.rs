@@ -16,7 +16,7 @@
 use std::time::SystemTime;
 
 use crate::address::Address;
-use crate::http::wire::head::Head;
+use crate::http::wire::head::RequestHead;
 use crate::http::wire::status::Status;
 
 const TARGET: &str = "reactor::access";
@@ -38,7 +38,7 @@ pub(crate) fn is_read() -> bool {
 }
 
 impl Entry {
-    pub(crate) fn new(peer: &Address, head: &Head) -> Self {
+    pub(crate) fn new(peer: &Address, head: &RequestHead) -> Self {
         Self {
             host: host(peer),
             request_line: escape(head.request_line()),
@@ -92,7 +92,7 @@ fn host(peer: &Address) -> String {
     host.map_or_else(|| peer.to_string(), |address| address.ip().to_string())
 }
 
-fn header(head: &Head, name: &str) -> String {
+fn header(head: &RequestHead, name: &str) -> String {
     let mut fields = head.fields();
     let found = fields.find(|(n, _)| n.eq_ignore_ascii_case(name));
     found.map_or_else(|| "-".to_owned(), |(_, value)| escape(value))

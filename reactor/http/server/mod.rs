@@ -6,7 +6,7 @@
 //!
 //! - `site`: the factory. `shared`: what its connections share.
 //! - `routing`: from the path of a request to its resource.
-//! - `resource`: what answers requests. `function`: functions that do.
+//! - `resource`: what answers requests. `function`: functions that do, `methods`: one for each method.
 //! - `tree`: what is behind which path. `guard`: who may come in.
 //! - `files/`: the files of a folder, with ranges and conditions.
 //! - `events`: server-sent events to every page that listens.
@@ -25,6 +25,8 @@ mod routing;
 pub(crate) mod resource;
 
 pub(crate) mod function;
+
+pub(crate) mod methods;
 
 pub(crate) mod tree;
 
@@ -47,4 +49,4 @@ pub(crate) mod access_log;
 
 pub(crate) mod writer;
 
-pub use self::resource::{get, post};
+pub use self::methods::{get, post};

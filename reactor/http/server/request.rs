@@ -7,17 +7,19 @@ use std::rc::Rc;
 
 use crate::address::Address;
 use crate::http::body::budget::{Budget, Share};
-use crate::http::body::incoming::{BodyStream, parse_trailers};
-use crate::http::wire::head::{Head, Version};
+use crate::http::body::incoming::BodyStream;
+use crate::http::wire::chunked::trailers;
+use crate::http::wire::head::RequestHead;
 use crate::http::wire::method::Method;
 use crate::http::wire::request_reader::Heads;
+use crate::http::wire::version::Version;
 use crate::transport::Transport;
 
 /// A request, which belongs to whoever answers it: it may be moved into a callback or an `async`
 /// block, and outlive its connection.
 pub struct Request {
     /// `None` once the head was given back, which is when the request is dropped.
-    head: Option<Box<Head>>,
+    head: Option<Box<RequestHead>>,
     heads: Rc<Heads>,
     method: Method,
     transport: Transport,
@@ -39,7 +41,7 @@ struct Rest {
 
 impl Request {
     pub(crate) fn new(
-        head: Box<Head>,
+        head: Box<RequestHead>,
         method: Method,
         heads: &Rc<Heads>,
         transport: &Transport,
@@ -58,7 +60,7 @@ impl Request {
     }
 
     #[inline]
-    pub(crate) fn head(&self) -> &Head {
+    pub(crate) fn head(&self) -> &RequestHead {
         self.head
             .as_deref()
             .expect("a head is given back when its request is dropped")
@@ -238,7 +240,7 @@ impl Request {
     #[must_use]
     pub fn trailers(&self) -> Vec<(String, String)> {
         let rest = self.rest.as_ref();
-        rest.map_or_else(Vec::new, |rest| parse_trailers(&rest.trailers))
+        rest.map_or_else(Vec::new, |rest| trailers(&rest.trailers))
     }
 
     pub(crate) fn set_trailers(&mut self, lines: Vec<u8>) {

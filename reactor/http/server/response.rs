@@ -8,7 +8,7 @@ use std::fmt;
 use crate::deferred::Failure;
 use crate::http::body::Body;
 use crate::http::wire::headers::{BadHeader, Headers};
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::status::Status;
 
 /// What a [`Resource`](crate::http::Resource) answers.
@@ -109,7 +109,7 @@ impl Response {
     }
 
     /// A status and what was expected, as [`error`](Self::error) says it.
-    pub(crate) fn mistake(mistake: &Mistake) -> Self {
+    pub(crate) fn mistake(mistake: &MessageError) -> Self {
         let status = mistake.status();
         let mut response = Self::text(format!("{status}: {mistake}\n")).with_status(status);
         response.problem = Some(mistake.what());

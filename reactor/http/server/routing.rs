@@ -11,8 +11,8 @@ use std::rc::Rc;
 use crate::http::server::request::Request;
 use crate::http::server::resource::Resource;
 use crate::http::server::response::Response;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::method::Method;
-use crate::http::wire::mistake::Mistake;
 use crate::http::wire::status::Status;
 
 /// Finds the resource below `root` that answers a request, or the answer if there is none.
@@ -98,7 +98,7 @@ fn decode(segment: &str) -> Result<Cow<'_, str>, Response> {
         let digits = rest.as_bytes().get(..2);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    let wrong = |what| Response::mistake(&Mistake::bad(what));
+    let wrong = |what| Response::mistake(&MessageError::bad(what));
     if !segment.split('%').skip(1).all(is_escape) {
         return Err(wrong("% in a path is followed by two hexadecimal digits"));
     }

@@ -10,9 +10,10 @@
 
 use crate::http::server::response::Response;
 use crate::http::wire::date::DateLine;
-use crate::http::wire::head::{Framing, Version};
+use crate::http::wire::framing::Framing;
 use crate::http::wire::method::Method;
 use crate::http::wire::status::Status;
+use crate::http::wire::version::Version;
 
 /// What an answer has to know of its request.
 #[derive(Clone, Copy, Debug)]

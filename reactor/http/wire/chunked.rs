@@ -10,14 +10,24 @@
 
 use crate::http::wire::head::too_long_headers;
 use crate::http::wire::headers::{is_token, is_value};
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::message_error::MessageError;
 
 /// A line with a size is never longer, whatever extensions it has.
 const LONGEST_SIZE_LINE: usize = 1024;
 
 /// Takes chunks apart, wherever they were split.
+///
+/// ```
+/// use reactor::http::wire::{ChunkDecoder, ChunkPart};
+///
+/// let mut data: &[u8] = b"5\r\nhello\r\n0\r\n\r\n";
+/// let mut decoder = ChunkDecoder::new(1024);
+/// assert_eq!(decoder.decode(&mut data)?, ChunkPart::Data(b"hello"));
+/// assert_eq!(decoder.decode(&mut data)?, ChunkPart::End(Vec::new()));
+/// # Ok::<(), reactor::http::wire::MessageError>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct ChunkDecoder {
+pub struct ChunkDecoder {
     state: State,
     /// Bytes of the line that is being read.
     line: usize,
@@ -25,7 +35,7 @@ pub(crate) struct ChunkDecoder {
     trailers: Vec<u8>,
     longest_trailers: usize,
     /// Whether spaces may follow a size, and trailer lines be folded.
-    of_answer: bool,
+    is_lenient: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,9 +108,9 @@ impl Extension {
     }
 }
 
-/// What comes next in a body.
+/// A part of a chunked body.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum BodyPiece<'d> {
+pub enum ChunkPart<'d> {
     /// Bytes of it.
     Data(&'d [u8]),
     /// Its end, and the lines behind it, each with its CRLF.
@@ -110,30 +120,33 @@ pub(crate) enum BodyPiece<'d> {
 }
 
 impl ChunkDecoder {
-    pub(crate) fn new(longest_trailers: usize) -> Self {
+    /// For the body of a request, whose trailer lines have at most this many bytes.
+    #[must_use]
+    pub fn new(longest_trailers: usize) -> Self {
         Self {
             state: State::Size { digits: 0, size: 0 },
             line: 0,
             trailers: Vec::new(),
             longest_trailers,
-            of_answer: false,
+            is_lenient: false,
         }
     }
 
-    /// For the body of an answer.
-    pub(crate) fn of_answer(longest_trailers: usize) -> Self {
+    /// For the body of an answer: white space may follow a size, and trailer lines may be folded.
+    #[must_use]
+    pub fn lenient(longest_trailers: usize) -> Self {
         Self {
-            of_answer: true,
+            is_lenient: true,
             ..Self::new(longest_trailers)
         }
     }
 
-    /// Takes the next piece off the front of `data`.
+    /// Takes the next part off the front of `data`.
     ///
     /// # Errors
     ///
     /// What is wrong with the chunks.
-    pub(crate) fn decode<'d>(&mut self, data: &mut &'d [u8]) -> Result<BodyPiece<'d>, Mistake> {
+    pub fn decode<'d>(&mut self, data: &mut &'d [u8]) -> Result<ChunkPart<'d>, MessageError> {
         loop {
             match self.state {
                 State::Data { left } if !data.is_empty() => {
@@ -144,13 +157,13 @@ impl ChunkDecoder {
                         0 => State::DataEnd,
                         left => State::Data { left },
                     };
-                    return Ok(BodyPiece::Data(piece));
+                    return Ok(ChunkPart::Data(piece));
                 }
                 State::Trailers => return self.decode_trailers(data),
                 _ => {}
             }
             let Some((byte, rest)) = data.split_first() else {
-                return Ok(BodyPiece::More);
+                return Ok(ChunkPart::More);
             };
             *data = rest;
             self.state = self.step(*byte)?;
@@ -158,11 +171,14 @@ impl ChunkDecoder {
     }
 
     /// Reads one byte of what is around the data.
-    fn step(&mut self, byte: u8) -> Result<State, Mistake> {
-        let wrong = Mistake::bad("a chunk begins with its size in hexadecimal digits and CRLF");
+    fn step(&mut self, byte: u8) -> Result<State, MessageError> {
+        let wrong =
+            MessageError::bad("a chunk begins with its size in hexadecimal digits and CRLF");
         self.line += 1;
         if self.line > LONGEST_SIZE_LINE {
-            return Err(Mistake::bad("the line with a chunk's size is too long"));
+            return Err(MessageError::bad(
+                "the line with a chunk's size is too long",
+            ));
         }
         match (self.state, byte) {
             (State::Size { digits, size }, _) if byte.is_ascii_hexdigit() => {
@@ -179,14 +195,14 @@ impl ChunkDecoder {
                 Ok(State::Extension { size, at })
             }
             (State::Size { digits: 1.., size } | State::Padding { size }, b' ' | b'\t')
-                if self.of_answer =>
+                if self.is_lenient =>
             {
                 Ok(State::Padding { size })
             }
             (State::Extension { size, at }, b'\r') if at.may_end() => Ok(State::SizeEnd { size }),
             (State::Extension { size, at }, _) => {
                 let wrong =
-                    Mistake::bad("an extension of a chunk is a name, or a name and a value");
+                    MessageError::bad("an extension of a chunk is a name, or a name and a value");
                 let at = at.step(byte).ok_or(wrong)?;
                 Ok(State::Extension { size, at })
             }
@@ -202,14 +218,14 @@ impl ChunkDecoder {
                 self.line = 0;
                 Ok(State::Size { digits: 0, size: 0 })
             }
-            (State::DataEnd | State::DataEndLine, _) => Err(Mistake::bad(
+            (State::DataEnd | State::DataEndLine, _) => Err(MessageError::bad(
                 "a chunk is as long as it says, and ends in CRLF",
             )),
             _ => Err(wrong),
         }
     }
 
-    fn decode_trailers<'d>(&mut self, data: &mut &'d [u8]) -> Result<BodyPiece<'d>, Mistake> {
+    fn decode_trailers<'d>(&mut self, data: &mut &'d [u8]) -> Result<ChunkPart<'d>, MessageError> {
         while let Some((byte, rest)) = data.split_first() {
             *data = rest;
             self.trailers.push(*byte);
@@ -220,22 +236,24 @@ impl ChunkDecoder {
                 continue;
             }
             let Some(line) = self.trailers[self.line..].strip_suffix(b"\r\n") else {
-                return Err(Mistake::bad("each trailer line ends in CR and LF"));
+                return Err(MessageError::bad("each trailer line ends in CR and LF"));
             };
             if line.is_empty() {
                 self.trailers.truncate(self.line);
-                return Ok(BodyPiece::End(std::mem::take(&mut self.trailers)));
+                return Ok(ChunkPart::End(std::mem::take(&mut self.trailers)));
             }
-            let is_folded = self.of_answer && self.line > 0 && is_continuation(line);
+            let is_folded = self.is_lenient && self.line > 0 && is_continuation(line);
             if is_folded {
                 // A folded line is one: RFC 9112, section 5.2.
                 self.trailers[self.line - 2..self.line].fill(b' ');
             } else if !is_field(line) {
-                return Err(Mistake::bad("a trailer is a name, a colon and a value"));
+                return Err(MessageError::bad(
+                    "a trailer is a name, a colon and a value",
+                ));
             }
             self.line = self.trailers.len();
         }
-        Ok(BodyPiece::More)
+        Ok(ChunkPart::More)
     }
 }
 
@@ -257,3 +275,16 @@ pub(crate) fn chunk_line(length: usize) -> String {
 
 /// The end of a chunked body without trailers.
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Names and values of the trailer lines at the end of a body.
+#[must_use]
+pub fn trailers(lines: &[u8]) -> Vec<(String, String)> {
+    lines
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
+            Some((text(&line[..colon]), text(&line[colon + 1..])))
+        })
+        .collect()
+}

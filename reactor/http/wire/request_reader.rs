@@ -5,27 +5,18 @@
 //!        ▼                                   │
 //!      head ──▶ Head ──▶ body ──▶ Body* ──▶ End ──▶ the next head
 //!        │                 │
-//!        └──── Mistake ◀───┘   after which nothing more is read
+//!        └──── MessageError ◀───┘   after which nothing more is read
 //! ```
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::http::wire::chunked::{BodyPiece, ChunkDecoder};
-use crate::http::wire::head::{Framing, Head, request_line, too_long_headers, too_long_line};
+use crate::http::wire::chunked::{ChunkDecoder, ChunkPart};
+use crate::http::wire::framing::Framing;
+use crate::http::wire::head::{RequestHead, request_line, too_long_headers, too_long_line};
 use crate::http::wire::limits::HeadLimits;
-use crate::http::wire::mistake::Mistake;
-
-/// A piece of a request, in the order of the picture above.
-#[derive(Debug)]
-pub(crate) enum Piece<'d> {
-    /// A head. Where its framing is [`Framing::None`], the request is whole, and no `End` comes.
-    Head(Box<Head>),
-    /// Bytes of the body, at least one.
-    Body(&'d [u8]),
-    /// The end of the body, with the trailer lines, each with its CRLF.
-    End(Vec<u8>),
-}
+use crate::http::wire::message_error::MessageError;
+use crate::http::wire::part::Part;
 
 /// Heads that are used again. One list serves a whole site.
 #[derive(Debug, Default)]
@@ -33,19 +24,19 @@ pub(crate) enum Piece<'d> {
     clippy::vec_box,
     reason = "a head moves between the list and its request: a pointer, not its fields"
 )]
-pub(crate) struct Heads(RefCell<Vec<Box<Head>>>);
+pub(crate) struct Heads(RefCell<Vec<Box<RequestHead>>>);
 
 impl Heads {
     /// More of them than this are not kept, nor such as have grown larger than this many bytes.
     const KEPT: usize = 64;
     const KEPT_BYTES: usize = 8 << 10;
 
-    fn take(&self) -> Box<Head> {
+    fn take(&self) -> Box<RequestHead> {
         self.0.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Gives a head back that nobody reads any more.
-    pub(crate) fn put(&self, head: Box<Head>) {
+    pub(crate) fn put(&self, head: Box<RequestHead>) {
         let mut heads = self.0.borrow_mut();
         if heads.len() < Self::KEPT && head.bytes.capacity() <= Self::KEPT_BYTES {
             heads.push(head);
@@ -53,12 +44,15 @@ impl Heads {
     }
 }
 
-/// So much of a first line that is refused is kept for the log.
+/// A part of a request.
+pub(crate) type RequestPart<'d> = Part<'d, Box<RequestHead>>;
+
+/// At most this much of a first line that is refused is kept for the log.
 const REFUSED_LINE: usize = 1000;
 
-/// What one connection has sent, as far as it is not a whole piece.
-#[derive(Debug)]
-pub(crate) struct RequestReader {
+/// Takes requests apart, wherever they were split. It keeps what has come and is not a whole part.
+#[derive(Debug, Default)]
+pub struct RequestReader {
     state: State,
     heads: Rc<Heads>,
     /// The bytes of a head whose end has not come; once one was refused, its first line.
@@ -67,8 +61,9 @@ pub(crate) struct RequestReader {
     skipped: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 enum State {
+    #[default]
     Head,
     Length(u64),
     Chunked(Box<ChunkDecoder>),
@@ -77,7 +72,14 @@ enum State {
 }
 
 impl RequestReader {
-    pub(crate) fn new(heads: &Rc<Heads>) -> Self {
+    /// A reader for one connection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A reader that takes its heads from where others take theirs.
+    pub(crate) fn sharing(heads: &Rc<Heads>) -> Self {
         Self {
             state: State::Head,
             heads: Rc::clone(heads),
@@ -86,23 +88,23 @@ impl RequestReader {
         }
     }
 
-    /// Takes the next piece off the front of `data`, or nothing where more has to come. What was
-    /// taken of it then is kept here.
+    /// Takes the next part off the front of `data`. `None` says that more has to come: all of `data`
+    /// is taken then, and kept here where it is needed.
     ///
     /// # Errors
     ///
     /// What is wrong with the request. Everything behind it is taken and ignored.
-    pub(crate) fn read<'d>(
+    pub fn read<'d>(
         &mut self,
         data: &mut &'d [u8],
         limits: &HeadLimits,
-    ) -> Result<Option<Piece<'d>>, Mistake> {
+    ) -> Result<Option<RequestPart<'d>>, MessageError> {
         let piece = match &mut self.state {
             State::Head => self.read_head(data, limits),
             State::Length(left) => {
                 if *left == 0 {
                     self.state = State::Head;
-                    return Ok(Some(Piece::End(Vec::new())));
+                    return Ok(Some(Part::End(Vec::new())));
                 }
                 if data.is_empty() {
                     return Ok(None);
@@ -111,15 +113,15 @@ impl RequestReader {
                 let (piece, rest) = data.split_at(length);
                 *data = rest;
                 *left -= length as u64;
-                Ok(Some(Piece::Body(piece)))
+                Ok(Some(Part::Body(piece)))
             }
             State::Chunked(chunks) => chunks.decode(data).map(|piece| match piece {
-                BodyPiece::Data(data) => Some(Piece::Body(data)),
-                BodyPiece::End(trailers) => {
+                ChunkPart::Data(data) => Some(Part::Body(data)),
+                ChunkPart::End(trailers) => {
                     self.state = State::Head;
-                    Some(Piece::End(trailers))
+                    Some(Part::End(trailers))
                 }
-                BodyPiece::More => None,
+                ChunkPart::More => None,
             }),
             State::Broken => {
                 *data = &[];
@@ -143,12 +145,14 @@ impl RequestReader {
     /// Whether there is nothing more to read until more bytes come: the end of a body is a piece
     /// that takes none.
     #[inline]
-    pub(crate) fn needs_bytes(&self) -> bool {
+    #[must_use]
+    pub fn needs_bytes(&self) -> bool {
         !matches!(self.state, State::Length(0))
     }
 
     /// Whether a request has begun, and its end has not come.
-    pub(crate) fn is_within(&self) -> bool {
+    #[must_use]
+    pub fn is_within(&self) -> bool {
         match &self.state {
             State::Head => !self.partial.is_empty(),
             State::Length(_) | State::Chunked(_) => true,
@@ -170,7 +174,7 @@ impl RequestReader {
         &mut self,
         data: &mut &'d [u8],
         limits: &HeadLimits,
-    ) -> Result<Option<Piece<'d>>, Mistake> {
+    ) -> Result<Option<RequestPart<'d>>, MessageError> {
         if self.partial.is_empty() {
             self.read_whole_head(data, limits)
         } else {
@@ -183,7 +187,7 @@ impl RequestReader {
         &mut self,
         data: &mut &'d [u8],
         limits: &HeadLimits,
-    ) -> Result<Option<Piece<'d>>, Mistake> {
+    ) -> Result<Option<RequestPart<'d>>, MessageError> {
         if !self.skipped && data.starts_with(b"\r\n") {
             (self.skipped, *data) = (true, &data[2..]);
         }
@@ -210,7 +214,7 @@ impl RequestReader {
         &mut self,
         data: &mut &'d [u8],
         limits: &HeadLimits,
-    ) -> Result<Option<Piece<'d>>, Mistake> {
+    ) -> Result<Option<RequestPart<'d>>, MessageError> {
         let mut partial = std::mem::take(&mut self.partial);
         let known = partial.len();
         let room = limits
@@ -243,11 +247,13 @@ impl RequestReader {
         &self,
         data: &[u8],
         limits: &HeadLimits,
-    ) -> Result<Option<(Box<Head>, usize)>, Mistake> {
+    ) -> Result<Option<(Box<RequestHead>, usize)>, MessageError> {
         // An empty line that may come before a request was skipped.
         match data {
             [b'\r'] if !self.skipped => return Ok(None),
-            [b'\r' | b'\n', ..] => return Err(Mistake::bad("a request begins with its method")),
+            [b'\r' | b'\n', ..] => {
+                return Err(MessageError::bad("a request begins with its method"));
+            }
             _ => {}
         }
         let mut head = self.heads.take();
@@ -260,19 +266,19 @@ impl RequestReader {
         }
     }
 
-    fn begin<'d>(&mut self, head: Box<Head>, limits: &HeadLimits) -> Piece<'d> {
+    fn begin<'d>(&mut self, head: Box<RequestHead>, limits: &HeadLimits) -> RequestPart<'d> {
         self.skipped = false;
         self.state = match head.framing {
             Framing::None | Framing::UntilClose => State::Head,
             Framing::Length(length) => State::Length(length),
             Framing::Chunked => State::Chunked(Box::new(ChunkDecoder::new(limits.headers))),
         };
-        Piece::Head(head)
+        Part::Head(head)
     }
 }
 
 /// Whether a head may go on: what has come of it is within the limits.
-fn check_partial(partial: &[u8], limits: &HeadLimits) -> Result<(), Mistake> {
+fn check_partial(partial: &[u8], limits: &HeadLimits) -> Result<(), MessageError> {
     let longest_line = limits.request_line.saturating_add(1);
     let longest_headers = limits.headers.saturating_add(4);
     if partial.len() <= longest_line.min(longest_headers) {

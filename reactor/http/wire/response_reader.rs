@@ -4,25 +4,17 @@
 //!   1xx* ──▶ Head ──▶ Body* ──▶ End
 //! ```
 
-use crate::http::wire::chunked::{BodyPiece, ChunkDecoder};
-use crate::http::wire::head::Framing;
+use crate::http::wire::chunked::{ChunkDecoder, ChunkPart};
+use crate::http::wire::framing::Framing;
 use crate::http::wire::head::response::{LONGEST_HEAD, ResponseHead};
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::method::Method;
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::part::Part;
 use crate::http::wire::status::Status;
 
-/// A piece of an answer.
+/// Takes one answer apart, wherever it was split. It keeps what has come and is not a whole part.
 #[derive(Debug)]
-pub(crate) enum Piece<'d> {
-    Head(ResponseHead),
-    Body(&'d [u8]),
-    /// The end, with the trailer lines, each with its CRLF.
-    End(Vec<u8>),
-}
-
-/// Reads one answer.
-#[derive(Debug)]
-pub(crate) struct ResponseReader {
+pub struct ResponseReader {
     method: Method,
     state: State,
     partial: Vec<u8>,
@@ -45,7 +37,8 @@ enum State {
 
 impl ResponseReader {
     /// For the answer to a request with this method.
-    pub(crate) fn new(method: Method) -> Self {
+    #[must_use]
+    pub fn new(method: Method) -> Self {
         Self {
             method,
             state: State::Head,
@@ -54,12 +47,16 @@ impl ResponseReader {
         }
     }
 
-    /// Takes the next piece off the front of `data`, or nothing where more has to come.
+    /// Takes the next part off the front of `data`. `None` says that more has to come: all of `data`
+    /// is taken then. Heads of 1xx are skipped, and the end always is a part.
     ///
     /// # Errors
     ///
     /// What is wrong with the answer.
-    pub(crate) fn read<'d>(&mut self, data: &mut &'d [u8]) -> Result<Option<Piece<'d>>, Mistake> {
+    pub fn read<'d>(
+        &mut self,
+        data: &mut &'d [u8],
+    ) -> Result<Option<Part<'d, ResponseHead>>, MessageError> {
         match &mut self.state {
             State::Head => self.read_head(data),
             State::Length(0) => Ok(Some(self.end(Vec::new()))),
@@ -69,20 +66,20 @@ impl ResponseReader {
                 let (piece, rest) = data.split_at(length);
                 *data = rest;
                 *left -= length as u64;
-                Ok(Some(Piece::Body(piece)))
+                Ok(Some(Part::Body(piece)))
             }
-            State::UntilClose => Ok(Some(Piece::Body(std::mem::take(data)))),
+            State::UntilClose => Ok(Some(Part::Body(std::mem::take(data)))),
             State::Chunked(chunks) => Ok(match chunks.decode(data)? {
-                BodyPiece::Data(data) => Some(Piece::Body(data)),
-                BodyPiece::End(trailers) => Some(self.end(trailers)),
-                BodyPiece::More => None,
+                ChunkPart::Data(data) => Some(Part::Body(data)),
+                ChunkPart::End(trailers) => Some(self.end(trailers)),
+                ChunkPart::More => None,
             }),
             State::Over => Ok(None),
         }
     }
 
-    /// The connection has ended. Whether that was the end of the answer.
-    pub(crate) fn ends_here(&mut self) -> bool {
+    /// Notes that the connection has ended. Returns whether the answer is whole.
+    pub fn finish(&mut self) -> bool {
         let ends = matches!(
             self.state,
             State::UntilClose | State::Over | State::Length(0)
@@ -94,35 +91,39 @@ impl ResponseReader {
     }
 
     /// Whether any of the answer has come.
-    pub(crate) fn has_begun(&self) -> bool {
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
         !matches!(self.state, State::Head) || !self.partial.is_empty() || self.interim > 0
     }
 
-    fn end<'d>(&mut self, trailers: Vec<u8>) -> Piece<'d> {
+    fn end<'d>(&mut self, trailers: Vec<u8>) -> Part<'d, ResponseHead> {
         self.state = State::Over;
-        Piece::End(trailers)
+        Part::End(trailers)
     }
 
     /// Reads what comes before the body. Answers that only say that there will be one are skipped.
-    fn read_head<'d>(&mut self, data: &mut &'d [u8]) -> Result<Option<Piece<'d>>, Mistake> {
+    fn read_head<'d>(
+        &mut self,
+        data: &mut &'d [u8],
+    ) -> Result<Option<Part<'d, ResponseHead>>, MessageError> {
         while let Some(head) = self.next_head(data)? {
             if head.status == Status::SWITCHING_PROTOCOLS {
-                return Err(Mistake::bad("nobody has asked for another protocol"));
+                return Err(MessageError::bad("nobody has asked for another protocol"));
             }
             if !head.status.is_informational() {
                 self.state = match head.framing {
                     Framing::None => State::Length(0),
                     Framing::Length(length) => State::Length(length),
                     Framing::Chunked => {
-                        State::Chunked(Box::new(ChunkDecoder::of_answer(LONGEST_HEAD)))
+                        State::Chunked(Box::new(ChunkDecoder::lenient(LONGEST_HEAD)))
                     }
                     Framing::UntilClose => State::UntilClose,
                 };
-                return Ok(Some(Piece::Head(head)));
+                return Ok(Some(Part::Head(head)));
             }
             self.interim += 1;
             if self.interim > MOST_INTERIM {
-                return Err(Mistake::bad(
+                return Err(MessageError::bad(
                     "at most 32 answers come before the one that counts",
                 ));
             }
@@ -132,7 +133,7 @@ impl ResponseReader {
 
     /// Takes a head off the front of `data`. One that came in one piece is not copied to be looked
     /// at; of another one, what has come is kept.
-    fn next_head(&mut self, data: &mut &[u8]) -> Result<Option<ResponseHead>, Mistake> {
+    fn next_head(&mut self, data: &mut &[u8]) -> Result<Option<ResponseHead>, MessageError> {
         if data.is_empty() {
             return Ok(None);
         }

@@ -11,9 +11,9 @@ use crate::http::server::request::NotAForm;
 use crate::http::server::resource::Answer;
 use crate::http::server::response::Response;
 use crate::http::server::writer::Meta;
-use crate::http::wire::head::Framing;
+use crate::http::wire::framing::Framing;
 use crate::http::wire::headers::members;
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::status::Status;
 use crate::report;
 use crate::transport::Transport;
@@ -208,7 +208,7 @@ impl HttpChannel {
     }
 }
 
-const NOT_A_FORM: Mistake = Mistake::new(
+const NOT_A_FORM: MessageError = MessageError::new(
     Status::UNSUPPORTED_MEDIA_TYPE,
     "the body has to be application/x-www-form-urlencoded",
 );

@@ -2,7 +2,7 @@
 //! looking at anything but what the head and the resource have said.
 
 use crate::http::server::resource::Intake;
-use crate::http::wire::head::Framing;
+use crate::http::wire::framing::Framing;
 
 /// What a head says of the body behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

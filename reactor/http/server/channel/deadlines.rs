@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use super::HttpChannel;
-use super::exchange::Stage;
+use super::exchange::{Phase, Stage};
 use crate::http::body::incoming::BodyFeed;
 use crate::http::limits::unless_zero;
 use crate::http::server::response::Response;
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::status::Status;
 use crate::reactor::Reactor;
 use crate::report;
@@ -23,19 +23,6 @@ use crate::transport::Transport;
 /// another reason does it at once. It is long enough for a FIN that follows on the same way, and
 /// shorter than anybody who changes their mind.
 const HALF_CLOSE: Duration = Duration::from_millis(20);
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// The rest of a head.
-    Head,
-    /// The rest of a body that is kept in memory, or dropped.
-    Body,
-    /// A half close, which belongs to the request.
-    HalfClose,
-    /// The resource's answer.
-    Handler,
-}
 
 impl HttpChannel {
     /// Sets the deadline for what is waited for now, unless it is set.
@@ -221,8 +208,8 @@ impl HttpChannel {
     }
 }
 
-fn too_slow() -> Mistake {
-    Mistake::new(Status::REQUEST_TIMEOUT, "the request took too long to come")
+fn too_slow() -> MessageError {
+    MessageError::new(Status::REQUEST_TIMEOUT, "the request took too long to come")
 }
 
 /// Why the body of a request ends, and its Deferred is cancelled.

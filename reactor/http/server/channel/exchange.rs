@@ -98,6 +98,19 @@ pub(super) enum Stage {
     Sent,
 }
 
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The rest of a head.
+    Head,
+    /// The rest of a body that is kept in memory, or dropped.
+    Body,
+    /// A half close, which belongs to the request.
+    HalfClose,
+    /// The resource's answer.
+    Handler,
+}
+
 /// How much of an answer was written to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {

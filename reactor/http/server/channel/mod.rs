@@ -30,8 +30,7 @@ mod sending;
 use std::fmt;
 use std::rc::Rc;
 
-use self::deadlines::Phase;
-use self::exchange::Waiting;
+use self::exchange::{Phase, Waiting};
 use crate::delayed_call::DelayedCall;
 use crate::framing::undelivered::Undelivered;
 use crate::http::limits::unless_zero;
@@ -89,7 +88,7 @@ impl HttpChannel {
     pub(crate) fn new(site: &Rc<Shared>) -> Self {
         Self {
             site: Rc::clone(site),
-            reader: RequestReader::new(&site.heads),
+            reader: RequestReader::sharing(&site.heads),
             waiting: None,
             serial: 0,
             held: Undelivered::default(),

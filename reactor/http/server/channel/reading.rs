@@ -17,10 +17,11 @@ use crate::http::server::resource::{Answer, Intake, Resource};
 use crate::http::server::response::Response;
 use crate::http::server::routing::locate;
 use crate::http::server::writer::Meta;
-use crate::http::wire::head::{Framing, Head};
+use crate::http::wire::framing::Framing;
+use crate::http::wire::head::RequestHead;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::method::Method;
-use crate::http::wire::mistake::Mistake;
-use crate::http::wire::request_reader::Piece;
+use crate::http::wire::part::Part;
 use crate::http::wire::status::Status;
 use crate::observe::{Callback, Cause};
 use crate::transport::Transport;
@@ -55,12 +56,12 @@ impl HttpChannel {
         while self.takes_input() && !work.is_full() && !work.transport.has_yielded() {
             let mut units = MESSAGE;
             match self.reader.read(&mut data, &self.site.limits.head) {
-                Ok(Some(Piece::Head(head))) => {
+                Ok(Some(Part::Head(head))) => {
                     units = REQUEST;
                     self.head_received(work, head, data.is_empty());
                 }
-                Ok(Some(Piece::Body(bytes))) => self.body_received(work, bytes),
-                Ok(Some(Piece::End(trailers))) => self.body_ended(work, trailers),
+                Ok(Some(Part::Body(bytes))) => self.body_received(work, bytes),
+                Ok(Some(Part::End(trailers))) => self.body_ended(work, trailers),
                 Ok(None) => break,
                 Err(mistake) => self.refuse(work, mistake),
             }
@@ -121,7 +122,7 @@ impl HttpChannel {
             return;
         }
         if self.takes_input() && self.reader.is_within() {
-            return self.refuse(work, Mistake::bad("the request is not complete"));
+            return self.refuse(work, MessageError::bad("the request is not complete"));
         }
         self.closing |= self.waiting.is_none();
     }
@@ -135,7 +136,7 @@ impl HttpChannel {
     }
 
     #[inline]
-    fn head_received(&mut self, work: &mut Work<'_>, head: Box<Head>, is_last: bool) {
+    fn head_received(&mut self, work: &mut Work<'_>, head: Box<RequestHead>, is_last: bool) {
         self.serial = self.serial.wrapping_add(1);
         self.client_is_done = !head.persistent;
         let logs_access = self.site.logs_access();
@@ -315,7 +316,7 @@ impl HttpChannel {
 
     /// Answers what is not a valid request, and ends the connection, because it is not known where
     /// the next request would begin.
-    pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: Mistake) {
+    pub(super) fn refuse(&mut self, work: &mut Work<'_>, mistake: MessageError) {
         self.client_is_done = false;
         let mut exchange = match self.waiting.take() {
             None => Exchange::unparsed(),
@@ -369,9 +370,9 @@ const UNNAMED: &str = "a resource";
 /// RFC 9110, section 10.1.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-const NO_SUCH_METHOD: Mistake = Mistake::new(Status::NOT_IMPLEMENTED, "no such method");
+const NO_SUCH_METHOD: MessageError = MessageError::new(Status::NOT_IMPLEMENTED, "no such method");
 
-const TOO_MUCH: Mistake = Mistake::new(
+const TOO_MUCH: MessageError = MessageError::new(
     Status::SERVICE_UNAVAILABLE,
     "the server has too much to read at once",
 );
@@ -379,4 +380,5 @@ const TOO_MUCH: Mistake = Mistake::new(
 /// Seconds, in which most of what is being read has come.
 const RETRY_AFTER: &str = "5";
 
-const TOO_LARGE: Mistake = Mistake::new(Status::CONTENT_TOO_LARGE, "the body is too long");
+const TOO_LARGE: MessageError =
+    MessageError::new(Status::CONTENT_TOO_LARGE, "the body is too long");

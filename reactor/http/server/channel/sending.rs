@@ -10,7 +10,7 @@ use crate::handle::Handle;
 use crate::http::body::Kind;
 use crate::http::body::outgoing::{Outgoing, Sender};
 use crate::http::body::sink::Pipe;
-use crate::http::wire::head::Framing;
+use crate::http::wire::framing::Framing;
 use crate::reason::Reason;
 use crate::transport::Transport;
 use crate::visible::visible;

@@ -17,12 +17,14 @@ use std::mem::MaybeUninit;
 
 use httparse::Header;
 
-use crate::http::wire::headers::{is_token, members};
+use crate::http::wire::framing::{BodyFields, Framing};
+use crate::http::wire::headers::members;
 use crate::http::wire::host::{is_host, split};
 use crate::http::wire::limits::{HeadLimits, MOST_HEADERS};
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::method::Method;
-use crate::http::wire::mistake::Mistake;
 use crate::http::wire::status::Status;
+use crate::http::wire::version::Version;
 
 /// Where something is in the bytes of a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,45 +48,10 @@ impl Span {
     }
 }
 
-/// The version of a message. There are no others in this syntax.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Version {
-    /// HTTP/1.0
-    Http10,
-    /// HTTP/1.1
-    #[default]
-    Http11,
-}
-
-impl Version {
-    /// The version as it is written.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Http10 => "HTTP/1.0",
-            Self::Http11 => "HTTP/1.1",
-        }
-    }
-}
-
-/// How the end of a message's body is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Framing {
-    /// There is no body.
-    #[default]
-    None,
-    /// So many bytes, at least one.
-    Length(u64),
-    /// Chunks, of which the last one is empty.
-    Chunked,
-    /// The end of the connection. Only an answer may end so.
-    UntilClose,
-}
-
-/// The head of a request. One is used again for many requests, so that their heads cost no
+/// The head of a request. One may be used again for many requests, so that their heads cost no
 /// allocation.
 #[derive(Debug, Default)]
-pub(crate) struct Head {
+pub struct RequestHead {
     pub(crate) bytes: Vec<u8>,
     fields: Vec<(Span, Span)>,
     method: Option<Method>,
@@ -103,34 +70,63 @@ pub(crate) struct Head {
     pub(crate) expects_continue: bool,
 }
 
-impl Head {
+impl RequestHead {
+    /// The version that the client speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How the end of the body behind this head is found.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the client means to send more requests on this connection.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.persistent
+    }
+
+    /// Whether the client holds the body back until it is asked for it, with `100 Continue`.
+    #[must_use]
+    pub fn expects_continue(&self) -> bool {
+        self.expects_continue
+    }
+
     /// The method, or nothing for one that is not known.
-    pub(crate) fn method(&self) -> Option<Method> {
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
         self.method
     }
 
     /// The target without scheme and host: a path and perhaps a query, or an asterisk.
-    pub(crate) fn target(&self) -> &str {
+    #[must_use]
+    pub fn target(&self) -> &str {
         &self.target
     }
 
     /// The path, and the question mark and the query behind it, if there are any.
-    pub(crate) fn path_and_query(&self) -> (&str, &str) {
+    #[must_use]
+    pub fn path_and_query(&self) -> (&str, &str) {
         self.target.split_at(self.path_length)
     }
 
     /// The host that the request is for, and perhaps a port. There is one, but for HTTP/1.0.
-    pub(crate) fn host(&self) -> Option<&str> {
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
         self.host.map(|host| text(host.of_bytes(&self.bytes)))
     }
 
     /// The request line, without its end.
-    pub(crate) fn request_line(&self) -> &[u8] {
+    #[must_use]
+    pub fn request_line(&self) -> &[u8] {
         request_line(&self.bytes)
     }
 
     /// Names and values of the header lines.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter().map(|(name, value)| {
             (
                 text(name.of_bytes(&self.bytes)),
@@ -144,12 +140,12 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// What is wrong with the head, as far as it has come.
-    pub(crate) fn parse(
+    /// What is wrong with the head, as far as it has come. The head means nothing then.
+    pub fn parse(
         &mut self,
         data: &[u8],
         limits: &HeadLimits,
-    ) -> Result<Option<usize>, Mistake> {
+    ) -> Result<Option<usize>, MessageError> {
         let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
         let space = &mut space[..limits.header_count.min(MOST_HEADERS)];
         let mut request = httparse::Request::new(&mut []);
@@ -189,7 +185,7 @@ impl Head {
         &mut self,
         data: &[u8],
         limits: &HeadLimits,
-    ) -> Result<Option<usize>, Mistake> {
+    ) -> Result<Option<usize>, MessageError> {
         let minor = match version(data) {
             Some((b'1', minor, at)) if minor > b'1' => at,
             _ => return Err(mistake(httparse::Error::Version, data)),
@@ -203,11 +199,11 @@ impl Head {
         Ok(length)
     }
 
-    fn read_fields(&mut self, headers: &[Header<'_>], data: &[u8]) -> Result<(), Mistake> {
+    fn read_fields(&mut self, headers: &[Header<'_>], data: &[u8]) -> Result<(), MessageError> {
         self.fields.clear();
         (self.host, self.expects_continue) = (None, false);
-        let mut framing = FramingFields::default();
-        let mut connection = Connection::default();
+        let mut framing = BodyFields::default();
+        let mut connection = ConnectionOptions::default();
         for Header { name, value } in headers {
             let (name, value) = (name.as_bytes(), *value);
             let (name_span, value_span) = (Span::of(name, data), Span::of(value, data));
@@ -216,7 +212,7 @@ impl Head {
             match name.len() {
                 4 if name.eq_ignore_ascii_case(b"host") => {
                     if self.host.replace(value_span).is_some() {
-                        return Err(Mistake::bad("a request has one Host header"));
+                        return Err(MessageError::bad("a request has one Host header"));
                     }
                     self.check_host(value)?;
                 }
@@ -232,29 +228,29 @@ impl Head {
         self.framing = framing.framing()?;
         if self.version == Version::Http10 {
             if self.framing == Framing::Chunked {
-                return Err(Mistake::bad("HTTP/1.0 has no Transfer-Encoding"));
+                return Err(MessageError::bad("HTTP/1.0 has no Transfer-Encoding"));
             }
             self.expects_continue = false;
         } else if self.host.is_none() {
-            return Err(Mistake::bad("a request of HTTP/1.1 has a Host header"));
+            return Err(MessageError::bad("a request of HTTP/1.1 has a Host header"));
         }
         self.persistent = self.version == Version::Http11 && !connection.closes;
         Ok(())
     }
 
-    fn check_host(&mut self, host: &[u8]) -> Result<(), Mistake> {
+    fn check_host(&mut self, host: &[u8]) -> Result<(), MessageError> {
         if host == self.known_host && !host.is_empty() {
             return Ok(());
         }
         if !is_host(host) {
-            return Err(Mistake::bad("Host is a host and perhaps a port"));
+            return Err(MessageError::bad("Host is a host and perhaps a port"));
         }
         self.known_host.clear();
         self.known_host.extend_from_slice(host);
         Ok(())
     }
 
-    fn read_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
+    fn read_target(&mut self, target: &str, data: &[u8]) -> Result<(), MessageError> {
         self.target.clear();
         match target.as_bytes() {
             [b'/', ..] => self.target.push_str(target),
@@ -269,8 +265,8 @@ impl Head {
 
     /// A URL as a target: RFC 9112, section 3.2.2. Its host has to be that of the `Host` header, in
     /// which the port of the scheme may be left out or not.
-    fn read_absolute_target(&mut self, target: &str, data: &[u8]) -> Result<(), Mistake> {
-        let wrong = Mistake::bad("the target of a request is a path or a URL");
+    fn read_absolute_target(&mut self, target: &str, data: &[u8]) -> Result<(), MessageError> {
+        let wrong = MessageError::bad("the target of a request is a path or a URL");
         let (scheme, rest) = target.split_once("://").ok_or(wrong)?;
         let known = [("http", "80"), ("https", "443")];
         let mut known = known.into_iter();
@@ -284,7 +280,9 @@ impl Head {
         }
         let differs = |other: Span| !is_same_host(other.of_bytes(data), host, usual_port);
         if self.host.is_some_and(differs) {
-            return Err(Mistake::bad("the target's host is that of the Host header"));
+            return Err(MessageError::bad(
+                "the target's host is that of the Host header",
+            ));
         }
         self.host = Some(Span::of(host.as_bytes(), data));
         if !path.starts_with('/') {
@@ -302,7 +300,7 @@ pub(crate) fn request_line(head: &[u8]) -> &[u8] {
 }
 
 /// How much of a target is the path. One walk, as each byte of each request comes by here.
-fn path_length(target: &str) -> Result<usize, Mistake> {
+fn path_length(target: &str) -> Result<usize, MessageError> {
     let bytes = target.as_bytes();
     let mut length = None;
     let mut all = 0;
@@ -310,7 +308,7 @@ fn path_length(target: &str) -> Result<usize, Mistake> {
         all |= byte;
         match byte {
             b'?' if length.is_none() => length = Some(index),
-            b'#' => return Err(Mistake::bad("the target of a request has no fragment")),
+            b'#' => return Err(MessageError::bad("the target of a request has no fragment")),
             _ => {}
         }
     }
@@ -321,76 +319,17 @@ fn path_length(target: &str) -> Result<usize, Mistake> {
 }
 
 /// Most servers take such bytes, each as what it likes: two that do would not agree on a path.
-const NOT_ASCII: Mistake =
-    Mistake::bad("the target of a request is ASCII; other characters are percent-encoded");
-
-/// What the header lines say of the body.
-#[derive(Default)]
-struct FramingFields {
-    length: Option<u64>,
-    chunked: bool,
-    /// There is a coding that is not `chunked`.
-    other_coding: bool,
-}
-
-impl FramingFields {
-    fn length(&mut self, value: &[u8]) -> Result<(), Mistake> {
-        let length = content_length(value).ok_or(Mistake::bad("Content-Length is digits"))?;
-        if self.length.replace(length).is_some() {
-            return Err(Mistake::bad("a request has one Content-Length header"));
-        }
-        Ok(())
-    }
-
-    /// Of several lines the codings are one list: RFC 9110, section 5.3.
-    fn encoding(&mut self, value: &[u8]) -> Result<(), Mistake> {
-        for coding in value.split(|byte| *byte == b',') {
-            let coding = coding.trim_ascii();
-            if self.chunked || !is_token(coding) {
-                return Err(Mistake::bad("Transfer-Encoding is chunked, once and last"));
-            }
-            if coding.eq_ignore_ascii_case(b"chunked") {
-                self.chunked = true;
-            } else {
-                self.other_coding = true;
-            }
-        }
-        Ok(())
-    }
-
-    fn framing(&self) -> Result<Framing, Mistake> {
-        match (self.length, self.chunked) {
-            (Some(_), true) => Err(BOTH_LENGTHS),
-            (Some(_), false) if self.other_coding => Err(BOTH_LENGTHS),
-            // RFC 9112, section 6.1. What comes behind it can be read by nobody here.
-            (None, _) if self.other_coding => Err(Mistake::new(
-                Status::NOT_IMPLEMENTED,
-                "the only transfer coding is chunked",
-            )),
-            (None | Some(0), false) => Ok(Framing::None),
-            (Some(length), false) => Ok(Framing::Length(length)),
-            (None, true) => Ok(Framing::Chunked),
-        }
-    }
-}
-
-const BOTH_LENGTHS: Mistake =
-    Mistake::bad("a request has Content-Length or Transfer-Encoding, not both");
-
-/// Digits and nothing else. What is too large for a number is larger than every limit.
-pub(crate) fn content_length(value: &[u8]) -> Option<u64> {
-    let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    is_number.then(|| text(value).parse().unwrap_or(u64::MAX))
-}
+const NOT_ASCII: MessageError =
+    MessageError::bad("the target of a request is ASCII; other characters are percent-encoded");
 
 /// What `Connection` lists.
 #[derive(Default)]
-pub(crate) struct Connection {
+pub(crate) struct ConnectionOptions {
     pub(crate) closes: bool,
     pub(crate) keeps_alive: bool,
 }
 
-impl Connection {
+impl ConnectionOptions {
     pub(crate) fn read(&mut self, value: &[u8]) {
         for member in members(value) {
             self.closes |= member.eq_ignore_ascii_case(b"close");
@@ -401,7 +340,11 @@ impl Connection {
 
 /// The limits are looked at when the head is whole, because it came in one piece mostly. Those of
 /// a head that is not are the reader's.
-fn check_lengths(request_line: usize, head: usize, limits: &HeadLimits) -> Result<(), Mistake> {
+fn check_lengths(
+    request_line: usize,
+    head: usize,
+    limits: &HeadLimits,
+) -> Result<(), MessageError> {
     if request_line > limits.request_line {
         return Err(too_long_line());
     }
@@ -411,33 +354,37 @@ fn check_lengths(request_line: usize, head: usize, limits: &HeadLimits) -> Resul
     Ok(())
 }
 
-pub(crate) fn too_long_line() -> Mistake {
-    Mistake::new(Status::URI_TOO_LONG, "the request line is too long")
+pub(crate) fn too_long_line() -> MessageError {
+    MessageError::new(Status::URI_TOO_LONG, "the request line is too long")
 }
 
-pub(crate) fn too_long_headers() -> Mistake {
+pub(crate) fn too_long_headers() -> MessageError {
     let status = Status::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    Mistake::new(status, "the headers are too long")
+    MessageError::new(status, "the headers are too long")
 }
 
-fn mistake(error: httparse::Error, data: &[u8]) -> Mistake {
+fn mistake(error: httparse::Error, data: &[u8]) -> MessageError {
     match error {
-        httparse::Error::HeaderName => Mistake::bad("a header is a name, a colon and a value"),
-        httparse::Error::HeaderValue => Mistake::bad("a header's value has a control character"),
-        httparse::Error::TooManyHeaders => Mistake::new(
+        httparse::Error::HeaderName => MessageError::bad("a header is a name, a colon and a value"),
+        httparse::Error::HeaderValue => {
+            MessageError::bad("a header's value has a control character")
+        }
+        httparse::Error::TooManyHeaders => MessageError::new(
             Status::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "there are too many headers",
         ),
-        httparse::Error::Version if version(data).is_some_and(|v| v.0 != b'1') => Mistake::new(
-            Status::HTTP_VERSION_NOT_SUPPORTED,
-            "this server speaks HTTP/1.1 and HTTP/1.0",
-        ),
+        httparse::Error::Version if version(data).is_some_and(|v| v.0 != b'1') => {
+            MessageError::new(
+                Status::HTTP_VERSION_NOT_SUPPORTED,
+                "this server speaks HTTP/1.1 and HTTP/1.0",
+            )
+        }
         httparse::Error::Token if !request_line(data).is_ascii() => NOT_ASCII,
         httparse::Error::NewLine
         | httparse::Error::Status
         | httparse::Error::Token
         | httparse::Error::Version => {
-            Mistake::bad("a request begins with a line like GET / HTTP/1.1")
+            MessageError::bad("a request begins with a line like GET / HTTP/1.1")
         }
     }
 }
@@ -474,12 +421,12 @@ fn is_same_host(one: &[u8], other: &str, usual_port: &str) -> bool {
 /// Whether what is left of a line is white space and CRLF. `httparse` takes a CR only before an LF,
 /// but also an LF alone.
 #[inline]
-fn check_line_end(rest: &[u8]) -> Result<(), Mistake> {
+fn check_line_end(rest: &[u8]) -> Result<(), MessageError> {
     let end = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
     if end == Some(&b'\r') {
         Ok(())
     } else {
-        Err(Mistake::bad("each line of a head ends in CR and LF"))
+        Err(MessageError::bad("each line of a head ends in CR and LF"))
     }
 }
 

@@ -11,19 +11,22 @@ use std::time::Duration;
 
 use httparse::Header;
 
-use crate::http::wire::head::{Connection, Framing, Version, content_length};
+use crate::http::wire::framing::Framing;
+use crate::http::wire::head::ConnectionOptions;
 use crate::http::wire::headers::{Headers, members};
 use crate::http::wire::limits::MOST_HEADERS;
+use crate::http::wire::message_error::MessageError;
 use crate::http::wire::method::Method;
-use crate::http::wire::mistake::Mistake;
+use crate::http::wire::number::decimal;
 use crate::http::wire::status::Status;
+use crate::http::wire::version::Version;
 
 /// A client takes heads of at most so many bytes.
 pub(crate) const LONGEST_HEAD: usize = 64 << 10;
 
 /// What an answer begins with.
 #[derive(Debug)]
-pub(crate) struct ResponseHead {
+pub struct ResponseHead {
     pub(crate) status: Status,
     pub(crate) version: Version,
     pub(crate) headers: Headers,
@@ -35,9 +38,49 @@ pub(crate) struct ResponseHead {
 }
 
 impl ResponseHead {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The version that the server speaks.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The header lines.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// How the end of the body behind this head is found.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether another request may be sent on the connection.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.persistent
+    }
+
+    /// How long the server then waits for it, if it says so.
+    #[must_use]
+    pub fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive
+    }
+
     /// Takes the head of an answer to a request with `method` off the front of `data`. Returns how
     /// long it was, or nothing while its end has not come.
-    pub(crate) fn parse(data: &[u8], method: Method) -> Result<Option<(Self, usize)>, Mistake> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the head.
+    pub fn parse(data: &[u8], method: Method) -> Result<Option<(Self, usize)>, MessageError> {
         let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut []);
         let parsed = httparse::ParserConfig::default()
@@ -47,12 +90,12 @@ impl ResponseHead {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) if data.len() <= LONGEST_HEAD => return Ok(None),
             Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-                return Err(Mistake::bad("the head of the answer is too long"));
+                return Err(MessageError::bad("the head of the answer is too long"));
             }
-            Err(_) => return Err(Mistake::bad("the head of the answer is malformed")),
+            Err(_) => return Err(MessageError::bad("the head of the answer is malformed")),
         };
         let status = response.code.and_then(Status::new);
-        let status = status.ok_or(Mistake::bad("an answer has a status of 100 to 999"))?;
+        let status = status.ok_or(MessageError::bad("an answer has a status of 100 to 999"))?;
         let version = match response.version {
             Some(0) => Version::Http10,
             _ => Version::Http11,
@@ -69,8 +112,8 @@ impl ResponseHead {
         Ok(Some((head, length)))
     }
 
-    fn read_fields(&mut self, headers: &[Header<'_>], method: Method) -> Result<(), Mistake> {
-        let mut connection = Connection::default();
+    fn read_fields(&mut self, headers: &[Header<'_>], method: Method) -> Result<(), MessageError> {
+        let mut connection = ConnectionOptions::default();
         let (mut length, mut chunked) = (None, false);
         for Header { name, value } in headers {
             let value = unfolded(value);
@@ -79,14 +122,14 @@ impl ResponseHead {
             } else if name.eq_ignore_ascii_case("keep-alive") {
                 self.keep_alive = self.keep_alive.or(keep_alive(&value));
             } else if name.eq_ignore_ascii_case("content-length") {
-                let this = content_length(&value);
-                let this = this.ok_or(Mistake::bad("Content-Length is digits"))?;
+                let this = decimal(&value);
+                let this = this.ok_or(MessageError::bad("Content-Length is digits"))?;
                 if length.replace(this).is_some_and(|before| before != this) {
-                    return Err(Mistake::bad("the answer has two lengths"));
+                    return Err(MessageError::bad("the answer has two lengths"));
                 }
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 if chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Mistake::bad("Transfer-Encoding is chunked, once"));
+                    return Err(MessageError::bad("Transfer-Encoding is chunked, once"));
                 }
                 chunked = true;
             }
@@ -118,7 +161,7 @@ fn keep_alive(value: &[u8]) -> Option<Duration> {
         let (name, seconds) = member.split_at_checked("timeout=".len())?;
         name.eq_ignore_ascii_case(b"timeout=").then_some(seconds)
     })?;
-    content_length(seconds).map(Duration::from_secs)
+    decimal(seconds).map(Duration::from_secs)
 }
 
 /// A value on one line: each line end and the white space around it become one space.

@@ -9,12 +9,12 @@ use crate::http::wire::status::Status;
 ///
 /// As an answer it has [`status`](Self::status), and its text says what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mistake {
+pub struct MessageError {
     status: Status,
     what: &'static str,
 }
 
-impl Mistake {
+impl MessageError {
     /// What breaks the grammar, or could be read in two ways: 400.
     pub(crate) const fn bad(what: &'static str) -> Self {
         Self::new(Status::BAD_REQUEST, what)
@@ -35,10 +35,10 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for MessageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.what)
     }
 }
 
-impl Error for Mistake {}
+impl Error for MessageError {}
