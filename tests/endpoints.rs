@@ -1,5 +1,7 @@
 //! Endpoint strings: what they mean, and what is said about wrong ones.
 
+mod support;
+
 use std::cell::RefCell;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -7,13 +9,8 @@ use std::time::{Duration, Instant};
 
 use reactor::endpoints::{ClientEndpoint, ServerEndpoint, client_from_string, server_from_string};
 use reactor::testing::Simulation;
-use reactor::{Address, Factory, Limits, Protocol, Reactor, Reason, Transport};
-
-struct Silent;
-
-impl Protocol for Silent {
-    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
-}
+use reactor::{Address, Factory, Limits, Reactor, Reason};
+use support::Silent;
 
 fn silent(_: Address) -> Silent {
     Silent

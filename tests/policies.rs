@@ -1,5 +1,7 @@
 //! Limits on connections: who is refused, and when there is room again.
 
+mod support;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use reactor::policies::{LimitConnectionsByPeer, LimitTotalConnections};
 use reactor::testing::{Peer, Simulation};
 use reactor::{Address, Factory, Limits, Protocol, Reason, Transport};
+use support::Silent;
 
 /// Says hello, and panics where it is told to.
 struct Host {
@@ -181,10 +184,4 @@ fn a_policy_leaves_limits_handles_and_failures_to_what_it_wraps() {
     let lost = "the connection was aborted on this side";
     assert_eq!(*log.borrow(), ["called", lost]);
     assert!(policy.build_protocol(&address).is_some());
-}
-
-struct Silent;
-
-impl Protocol for Silent {
-    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
 }

@@ -9,16 +9,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use reactor::testing::{Conditions, Conversation, Simulation};
-use reactor::{Event, Limits, Observer, Protocol, Reason, RunError, Transport};
-use support::{Client, Heard, Log, Probe, SECOND, Then, listener, millis, pattern, shared};
-
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        transport.write(data);
-    }
-}
+use reactor::{Event, Limits, Observer, Reason, RunError, Transport};
+use support::{Client, Echo, Heard, Log, Probe, SECOND, Then, listener, millis, pattern, shared};
 
 /// Writes down every event with its time.
 struct Trace {

@@ -7,15 +7,7 @@ use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{Limits, Protocol, Reason, Transport};
 
 use crate::SOCKET;
-use crate::support::{Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
-
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        transport.write(data);
-    }
-}
+use crate::support::{Echo, Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
 
 #[test]
 fn a_pause_from_the_beginning_delays_everything_and_loses_nothing() {

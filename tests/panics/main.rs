@@ -5,6 +5,8 @@
 
 mod calls;
 mod consumers;
+#[path = "../support/mod.rs"]
+mod support;
 mod work;
 
 use std::cell::{Cell, RefCell};
@@ -13,7 +15,7 @@ use std::panic::panic_any;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reactor::http::Site;
 use reactor::testing::{Conversation, Simulation};
@@ -21,7 +23,7 @@ use reactor::{
     Address, Event, Layer, Observer, Phase, Protocol, Reactor, Reason, SystemEvent, Transport,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+use support::{Echo, SECOND};
 
 /// Panics when it is dropped.
 struct Bomb(Arc<AtomicUsize>);
@@ -70,14 +72,6 @@ fn holding<R>(bomb: Bomb, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
     move || {
         let _held = &bomb;
         f()
-    }
-}
-
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        transport.write(data);
     }
 }
 

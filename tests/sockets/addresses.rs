@@ -7,17 +7,14 @@ use std::rc::Rc;
 
 use reactor::{Address, Reactor, Transport};
 
-use crate::support::{Client, Heard, Log, Then};
-use crate::{Echo, PATIENCE, address, connect, one_at_a_time, read_to_end, run_with};
+use crate::support::{Client, Echo, Heard, Log, Then};
+use crate::{PATIENCE, address, connect, listen, one_at_a_time, read_to_end, run_with};
 
 #[test]
 fn a_busy_port_says_so_in_the_system_s_words() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", |_| Echo)
-        .expect("a port is free");
-    let at = address(&port);
+    let (_port, at) = listen(&reactor, |_| Echo);
     let error = reactor.listen_tcp(at, |_| Echo).expect_err("it is taken");
     assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
     let text = error.to_string();
@@ -73,10 +70,7 @@ fn every_ipv6_address_and_every_ipv4_address_can_have_the_same_port() {
 fn a_stopped_port_can_be_listened_at_again_at_once_while_its_connections_live() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", |_| Echo)
-        .expect("a port is free");
-    let at = address(&port);
+    let (port, at) = listen(&reactor, |_| Echo);
     let mut stays = connect(at).expect("it listens");
     reactor.turn(Some(PATIENCE)).expect("a turn");
     port.stop_listening();
@@ -101,10 +95,7 @@ fn a_refused_connection_fails_with_the_system_s_error() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
     // A port that nobody listens at: its owner has just gone.
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", |_| Echo)
-        .expect("a port is free");
-    let at = address(&port);
+    let (port, at) = listen(&reactor, |_| Echo);
     port.stop_listening();
     let log = Log::default();
     let react: fn(&Heard<'_>, &Transport) -> Then = |_, _| Then::Default;

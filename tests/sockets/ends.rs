@@ -7,7 +7,7 @@ use std::time::Duration;
 use reactor::{Factory, Limits, Reactor, Reason, Transport};
 
 use crate::support::{Client, Heard, Log, Probe, Then, pattern};
-use crate::{address, connect, one_at_a_time, read_to_end, reset_when_dropped, run_with};
+use crate::{address, connect, listen, one_at_a_time, read_to_end, reset_when_dropped, run_with};
 
 #[test]
 fn an_abort_is_a_reset_and_a_lose_is_an_end() {
@@ -25,10 +25,7 @@ fn an_abort_is_a_reset_and_a_lose_is_an_end() {
             Then::Default
         })
     };
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", factory)
-        .expect("a port is free");
-    let address = address(&port);
+    let (_port, address) = listen(&reactor, factory);
     let kinds = run_with(&reactor, move || {
         ["abort", "lose"]
             .iter()
@@ -69,10 +66,7 @@ fn a_client_that_closes_its_half_gets_three_megabytes() {
         unsent: 8 << 20,
         ..Limits::default()
     });
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", factory)
-        .expect("a port is free");
-    let address = address(&port);
+    let (_port, address) = listen(&reactor, factory);
     let heard = run_with(&reactor, move || {
         let mut stream = connect(address)?;
         stream.write_all(b"go")?;
@@ -113,10 +107,7 @@ fn the_last_words_reach_a_client_that_is_still_talking() {
             },
         )
     };
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", factory)
-        .expect("a port is free");
-    let address = address(&port);
+    let (_port, address) = listen(&reactor, factory);
     let heard = run_with(&reactor, move || {
         let mut stream = connect(address)?;
         for _ in 0..200 {

@@ -22,7 +22,7 @@ use reactor::{
     Address, Factory, Group, ListeningPort, LoopingCall, Protocol, Reactor, Reason, Transport,
 };
 
-use support::{Client, Heard, Log, Probe, Then, listener, pattern};
+use support::{Client, Echo, Heard, Log, Probe, Then, listener, pattern};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,12 +35,13 @@ fn one_at_a_time() -> std::sync::MutexGuard<'static, ()> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        transport.write(data);
-    }
+/// A port of the loopback address, and where it is.
+fn listen(reactor: &Reactor, factory: impl Factory) -> (ListeningPort, SocketAddr) {
+    let port = reactor
+        .listen_tcp("127.0.0.1:0", factory)
+        .expect("a port is free");
+    let address = address(&port);
+    (port, address)
 }
 
 fn address(port: &ListeningPort) -> SocketAddr {
@@ -83,10 +84,7 @@ fn read_to_end(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 fn an_echo_of_ten_megabytes_is_right() {
     let _turn = one_at_a_time();
     let reactor = Reactor::new().expect("a loop");
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", |_| Echo)
-        .expect("a port is free");
-    let address = address(&port);
+    let (_port, address) = listen(&reactor, |_| Echo);
     let heard = run_with(&reactor, move || {
         let mut stream = connect(address)?;
         let mut writer = stream.try_clone()?;
@@ -169,14 +167,8 @@ fn no_descriptor_is_left_whatever_became_of_it() {
     let reactor = Reactor::new().expect("a loop");
     let own = descriptors() - before;
     assert!(own <= 4, "a loop has {own} descriptors");
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", |_| Echo)
-        .expect("a port is free");
-    let at = address(&port);
-    let refuses = reactor
-        .listen_tcp("127.0.0.1:0", Refuses)
-        .expect("a port is free");
-    let refusing = address(&refuses);
+    let (_port, at) = listen(&reactor, |_| Echo);
+    let (_refuses, refusing) = listen(&reactor, Refuses);
     run_with(&reactor, move || {
         for n in 0..100 {
             let mut stream = connect(if n % 10 == 9 { refusing } else { at })?;
@@ -315,10 +307,7 @@ fn listeners_that_read_steadily_are_not_dropped_at_whatever_speed() {
         said: Rc::clone(&counter),
         lost: log.clone(),
     };
-    let port = reactor
-        .listen_tcp("127.0.0.1:0", factory)
-        .expect("a free port");
-    let at = address(&port);
+    let (port, at) = listen(&reactor, factory);
     let listeners = paces.map(|(bytes, millis)| {
         let mut listener = connect(at).expect("a connection");
         listener.set_nonblocking(true).expect("an open socket");

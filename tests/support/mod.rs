@@ -163,6 +163,22 @@ impl<F: FnMut(&Heard<'_>, &Transport) -> Then + 'static> Protocol for Probe<F> {
     }
 }
 
+/// Sends back what it receives.
+pub struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+/// Takes what it receives and answers nothing.
+pub struct Silent;
+
+impl Protocol for Silent {
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+}
+
 /// Counts its clones: who holds one is alive.
 #[derive(Clone, Debug, Default)]
 pub struct Alive(Rc<()>);
