@@ -165,7 +165,7 @@ fn what_is_no_request_is_logged_as_it_came() {
 }
 
 #[test]
-fn who_got_no_answer_or_half_of_one_is_logged_so() {
+fn a_client_that_got_no_answer_or_half_of_one_is_logged_so() {
     Kept::begin();
     let simulation = Simulation::new();
     let reactor = simulation.reactor();

@@ -210,7 +210,7 @@ fn a_limit_of_zero_is_a_mistake_that_says_so() {
 }
 
 #[test]
-fn a_socket_that_is_connected_to_itself_is_one_that_nobody_answered() {
+fn a_socket_that_is_connected_to_itself_counts_as_refused() {
     let simulation = Simulation::new();
     let log = Log::default();
     let reactor = simulation.reactor();
@@ -343,7 +343,7 @@ fn of_two_that_wait_one_may_be_cancelled_and_the_other_gets_the_connection() {
 }
 
 #[test]
-fn who_asks_after_the_attempt_was_given_up_hears_so() {
+fn a_deferred_asked_for_after_the_attempt_was_given_up_fails() {
     let simulation = Simulation::new();
     let _server = simulation.listen("10.0.0.1:80");
     let log = Log::default();
@@ -365,7 +365,7 @@ fn who_asks_after_the_attempt_was_given_up_hears_so() {
 }
 
 #[test]
-fn a_connection_that_was_dropped_as_it_was_made_is_none() {
+fn a_connection_that_was_dropped_as_it_was_made_is_a_failure() {
     type Does = fn(&Transport);
     let cases: [(Does, &str); 4] = [
         (
@@ -394,7 +394,7 @@ fn a_connection_that_was_dropped_as_it_was_made_is_none() {
 }
 
 #[test]
-fn who_asks_late_hears_what_became_of_the_attempt() {
+fn a_deferred_asked_for_late_has_the_outcome_of_the_attempt() {
     let simulation = Simulation::new();
     let _server = simulation.listen("10.0.0.1:80");
     let asked = Shared::<Outcome>::default();
@@ -435,7 +435,7 @@ fn who_asks_late_hears_what_became_of_the_attempt() {
 }
 
 #[test]
-fn who_waits_when_the_loop_is_dropped_does_not_wait_for_ever() {
+fn a_deferred_of_an_attempt_is_abandoned_with_the_loop() {
     let simulation = Simulation::new();
     simulation.swallow("10.0.0.1:80");
     let (held, alive) = (Rc::new(Cell::new(())), Log::default());

@@ -150,7 +150,7 @@ fn two_with_much_to_say_take_turns_and_nothing_is_lost_or_late() {
 }
 
 #[test]
-fn who_speaks_to_a_large_group_leaves_room_for_others() {
+fn a_talker_of_a_large_group_leaves_room_for_others() {
     let simulation = near();
     let answers = Answers {
         group: Some(Group::new()),
@@ -300,7 +300,7 @@ fn what_a_receiver_is_handed_outside_of_turns_is_delivered_at_once() {
 }
 
 #[test]
-fn who_is_lost_in_the_middle_of_its_share_is_heard_no_more() {
+fn a_connection_that_is_lost_in_the_middle_of_its_share_gets_no_more_calls() {
     let simulation = near();
     let answers = Answers::default();
     let lines = Rc::clone(&answers.lines);
@@ -326,7 +326,7 @@ fn who_is_lost_in_the_middle_of_its_share_is_heard_no_more() {
 }
 
 #[test]
-fn who_writes_much_in_every_turn_leaves_room_for_others() {
+fn a_connection_that_writes_much_in_every_turn_leaves_room_for_others() {
     struct Endless;
     impl Protocol for Endless {
         fn connection_made(&mut self, transport: &Transport) {
@@ -378,7 +378,7 @@ fn who_writes_much_in_every_turn_leaves_room_for_others() {
 }
 
 #[test]
-fn who_waits_for_its_share_is_not_timed_out() {
+fn a_connection_that_waits_for_its_share_is_not_timed_out() {
     struct Slow {
         simulation: Rc<Simulation>,
         lines: Rc<Cell<usize>>,

@@ -75,7 +75,7 @@ fn every_end_makes_room(simulation: &Simulation) {
 }
 
 #[test]
-fn who_comes_above_the_total_limit_is_refused_until_somebody_is_gone() {
+fn a_connection_above_the_total_limit_is_refused_until_another_is_lost() {
     let simulation = serve(LimitTotalConnections::new(host, 1));
     every_end_makes_room(&simulation);
     let _one = visit(&simulation, "10.0.0.2", true);
@@ -144,7 +144,7 @@ impl Factory for Moody {
 }
 
 #[test]
-fn who_is_refused_by_the_factory_stays_refused_and_takes_no_room() {
+fn a_connection_that_the_factory_refuses_takes_no_room() {
     let factory = LimitConnectionsByPeer::new(Moody(0), 1);
     let simulation = serve(LimitTotalConnections::new(factory, 1));
     for _ in 0..3 {

@@ -94,7 +94,7 @@ fn an_end_of_stream_before_the_server_is_connected_is_passed_on() {
 }
 
 #[test]
-fn who_has_said_everything_still_gets_the_answer() {
+fn a_client_that_has_sent_everything_still_gets_the_answer() {
     let forward = Forward::new(Simulation::new());
     let (client, server) = forward.pair();
     client.write(b"question");

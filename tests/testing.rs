@@ -130,7 +130,7 @@ fn a_cut_cable_is_silence() {
 }
 
 #[test]
-fn a_connection_to_nobody_is_refused() {
+fn a_simulated_connection_to_a_closed_port_is_refused() {
     let simulation = Simulation::new();
     let peer = simulation.connect("10.0.0.1:7");
     simulation.run_until_idle();

@@ -182,7 +182,7 @@ fn what_waits_for_all_peers_together_is_bounded_and_who_reads_notices_nothing() 
 }
 
 #[test]
-fn who_has_let_most_wait_for_the_longest_is_lost_first() {
+fn the_peer_that_has_let_most_wait_for_the_longest_is_lost_first() {
     let audience = audience(4, 4_000_000);
     for peer in &audience.peers {
         peer.pause_reading();

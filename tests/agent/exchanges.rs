@@ -36,7 +36,7 @@ fn a_connection_is_sent_nothing_before_its_answer_is_whole() {
 }
 
 #[test]
-fn who_waits_for_a_busy_connection_is_written_when_it_is_free() {
+fn a_request_that_waits_for_a_busy_connection_is_written_when_it_is_free() {
     let game = Game::with_limits(AgentLimits::default().connections_per_host(1));
     let pages = [game.page("/1"), game.page("/2")];
     let server = game.accept();
@@ -170,7 +170,7 @@ fn some_answers_may_say_that_there_will_be_one_but_not_without_end() {
 }
 
 #[test]
-fn who_is_cancelled_resets_the_connection() {
+fn a_request_that_is_cancelled_resets_its_connection() {
     for said in [
         "",
         "HTTP/1.1 200 OK\r\nContent-",

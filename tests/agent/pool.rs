@@ -35,7 +35,7 @@ fn a_connection_is_free_before_anybody_hears_that_its_answer_is_whole() {
 }
 
 #[test]
-fn who_has_all_bytes_of_a_body_may_drop_it_and_keep_its_connection() {
+fn a_body_whose_bytes_have_all_come_may_be_dropped_and_keeps_its_connection() {
     let game = Game::new();
     let answer = game.get("/");
     let server = game.accept();
@@ -75,7 +75,7 @@ fn of_idle_connections_the_oldest_goes() {
 }
 
 #[test]
-fn who_is_cancelled_in_line_leaves_it() {
+fn a_request_that_is_cancelled_in_line_leaves_it() {
     let game = Game::with_limits(narrow());
     let first = game.page("/first");
     let second = game.page("/second");
@@ -123,7 +123,7 @@ fn a_stop_lets_the_request_under_way_end_and_refuses_those_in_line() {
 }
 
 #[test]
-fn who_says_goodbye_in_a_trigger_before_the_shutdown_is_heard() {
+fn a_request_of_a_trigger_before_the_shutdown_is_answered() {
     let mut game = Game::new();
     let (agent, elsewhere) = (game.agent.clone(), game.simulation.listen("10.0.0.9:80"));
     let goodbye = move || {
@@ -153,7 +153,7 @@ fn who_says_goodbye_in_a_trigger_before_the_shutdown_is_heard() {
 }
 
 #[test]
-fn everybody_hears_that_the_reactor_is_gone() {
+fn every_request_fails_when_the_reactor_is_gone() {
     let Game {
         simulation,
         agent,

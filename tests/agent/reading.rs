@@ -68,7 +68,7 @@ fn every_answer_is_the_same_wherever_it_is_split() {
 }
 
 #[test]
-fn what_is_no_answer_fails_and_ends_the_connection() {
+fn an_invalid_answer_fails_and_ends_the_connection() {
     for said in [
         "what?\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",

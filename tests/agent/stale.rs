@@ -116,7 +116,7 @@ fn a_connection_is_kept_for_less_than_the_server_keeps_it() {
 }
 
 #[test]
-fn who_is_next_in_line_gets_no_connection_that_ends_with_its_answer() {
+fn the_next_request_gets_no_connection_that_ends_with_its_answer() {
     for method in [Method::Get, Method::Post] {
         let game = Game::with_limits(AgentLimits::default().connections_per_host(1));
         let first = game.page("/first");

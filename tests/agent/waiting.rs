@@ -339,7 +339,7 @@ fn each_wait_has_its_end() {
 }
 
 #[test]
-fn who_does_not_connect_or_does_not_exist_is_named() {
+fn a_host_that_refuses_or_does_not_exist_is_not_connected_to() {
     let game = Game::new();
     let other = game.agent.get("http://other/");
     let nobody = game.agent.get("http://nobody/");

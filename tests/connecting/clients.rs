@@ -31,7 +31,7 @@ fn nothing_is_called_before_connect_has_returned() {
 }
 
 #[test]
-fn a_connection_to_nobody_fails_with_the_refusal() {
+fn connecting_to_a_closed_port_fails_with_connection_refused() {
     let simulation = Simulation::new();
     let log = Log::default();
     let connector = simulation

@@ -140,7 +140,7 @@ fn a_queue_that_is_gone_takes_nothing_back() {
 }
 
 #[test]
-fn who_asks_while_an_item_comes_back_stands_behind_those_who_wait() {
+fn a_get_while_an_item_comes_back_stands_behind_those_that_wait() {
     let log = Log::default();
     let queue = Queue::new();
     put(&queue, [0]);

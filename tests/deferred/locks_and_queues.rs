@@ -137,7 +137,7 @@ fn one_who_gives_up_does_not_swallow_the_next_item() {
 }
 
 #[test]
-fn who_waits_for_a_queue_that_is_gone_is_told() {
+fn a_get_of_a_queue_that_is_dropped_is_abandoned() {
     let queue = Queue::<u32>::new();
     let waiting = queue.get();
     drop(queue);

@@ -236,7 +236,7 @@ fn a_looping_call_that_was_cancelled_leaves_no_call_behind() {
 }
 
 #[test]
-fn a_looping_call_that_is_started_by_who_hears_of_its_end_is_one_call() {
+fn a_looping_call_that_is_started_again_when_it_ends_is_one_call() {
     let simulation = Simulation::new();
     let log = Log::default();
     let call = ticking(&simulation, &log);

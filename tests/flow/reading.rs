@@ -154,7 +154,7 @@ fn the_end_of_ones_own_pause_leaves_the_one_until_the_peer_has_caught_up() {
 }
 
 #[test]
-fn a_pause_until_the_peer_has_caught_up_is_none_when_it_has() {
+fn a_pause_until_the_peer_has_caught_up_is_over_at_once_when_it_has() {
     let log = Log::default();
     let conversation = Conversation::with(listener(&log));
     conversation.ask(|_, transport| {

@@ -38,7 +38,7 @@ fn writing_is_not_being_heard() {
 }
 
 #[test]
-fn who_has_sent_is_not_idle_although_the_loop_was_busy() {
+fn a_peer_that_has_sent_is_not_idle_although_the_loop_was_busy() {
     // More than one wait reports, and more bytes than one turn reads.
     for (clients, bytes) in [(1500, 1), (16, 60_000)] {
         let simulation = Simulation::new();

@@ -191,7 +191,7 @@ fn many_listeners_of_many_speeds_and_many_talkers_lose_nobody() {
 }
 
 #[test]
-fn who_says_little_is_heard_at_once_although_a_listener_is_behind() {
+fn a_quiet_talker_is_read_at_once_although_a_listener_is_behind() {
     let room = room(Simulation::new());
     let [talker, alice, bob, slow] = [0; 4].map(|_| room.join());
     slow.pause_reading();
@@ -217,7 +217,7 @@ fn who_says_little_is_heard_at_once_although_a_listener_is_behind() {
 }
 
 #[test]
-fn who_says_little_waits_too_when_a_listener_is_far_behind() {
+fn a_quiet_talker_waits_too_when_a_listener_is_far_behind() {
     let room = room(Simulation::new());
     let talkers: Vec<Peer> = (0..60).map(|_| room.join()).collect();
     let slow = room.join();

@@ -110,7 +110,7 @@ fn an_answer_that_has_no_body_says_no_length_whatever_its_resource_says() {
 }
 
 #[test]
-fn who_has_it_already_is_told_so_when_it_reads_and_stopped_when_it_writes() {
+fn a_client_that_has_it_already_gets_304_when_it_reads_and_412_when_it_writes() {
     let simulation = Simulation::new();
     let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     let show = move |request: Request| {
@@ -356,7 +356,7 @@ fn requests_with_and_without_a_body_are_told_apart_byte_by_byte() {
 }
 
 #[test]
-fn a_form_that_is_none_is_the_fault_of_who_sent_it() {
+fn a_form_that_cannot_be_read_is_the_clients_mistake() {
     let simulation = Simulation::new();
     let form = reactor::http::server::post(|request: Request| {
         let form = request.form()?;

@@ -127,7 +127,7 @@ fn a_burst_of_events_disconnects_nobody_who_listens() {
 
 /// A client that takes a large answer steadily, but not within `send_time`, is aborted.
 #[test]
-fn who_takes_a_large_answer_steadily_gets_it() {
+fn a_client_that_takes_a_large_answer_steadily_gets_it() {
     for close in ["keep-alive", "close"] {
         let simulation = Simulation::new();
         let site = Site::new(&simulation.reactor(), |_: Request| {

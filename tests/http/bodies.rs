@@ -144,7 +144,7 @@ fn deadlines_hold_in_a_shutdown() {
 
 /// Who subscribes while the loop stops is not let go.
 #[test]
-fn who_subscribes_late_does_not_hold_up_a_stop() {
+fn a_late_subscriber_does_not_hold_up_a_stop() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     let audience = Audience::new(&reactor, Duration::from_secs(15));

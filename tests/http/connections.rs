@@ -147,7 +147,7 @@ fn a_client_that_has_sent_its_last_request_is_not_waited_for() {
 }
 
 #[test]
-fn who_closes_its_half_after_a_request_still_gets_the_answer() {
+fn a_client_that_closes_its_half_after_a_request_gets_the_answer() {
     for line in ["GET /", "GET /later", "GET /chunks", "GET /large"] {
         let visitor = Visitor::new();
         visitor.peer.write(request(line).as_bytes());
@@ -208,7 +208,7 @@ fn a_request_that_ends_in_the_middle_is_told_so() {
 }
 
 #[test]
-fn who_says_nothing_and_goes_hears_nothing() {
+fn a_client_that_sends_nothing_and_closes_gets_nothing() {
     let visitor = Visitor::new();
     visitor.peer.shut_write();
     visitor.wait(1.0);
@@ -262,7 +262,7 @@ fn behind_a_request_that_waits_only_so_much_is_kept() {
 }
 
 #[test]
-fn who_does_not_take_its_answers_is_not_read_any_further() {
+fn a_client_that_does_not_take_its_answers_is_not_read_any_further() {
     let visitor = Visitor::new();
     visitor.peer.pause_reading();
     let count = 100_000;

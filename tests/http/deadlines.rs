@@ -38,7 +38,7 @@ fn idleness_counts_from_the_end_of_the_answer() {
 }
 
 #[test]
-fn who_is_idle_and_does_not_take_what_it_got_is_dropped_half_a_minute_later() {
+fn an_idle_client_that_does_not_take_its_answer_is_dropped_half_a_minute_later() {
     let narrow = Conditions {
         send_buffer: 1000..=1000,
         ..Conditions::calm()
@@ -107,7 +107,7 @@ fn what_came_while_the_loop_was_busy_came_in_time() {
 }
 
 #[test]
-fn who_takes_an_answer_slowly_is_waited_for_although_the_system_says_nothing() {
+fn a_client_that_takes_an_answer_slowly_is_waited_for_without_events_of_the_system() {
     let wide = Conditions {
         send_buffer: 4_000_000..=4_000_000,
         window_step: 60_000..=60_000,
@@ -370,7 +370,7 @@ fn a_time_of_zero_is_no_limit() {
 }
 
 #[test]
-fn who_does_not_take_its_answers_is_dropped() {
+fn a_client_that_does_not_take_its_answers_is_dropped() {
     for said in [
         request("GET /large?100000"),
         request("GET /large?10").repeat(50),
@@ -386,7 +386,7 @@ fn who_does_not_take_its_answers_is_dropped() {
 }
 
 #[test]
-fn who_takes_its_last_answer_one_byte_at_a_time_is_dropped_too() {
+fn a_client_that_takes_its_last_answer_one_byte_at_a_time_is_dropped_too() {
     let visitor = Visitor::new();
     visitor.peer.pause_reading();
     visitor.peer.set_window(1);

@@ -80,7 +80,7 @@ fn something_is_said_every_so_often() {
 }
 
 #[test]
-fn who_goes_is_not_counted_any_more() {
+fn a_connection_that_is_lost_is_not_counted_any_more() {
     let (visitor, audience) = listening();
     let other = visitor.another();
     other.write(request("GET /").as_bytes());
@@ -106,7 +106,7 @@ fn head_does_not_listen() {
 }
 
 #[test]
-fn who_does_not_take_its_events_is_disconnected_and_the_others_hear_them_all() {
+fn a_client_that_does_not_take_its_events_is_disconnected_and_the_others_get_them_all() {
     let (visitor, audience) = listening();
     let slow = visitor.another();
     slow.pause_reading();
@@ -174,7 +174,7 @@ fn many_events_in_one_callback_reach_who_reads_them() {
 }
 
 #[test]
-fn who_comes_hears_what_is_sent_afterwards() {
+fn a_subscriber_gets_the_events_sent_afterwards() {
     let simulation = Simulation::new();
     let audience = Audience::new(&simulation.reactor(), Duration::from_secs(15));
     let events_of = audience.clone();

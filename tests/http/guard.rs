@@ -31,7 +31,7 @@ fn ask(line: &str, headers: &str) -> Vec<Heard> {
 const RIGHT: &str = "Authorization: Basic YW5hOnBhOnNzIMO2\r\n";
 
 #[test]
-fn who_knows_the_password_comes_in() {
+fn the_right_password_is_let_in() {
     for (path, body) in [
         ("/secrets", "all secrets"),
         ("/secrets/", "all secrets"),
@@ -48,7 +48,7 @@ fn who_knows_the_password_comes_in() {
 }
 
 #[test]
-fn who_does_not_learns_only_that_there_is_a_guard() {
+fn a_wrong_password_is_answered_with_401_and_nothing_else() {
     let twice = format!("{RIGHT}{RIGHT}");
     for headers in [
         "",

@@ -85,7 +85,7 @@ fn a_whole_body_that_is_held_is_not_cut_off_by_a_half_close() {
 /// The same as a client sees it: it goes while the handler is still at work, and is counted
 /// among the audience for ever.
 #[test]
-fn who_goes_before_the_answer_is_no_audience() {
+fn a_client_that_is_gone_before_the_answer_is_no_audience() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     let audience = Audience::new(&reactor, Duration::from_secs(15));

@@ -40,7 +40,7 @@ fn one_content_type() {
 
 /// Expect with a resource that refuses without reading.
 #[test]
-fn who_is_refused_is_not_told_to_go_on() {
+fn a_request_that_is_refused_gets_no_100_continue() {
     struct No;
     impl Resource for No {
         fn methods(&self) -> &[Method] {

@@ -161,7 +161,7 @@ fn head_of_a_stream_is_over_at_once() {
 }
 
 #[test]
-fn who_writes_much_waits_until_there_is_room() {
+fn a_resource_that_writes_much_waits_until_there_is_room() {
     let held = Held::default();
     let visitor = held.visitor();
     visitor.peer.pause_reading();

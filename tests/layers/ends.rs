@@ -42,7 +42,7 @@ impl Layer for Sealed {
 const NOT_SEALED: &str = "lost: the peer broke the protocol: an E";
 
 #[test]
-fn a_stream_that_ends_in_a_layer_ends_for_who_is_above() {
+fn a_stream_that_ends_in_a_layer_ends_for_all_above() {
     let (conversation, log) = begins_with(|transport| {
         transport.push_layer(Sealed::default(), b"");
         transport.write(b"hello");

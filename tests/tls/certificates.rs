@@ -16,7 +16,7 @@ const AUTHORITY: &[u8] = include_bytes!("../support/tls/authority.pem");
 const OWN: &[u8] = include_bytes!("../support/tls/own.pem");
 
 #[test]
-fn a_certificate_that_a_server_has_made_for_itself_is_accepted_by_who_trusts_it() {
+fn a_self_signed_certificate_is_accepted_by_a_client_that_trusts_it() {
     let own = TlsServerConfig::from_pem(OWN, KEY).expect("a chain and its key");
     let trusts_it = TlsClientConfig::with_root_pem(OWN).expect("a root");
     let simulation = named(Simulation::new());
@@ -123,7 +123,7 @@ fn the_certificates_of_the_system_do_not_include_ours() {
 }
 
 #[test]
-fn a_host_that_nobody_can_have_a_certificate_for_is_not_connected_to() {
+fn a_host_name_that_no_certificate_can_have_is_not_connected_to() {
     let simulation = named(Simulation::new());
     let listener = simulation.listen(PLACE);
     let side = Side::default();
@@ -145,7 +145,7 @@ fn a_host_that_nobody_can_have_a_certificate_for_is_not_connected_to() {
 }
 
 #[test]
-fn what_is_no_identity_and_no_root_is_said_to_be_none() {
+fn an_invalid_identity_or_root_is_reported_as_such() {
     let of = |chain: &[u8], key: &[u8]| {
         let error = TlsServerConfig::from_pem(chain, key).expect_err("it is wrong");
         error.to_string()

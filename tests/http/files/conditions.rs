@@ -56,7 +56,7 @@ fn ranges_are_what_was_asked_for_and_there_is() {
 }
 
 #[test]
-fn who_has_it_already_is_told_so() {
+fn a_file_that_the_client_has_is_not_sent_again() {
     let served = Served::new();
     let path = served.put("page.html", b"<p>");
     settle(&path);

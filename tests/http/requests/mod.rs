@@ -171,7 +171,7 @@ fn http_1_0_is_read_and_is_the_last_request() {
 }
 
 #[test]
-fn what_is_no_request_line_is_refused() {
+fn an_invalid_request_line_is_refused() {
     for said in [
         "GET /\r\n\r\n",
         "GET / \r\n\r\n",
@@ -232,7 +232,7 @@ fn lines_end_in_crlf_and_in_nothing_else() {
 }
 
 #[test]
-fn what_is_no_header_is_refused() {
+fn an_invalid_header_is_refused() {
     for headers in [
         "Host : h\r\n",
         "Host: h\r\nX y\r\n",
@@ -258,7 +258,7 @@ fn what_is_no_header_is_refused() {
 }
 
 #[test]
-fn one_host_is_named_and_is_one() {
+fn a_request_names_exactly_one_valid_host() {
     for headers in [
         "",
         "X: y\r\n",
