@@ -1,7 +1,7 @@
 //! Lines: text protocols, and whatever one can talk to with `nc`.
 //!
 //! [`LineReceiver`] is the [`Protocol`](crate::Protocol) that the loop knows; it wraps a [`LineProtocol`],
-//! which is told of each line. A line may ask for raw mode, where bytes come as they are, until
+//! which is called with each line. In a line a protocol may ask for raw mode, where bytes come as they are, until
 //! `set_line_mode` gives back what was too much:
 //!
 //! ```text
@@ -193,12 +193,12 @@ impl<P: LineProtocol> LineReceiver<P> {
     /// }
     /// ```
     pub fn call(&mut self, transport: &Transport, f: impl FnOnce(&mut P, &LineTransport<'_>)) {
-        self.tell(transport, f);
+        self.call_protocol(transport, f);
         self.go_on(transport);
     }
 
     /// One callback, which is given nothing that was received.
-    fn tell(&mut self, transport: &Transport, f: impl FnOnce(&mut P, &LineTransport<'_>)) {
+    fn call_protocol(&mut self, transport: &Transport, f: impl FnOnce(&mut P, &LineTransport<'_>)) {
         let lent = LineTransport::new(transport, self.kind.delimiter(), &self.kind.mode);
         f(&mut self.protocol, &lent);
         let (_, extra) = lent.into_rest();
@@ -307,7 +307,7 @@ impl<P: LineProtocol> Kind<P> for Lines {
     }
 
     fn pass(receiver: &mut LineReceiver<P>, transport: &Transport, event: Event<'_>) {
-        receiver.tell(transport, |protocol, transport| match event {
+        receiver.call_protocol(transport, |protocol, transport| match event {
             Event::ConnectionMade => protocol.connection_made(transport),
             Event::ReadClosed => protocol.read_closed(transport),
             Event::WritingPaused => protocol.writing_paused(transport),

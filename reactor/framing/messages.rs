@@ -2,7 +2,7 @@
 //! one's own.
 //!
 //! [`MessageReceiver`] is the [`Protocol`](crate::Protocol) that the loop knows. It asks a [`Framing`] where the
-//! messages begin and end, and tells the [`MessageProtocol`] that it wraps of each:
+//! messages begin and end, and calls the [`MessageProtocol`] that it wraps with each:
 //!
 //! ```text
 //! received   00 05 h e l l o 00 00 00 03 a          b c
@@ -24,10 +24,11 @@ use crate::transport::Transport;
 /// the longest netstring whose length has five digits.
 pub(super) const DEFAULT_MAX_LENGTH: usize = 99_999;
 
-/// No message is longer, whatever a framing is told: sums with lengths cannot overflow.
+/// No message is longer, whatever `max_length` a framing is given, so that sums with lengths cannot
+/// overflow: a digit more makes it ten times as long, and a width or two are added.
 pub(super) const LONGEST: usize = usize::MAX / 32;
 
-/// How messages are told apart on the wire.
+/// How messages are delimited on the wire.
 ///
 /// It has no state: what was received of an unfinished message is kept for it, and shown again
 /// when as much has come as it wanted. So the work is linear as long as it wants more than a byte.
@@ -49,7 +50,7 @@ pub trait Framing: 'static {
     ///
     /// # Errors
     ///
-    /// When the message is longer than can be said in this framing. Nothing is written.
+    /// When the message is longer than this framing can express. Nothing is written.
     fn send(&self, transport: &Transport, message: &[u8]) -> Result<bool, MessageTooLong>;
 }
 
@@ -71,7 +72,7 @@ pub enum Parsed {
     },
 }
 
-/// A message is longer than its framing can say. Nothing was written.
+/// A message is longer than its framing can express. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageTooLong {
     /// How long it is.
@@ -111,7 +112,7 @@ impl std::error::Error for MessageTooLong {}
 /// }
 ///
 /// let reactor = Reactor::new()?;
-/// let factory = |_| MessageReceiver::new(Netstrings::default(), Echo);
+/// let factory = |_| MessageReceiver::new(Netstrings::new(), Echo);
 /// reactor.listen_tcp("127.0.0.1:0", factory)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -164,28 +165,27 @@ pub trait MessageProtocol: Any {
 
 /// A [`Transport`] that also sends messages. It is lent for one callback.
 ///
-/// To send later, keep its [`clone`](Self::clone) and write with [`Framing::send`].
+/// To send later, keep what [`to_owned`](Self::to_owned) returns, and write with [`Framing::send`].
 pub struct MessageTransport<'a> {
     transport: &'a Transport,
     framing: &'a dyn Framing,
 }
 
 impl MessageTransport<'_> {
-    /// A handle of the connection, to keep.
+    /// The [`Transport`] of this connection, which can be kept. Not a `clone`, since that would be
+    /// lent as this is.
     #[must_use]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a clone of what is lent could not be kept, and would be taken without a word"
-    )]
-    pub fn clone(&self) -> Transport {
+    pub fn to_owned(&self) -> Transport {
         self.transport.clone()
     }
 
-    /// Sends a message. The answer is that of [`Transport::write`].
+    /// Sends a message. The answer is that of [`Transport::write`]: `false` when the connection takes
+    /// nothing any more, which can happen to every sender, and is no error.
     ///
     /// # Errors
     ///
-    /// When the message is longer than can be said in this framing. Nothing is written.
+    /// When the message is longer than this framing can express, which is a mistake of the sender, and
+    /// would not go away by itself. Nothing is written.
     pub fn send_message(&self, message: &[u8]) -> Result<bool, MessageTooLong> {
         self.framing.send(self.transport, message)
     }
@@ -227,7 +227,11 @@ impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
         Self::with_kind(Messages { framing, wanted: 1 }, protocol)
     }
 
-    fn tell(&mut self, transport: &Transport, f: impl FnOnce(&mut P, &MessageTransport<'_>)) {
+    fn call_protocol(
+        &mut self,
+        transport: &Transport,
+        f: impl FnOnce(&mut P, &MessageTransport<'_>),
+    ) {
         let framing = &self.kind.framing;
         f(&mut self.protocol, &MessageTransport { transport, framing });
     }
@@ -252,7 +256,7 @@ impl<F: Framing, P: MessageProtocol> Kind<P> for Messages<F> {
                     receiver.kind.wanted = 1;
                     let message = &input[message];
                     input = &input[end..];
-                    receiver.tell(transport, |protocol, transport| {
+                    receiver.call_protocol(transport, |protocol, transport| {
                         protocol.message_received(transport, message);
                     });
                     // The last one is paid for by the read itself.
@@ -275,13 +279,14 @@ impl<F: Framing, P: MessageProtocol> Kind<P> for Messages<F> {
         if receiver.undelivered.len() >= receiver.kind.wanted {
             return AtEnd::Waits;
         }
-        // An unfinished message is none, in contrast to a line.
+        // An unfinished message is not delivered, in contrast to a line: its length says that it is not
+        // whole.
         receiver.undelivered = Undelivered::default();
         AtEnd::Reached
     }
 
     fn pass(receiver: &mut MessageReceiver<F, P>, transport: &Transport, event: Event<'_>) {
-        receiver.tell(transport, |protocol, transport| match event {
+        receiver.call_protocol(transport, |protocol, transport| match event {
             Event::ConnectionMade => protocol.connection_made(transport),
             Event::ReadClosed => protocol.read_closed(transport),
             Event::WritingPaused => protocol.writing_paused(transport),

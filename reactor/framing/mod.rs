@@ -2,7 +2,7 @@
 //!
 //! TCP keeps the order of bytes and nothing else: what one side wrote in two calls may arrive in
 //! one piece or in twenty. A receiver is a [`Protocol`](crate::Protocol) that takes the pieces and
-//! tells a protocol of its own, which it wraps, of each whole message:
+//! calls the protocol that it wraps with each whole message:
 //!
 //! ```text
 //!   data_received    "HEL"   "O\r\nQU"       "IT\r\n"

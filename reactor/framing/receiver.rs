@@ -32,7 +32,7 @@ pub struct Receiver<K, P> {
     /// What was received and not delivered: what waits in a pause, and what is unfinished, where the
     /// kind does not keep that itself.
     pub(super) undelivered: Undelivered,
-    /// Whether the peer's stream has ended, and the protocol was not told.
+    /// Whether the peer's stream has ended, and the wrapped protocol was not called yet.
     read_closed: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) enum AtEnd {
     Reached,
 }
 
-/// How a receiver finds what it delivers, and tells the protocol.
+/// How a receiver finds what it delivers, and calls the protocol.
 pub(super) trait Kind<P>: Sized {
     /// How many undelivered bytes there have to be for it to be of use to look at them.
     fn wanted(&self) -> usize;
@@ -76,13 +76,13 @@ pub(super) trait Kind<P>: Sized {
     /// Delivers what the end of the stream has completed.
     fn finish(receiver: &mut Receiver<Self, P>, transport: &Transport) -> AtEnd;
 
-    /// Tells the protocol.
+    /// Calls the protocol with an event.
     fn pass(receiver: &mut Receiver<Self, P>, transport: &Transport, event: Event<'_>);
 }
 
 #[expect(
     private_bounds,
-    reason = "the kinds are those of this folder, and nobody else's to make"
+    reason = "the kinds are those of this folder, and cannot be added to outside"
 )]
 impl<K: Kind<P>, P> Receiver<K, P> {
     pub(super) fn with_kind(kind: K, protocol: P) -> Self {
@@ -123,7 +123,7 @@ impl<K: Kind<P>, P> Receiver<K, P> {
                 AtEnd::Reached => break,
             }
         }
-        // Before the call: the end is told once, whatever is done in it.
+        // Before the call, so that the event comes once, whatever is done in it.
         self.read_closed = false;
         K::pass(self, transport, Event::ReadClosed);
     }
@@ -169,7 +169,7 @@ impl<K: Kind<P>, P> Receiver<K, P> {
 #[deny(
     clippy::missing_trait_methods,
     reason = "an event that is not passed on would get the default of `Protocol`, and the wrapped \
-              protocol would never be told"
+              protocol would never be called"
 )]
 impl<K: Kind<P> + 'static, P: Any> Protocol for Receiver<K, P> {
     fn connection_made(&mut self, transport: &Transport) {
@@ -200,7 +200,7 @@ impl<K: Kind<P> + 'static, P: Any> Protocol for Receiver<K, P> {
 
     fn reading_resumed(&mut self, transport: &Transport) {
         // A turn that was spent in the middle of a read is no pause of the protocol's: it has asked for
-        // nothing, and is told nothing.
+        // nothing, and is not called.
         if transport.has_only_yielded() {
             return self.go_on(transport);
         }
