@@ -49,7 +49,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let reactor = Reactor::new()?;
     let github = GitHub {
-        agent: Agent::with_limits(&reactor, at_once()),
+        agent: Agent::new(&reactor).with_limits(at_once()),
         api: api.to_owned(),
     };
     let began = Instant::now();

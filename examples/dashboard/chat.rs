@@ -32,7 +32,7 @@ impl Chat {
             .head_time(PATIENCE)
             .body_time(PATIENCE);
         Self {
-            agent: Agent::with_limits(reactor, limits),
+            agent: Agent::new(reactor).with_limits(limits),
             api: api.trim_end_matches('/').to_owned(),
             token,
         }
@@ -65,9 +65,7 @@ impl Chat {
             Err(error) => return Deferred::fail(error),
         };
         let body = json!({ "banner": banner }).to_string();
-        let mut request = ClientRequest::new(Method::Post, url)
-            .with_header("Content-Type", "application/json")
-            .with_body(body);
+        let mut request = ClientRequest::new(Method::Post, url).with_body("application/json", body);
         if let Some(token) = &self.token {
             request = request.with_header("Authorization", format!("Bearer {token}"));
         }

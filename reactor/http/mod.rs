@@ -47,7 +47,7 @@ pub use server::resource::{Answer, Intake, Resource};
 pub use server::response::Response;
 pub use server::site::Site;
 pub use server::tree::Tree;
-pub use wire::{BadHeader, Headers, MessageError, Method, Status, Version};
+pub use wire::{BadHeader, Headers, MessageError, Method, Status, UnknownMethod, Version};
 
 /// The programs of the chapters on HTTP are compiled and run.
 #[cfg(doctest)]

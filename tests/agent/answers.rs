@@ -129,7 +129,7 @@ fn a_request_that_crossed_with_a_408_is_sent_again() {
         game.say(&tired, HELLO);
         drop(page);
         let request = ClientRequest::new(method, url("http://server/again"));
-        let answer = game.request(request.with_body(body));
+        let answer = game.request(request.with_body("", body));
         tired.write(late.as_bytes());
         tired.shut_write();
         game.wait(0.1);
@@ -153,7 +153,7 @@ fn a_408_is_the_answer_to_a_body_that_is_gone() {
     game.say(&server, HELLO);
     drop(page);
     let request = ClientRequest::new(Method::Post, url("http://server/"));
-    let answer = game.request(request.with_body(Body::from_chunks([Ok("abc")])));
+    let answer = game.request(request.with_body("", Body::from_chunks([Ok("abc")])));
     game.say(
         &server,
         "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",

@@ -193,7 +193,8 @@ fn a_request_that_is_cancelled_resets_its_connection() {
 #[test]
 fn what_only_the_agent_knows_only_the_agent_says() {
     let game = Game::new();
-    let mut request = ClientRequest::new(Method::Post, url("http://server/a")).with_body("body");
+    let mut request =
+        ClientRequest::new(Method::Post, url("http://server/a")).with_body("", "body");
     for (name, value) in [
         ("Host", "elsewhere"),
         ("hOST", "nowhere"),
@@ -237,7 +238,7 @@ fn chunks_of_another_length_than_was_said_fail_and_end_the_connection() {
         let chunks: Vec<Result<&str, Failure>> = written.iter().map(|chunk| Ok(*chunk)).collect();
         let body = Body::from_chunks(chunks).with_length(5);
         let request = ClientRequest::new(Method::Put, url("http://server/"));
-        let answer = game.request(request.with_body(body));
+        let answer = game.request(request.with_body("", body));
         let server = game.accept();
         assert!(
             matches!(error(answer), RequestError::BadBody(_)),

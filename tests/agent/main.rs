@@ -45,7 +45,7 @@ impl Game {
         let listener = simulation.listen(SERVER);
         simulation.add_host("server", &["10.0.0.1".parse().expect("an address")]);
         simulation.add_host("other", &["10.0.0.2".parse().expect("an address")]);
-        let agent = Agent::with_limits(&simulation.reactor(), limits);
+        let agent = Agent::new(&simulation.reactor()).with_limits(limits);
         Self {
             simulation,
             agent,

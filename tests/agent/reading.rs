@@ -198,7 +198,7 @@ fn a_body_has_a_limit() {
 fn an_answer_before_the_end_of_the_request_is_heard_and_the_last() {
     let game = Game::new();
     let (sink, body) = Body::stream();
-    let request = ClientRequest::new(Method::Post, url("http://server/")).with_body(body);
+    let request = ClientRequest::new(Method::Post, url("http://server/")).with_body("", body);
     let answer = game
         .request(request)
         .add_callback(ClientResponse::read_body);
@@ -235,7 +235,7 @@ fn whatever_the_network_does_every_request_is_answered_once() {
             .listen_tcp(SERVER, Site::new(&reactor, root))
             .expect("listens");
         let limits = AgentLimits::default().connections_per_host(1 + seed as usize % 4);
-        let agent = Agent::with_limits(&reactor, limits);
+        let agent = Agent::new(&reactor).with_limits(limits);
         let fired = Rc::new(RefCell::new(Vec::new()));
         for n in 0..30 {
             let path = ["page?x", "chunks", "moved", "rude", "nowhere"][(n + seed as usize) % 5];

@@ -45,9 +45,7 @@ fn a_redirect_keeps_or_changes_the_method_as_its_status_says() {
     ] {
         let mut request = ClientRequest::new(method, url("http://server/a"));
         if (status, method) != (301, Method::Get) {
-            request = request
-                .with_header("Content-Type", "text/plain")
-                .with_body("body");
+            request = request.with_body("text/plain", "body");
         }
         let said = redirected(request, status, "/b");
         assert!(

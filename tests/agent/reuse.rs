@@ -82,7 +82,8 @@ fn a_request_that_met_a_tired_connection_is_sent_once_more_if_it_is_safe_to() {
         let tired = game.accept();
         game.say(&tired, HELLO);
         drop(page);
-        let request = ClientRequest::new(method, url("http://server/")).with_body(body.to_owned());
+        let request =
+            ClientRequest::new(method, url("http://server/")).with_body("", body.to_owned());
         let answer = game.agent.request(request);
         // The server's end crosses the request on the way.
         tired.close();
@@ -126,7 +127,7 @@ fn only_so_many_connections_are_made_and_the_others_wait_in_line() {
     reactor
         .listen_tcp(SERVER, site.without_access_log())
         .expect("listens");
-    let agent = Agent::with_limits(&reactor, limits);
+    let agent = Agent::new(&reactor).with_limits(limits);
     let pages: Vec<_> = (0..100)
         .map(|n| {
             let page = agent.get(&format!("http://{SERVER}/{n}"));

@@ -38,7 +38,8 @@ fn a_body_says_its_length_and_its_absence_is_said_where_one_is_usual() {
         (Method::Delete, "abc", Some("Content-Length: 3\r\n")),
     ] {
         let game = Game::new();
-        let request = ClientRequest::new(method, url("http://server/")).with_body(body.to_owned());
+        let request =
+            ClientRequest::new(method, url("http://server/")).with_body("", body.to_owned());
         drop(game.request(request));
         let heard = heard(&game.accept());
         assert!(heard.starts_with(method.name()));
@@ -94,7 +95,7 @@ fn a_streamed_body_is_not_sent_twice() {
     let game = Game::new();
     let body = Body::from_chunks([Ok("abc")]);
     let answer =
-        game.request(ClientRequest::new(Method::Post, url("http://server/")).with_body(body));
+        game.request(ClientRequest::new(Method::Post, url("http://server/")).with_body("", body));
     let server = game.accept();
     assert!(heard(&server).ends_with("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
     game.say(
@@ -110,7 +111,7 @@ fn a_body_of_another_length_than_was_said_fails_and_ends_the_connection() {
         let game = Game::new();
         let (sink, body) = Body::stream();
         let request = ClientRequest::new(Method::Put, url("http://server/"));
-        let answer = game.request(request.with_body(body.with_length(5)));
+        let answer = game.request(request.with_body("", body.with_length(5)));
         sink.write(written.as_bytes());
         sink.finish();
         game.wait(1.0);
@@ -175,7 +176,7 @@ fn large_bodies_pass_both_ways_with_bounded_memory() {
     let chunks = (0..1000).map(|_| Ok(vec![b'x'; 10_000]));
     let request = ClientRequest::new(Method::Post, url(&format!("http://{SERVER}/up")));
     let answer = agent
-        .request(request.with_body(Body::from_chunks(chunks)))
+        .request(request.with_body("", Body::from_chunks(chunks)))
         .add_callback(ClientResponse::read_body);
     simulation.run_for(Duration::from_secs(20));
     assert_eq!(text(answer), "10000000");

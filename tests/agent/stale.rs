@@ -52,7 +52,8 @@ fn asked_twice(method: Method, meanwhile: fn(TcpStream) -> Option<TcpStream>) ->
     let reactor = Reactor::new().expect("a reactor");
     let agent = Agent::new(&reactor);
     let again = agent.clone();
-    let second = ClientRequest::new(method, url(&format!("http://{at}/second"))).with_body("body");
+    let second =
+        ClientRequest::new(method, url(&format!("http://{at}/second"))).with_body("", "body");
     let page = agent
         .get(&format!("http://{at}/first"))
         .add_callback(ClientResponse::read_body)
@@ -121,7 +122,7 @@ fn the_next_request_gets_no_connection_that_ends_with_its_answer() {
         let game = Game::with_limits(AgentLimits::default().connections_per_host(1));
         let first = game.page("/first");
         let next = ClientRequest::new(method, url("http://server/next"));
-        let next = game.request(next.with_body("body"));
+        let next = game.request(next.with_body("", "body"));
         let server = game.accept();
         assert!(heard(&server).starts_with("GET /first "));
         server.write(HELLO.as_bytes());

@@ -15,7 +15,7 @@ fn hasty() -> AgentLimits {
 fn upload(game: &Game) -> (Deferred<ClientResponse>, BodySink) {
     let (sink, body) = Body::stream();
     let request = ClientRequest::new(Method::Post, url("http://server/"));
-    (game.request(request.with_body(body)), sink)
+    (game.request(request.with_body("", body)), sink)
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn an_upload_takes_as_long_as_the_server_goes_on_taking_it() {
         } else {
             Body::from(megabyte)
         };
-        let request = ClientRequest::new(Method::Post, url("http://server/")).with_body(body);
+        let request = ClientRequest::new(Method::Post, url("http://server/")).with_body("", body);
         let answer = game.request(request);
         let server = game.accept();
         server.pause_reading();
@@ -75,7 +75,7 @@ fn an_upload_that_the_server_does_not_take_is_given_up() {
     let game = Game::with_limits(hasty());
     let chunks = (0..1_000).map(|_| Ok(vec![b'x'; 10_000]));
     let request = ClientRequest::new(Method::Post, url("http://server/"));
-    let answer = game.request(request.with_body(Body::from_chunks(chunks)));
+    let answer = game.request(request.with_body("", Body::from_chunks(chunks)));
     let server = game.accept();
     server.pause_reading();
     game.wait(11.0);
@@ -95,7 +95,7 @@ fn the_time_for_the_head_is_that_time_where_nothing_is_taken() {
     for body in large_bodies() {
         let game = Game::with_limits(hasty());
         let request = ClientRequest::new(Method::Post, url("http://server/"));
-        let answer = game.agent.request(request.with_body(body));
+        let answer = game.agent.request(request.with_body("", body));
         game.wait(0.001);
         let server = game.accept();
         server.pause_reading();
@@ -111,7 +111,7 @@ fn the_time_for_the_head_begins_anew_with_what_the_server_takes_and_only_then() 
     for body in large_bodies() {
         let game = Game::with_limits(hasty());
         let request = ClientRequest::new(Method::Post, url("http://server/"));
-        let answer = game.agent.request(request.with_body(body));
+        let answer = game.agent.request(request.with_body("", body));
         game.wait(0.001);
         let server = game.accept();
         server.pause_reading();
@@ -136,7 +136,7 @@ fn connecting_is_a_part_of_the_time_for_the_head() {
                 ..reactor::testing::Conditions::calm()
             });
         let request = ClientRequest::new(Method::Post, url("http://server/"));
-        let answer = game.agent.request(request.with_body(body));
+        let answer = game.agent.request(request.with_body("", body));
         game.wait(4.9);
         assert!(!answer.is_fired());
         game.wait(0.2);
@@ -154,7 +154,7 @@ fn the_time_for_the_head_is_that_time_where_the_server_does_not_shake_hands() {
         let trusts = TlsClientConfig::with_root_pem(include_bytes!("../support/tls/ca.pem"));
         let agent = game.agent.clone().with_tls(trusts.expect("a root"));
         let request = ClientRequest::new(Method::Post, url("https://server/"));
-        let answer = agent.request(request.with_body(body));
+        let answer = agent.request(request.with_body("", body));
         game.wait(4.9);
         assert!(!answer.is_fired());
         game.wait(0.2);
@@ -193,7 +193,7 @@ fn a_server_that_closes_during_an_upload_is_noticed_at_once() {
     let game = Game::new();
     let chunks = (0..1_000).map(|_| Ok(vec![b'x'; 10_000]));
     let request = ClientRequest::new(Method::Post, url("http://server/"));
-    let answer = game.request(request.with_body(Body::from_chunks(chunks)));
+    let answer = game.request(request.with_body("", Body::from_chunks(chunks)));
     let server = game.accept();
     server.pause_reading();
     server.shut_write();

@@ -216,7 +216,7 @@ fn a_resource_has_so_long_and_its_deferred_is_cancelled() {
         std::mem::forget(resolver);
         deferred
     });
-    let visitor = Visitor::visit(simulation, site.with_http_limits(limits));
+    let visitor = Visitor::visit(simulation, site.with_limits(limits));
     visitor.say([request("GET /?never"), request("GET /")].concat());
     visitor.wait(2.0);
     assert_eq!(visitor.hear(), "");

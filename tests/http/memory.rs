@@ -27,7 +27,7 @@ fn keeping(bodies: u64) -> (Visitor, Kept) {
         deferred
     });
     let limits = HttpLimits::default().bodies(bodies).body(1000);
-    let site = Site::new(&simulation.reactor(), echo).with_http_limits(limits);
+    let site = Site::new(&simulation.reactor(), echo).with_limits(limits);
     (Visitor::visit(simulation, site), kept)
 }
 
@@ -142,7 +142,7 @@ fn whatever_the_end_of_a_request_is_the_room_of_its_body_is_free_behind_it() {
         let simulation = Simulation::new();
         let limits = HttpLimits::default().bodies(1000).body(1000);
         let site = Site::new(&simulation.reactor(), post(ends_in_its_way));
-        let visitor = Visitor::visit(simulation, site.with_http_limits(limits));
+        let visitor = Visitor::visit(simulation, site.with_limits(limits));
         let peer = visitor.another();
         let head = format!("POST {target} HTTP/1.1\r\nHost: a\r\n{framing}");
         peer.write(head.as_bytes());

@@ -43,7 +43,7 @@ impl Visitor {
 
     pub(crate) fn of(simulation: Simulation, limits: HttpLimits) -> Self {
         let reactor = simulation.reactor();
-        let site = Site::new(&reactor, everything(&reactor)).with_http_limits(limits);
+        let site = Site::new(&reactor, everything(&reactor)).with_limits(limits);
         Self::visit(simulation, site)
     }
 

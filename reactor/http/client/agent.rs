@@ -47,13 +47,13 @@ impl Agent {
     /// An agent with the usual limits.
     #[must_use]
     pub fn new(reactor: &Reactor) -> Self {
-        Self::with_limits(reactor, AgentLimits::default())
+        Self(Pool::new(reactor.downgrade(), AgentLimits::default()))
     }
 
-    /// An agent with other limits.
+    /// This agent, with other limits, and with a pool of its own.
     #[must_use]
-    pub fn with_limits(reactor: &Reactor, limits: AgentLimits) -> Self {
-        Self(Pool::new(reactor, limits))
+    pub fn with_limits(self, limits: AgentLimits) -> Self {
+        Self(self.0.with_limits(limits))
     }
 
     /// This agent, which trusts whom `config` names instead of whom the system trusts. Connections

@@ -16,7 +16,7 @@ use crate::http::client::secure::Secure;
 use crate::http::client::url::Origin;
 use crate::limits::Limits;
 use crate::protocol::Factory;
-use crate::reactor::{Reactor, WeakReactor};
+use crate::reactor::WeakReactor;
 use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 use crate::transport::Transport;
@@ -48,11 +48,20 @@ struct Host {
 }
 
 impl Pool {
-    pub(crate) fn new(reactor: &Reactor, limits: AgentLimits) -> Rc<Self> {
+    pub(crate) fn new(reactor: WeakReactor, limits: AgentLimits) -> Rc<Self> {
+        Self::trusting(reactor, limits, Secure::default())
+    }
+
+    /// An empty pool with other limits, which trusts whom this one trusts.
+    pub(crate) fn with_limits(&self, limits: AgentLimits) -> Rc<Self> {
+        Self::trusting(self.reactor.clone(), limits, self.secure.clone())
+    }
+
+    fn trusting(reactor: WeakReactor, limits: AgentLimits, secure: Secure) -> Rc<Self> {
         Rc::new(Self {
-            reactor: reactor.downgrade(),
+            reactor,
             limits,
-            secure: Secure::default(),
+            secure,
             hosts: RefCell::default(),
             last_number: Cell::new(0),
         })

@@ -45,8 +45,7 @@ impl Asked {
 ///
 /// let url = Url::parse("http://127.0.0.1:8080/banner/")?;
 /// let request = ClientRequest::new(Method::Post, url)
-///     .with_header("Content-Type", "application/json")
-///     .with_body(r#"{"banner": "hello"}"#);
+///     .with_body("application/json", r#"{"banner": "hello"}"#);
 /// # drop(request);
 /// # Ok::<(), reactor::http::BadUrl>(())
 /// ```
@@ -72,7 +71,7 @@ impl ClientRequest {
         }
     }
 
-    /// This request, with one header line more. A line that nobody may send makes the request fail
+    /// This request, with one header line more. An invalid line makes the request fail
     /// with [`RequestError::BadRequest`] before anything is sent.
     #[must_use]
     pub fn with_header(
@@ -86,11 +85,19 @@ impl ClientRequest {
         self
     }
 
-    /// This request, with another body.
+    /// This request, with another body of the given type. An empty type says nothing of it.
     #[must_use]
-    pub fn with_body(mut self, body: impl Into<Body>) -> Self {
+    pub fn with_body(
+        mut self,
+        content_type: impl Into<Cow<'static, str>>,
+        body: impl Into<Body>,
+    ) -> Self {
         self.body = body.into();
-        self
+        self.headers.remove("content-type");
+        match content_type.into() {
+            none if none.is_empty() => self,
+            content_type => self.with_header("Content-Type", content_type),
+        }
     }
 
     /// The method.
@@ -103,6 +110,12 @@ impl ClientRequest {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// The value of the first header line of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
     }
 
     /// The header lines.

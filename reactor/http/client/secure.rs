@@ -13,7 +13,7 @@ use crate::tls::TlsClientConfig;
 
 /// Whom an agent trusts: whom the system trusts, unless it was told otherwise. What the system
 /// trusts is read when the first connection is made, which takes some milliseconds.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Secure(RefCell<Option<TlsClientConfig>>);
 
 impl Secure {

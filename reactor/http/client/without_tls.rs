@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 
 /// Nothing that could be spoken.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Secure(());
 
 impl Secure {

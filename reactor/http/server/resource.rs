@@ -99,16 +99,18 @@ pub trait Resource: 'static {
 
 /// How a resource wants the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Intake {
     /// In memory, up to the limit of the site. `render` is called when all of it has come.
     Memory,
-    /// In memory, up to so many bytes.
+    /// In memory, up to this many bytes.
     AtMost(u64),
     /// As it comes. `render` is called at once, and finds it in [`Request::take_stream`].
     Stream,
 }
 
 /// What a resource answers: now or later.
+#[non_exhaustive]
 pub enum Answer {
     /// Now.
     Now(Response),

@@ -27,8 +27,6 @@ use crate::http::wire::status::Status;
 #[derive(Debug, Default)]
 pub struct Response {
     pub(crate) status: StatusOrOk,
-    /// Kept apart from the others, because nearly every answer has it and needs no list for it.
-    pub(crate) content_type: Cow<'static, str>,
     pub(crate) headers: Headers,
     /// What was wrong with a header that could not be added.
     pub(crate) bad_header: Option<Box<BadHeader>>,
@@ -83,8 +81,7 @@ impl Response {
     fn of_type(content_type: &'static str, body: Body) -> Self {
         Self {
             status: StatusOrOk(Status::OK),
-            content_type: Cow::Borrowed(content_type),
-            headers: Headers::new(),
+            headers: Headers::of_type(content_type),
             bad_header: None,
             body,
             problem: None,
@@ -129,7 +126,7 @@ impl Response {
         self
     }
 
-    /// This answer, with another body of the given type.
+    /// This answer, with another body of the given type. An empty type says nothing of it.
     #[must_use]
     pub fn with_body(
         mut self,
@@ -143,9 +140,8 @@ impl Response {
 
     /// This answer, with one header line more. `Content-Type` is replaced.
     ///
-    /// A line that nobody may send, because its value has a line break in it or its name is none,
-    /// turns the whole answer into a 500 with a line in the log: what it would have said is nobody's
-    /// intention. To see the error, add it to [`headers_mut`](Self::headers_mut).
+    /// A line that cannot be sent, because its name or its value is invalid, turns the whole answer into
+    /// a 500 with a line in the log, since no part of it can be trusted. To see the error, add it to [`headers_mut`](Self::headers_mut).
     #[must_use]
     pub fn with_header(
         mut self,
@@ -154,7 +150,7 @@ impl Response {
     ) -> Self {
         let (name, value) = (name.into(), value.into());
         let result = if name.eq_ignore_ascii_case("content-type") {
-            Headers::check(&name, &value).map(|()| self.content_type = value)
+            self.headers.set_content_type(value)
         } else {
             self.headers.append(name, value)
         };
@@ -173,16 +169,22 @@ impl Response {
     /// The type of the body, or nothing.
     #[must_use]
     pub fn content_type(&self) -> &str {
-        &self.content_type
+        self.header("content-type").unwrap_or_default()
     }
 
-    /// The header lines, but for `Content-Type`.
+    /// The value of the first header line of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// The header lines, with `Content-Type` and without those that are added when it is sent.
     #[must_use]
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
 
-    /// The header lines, but for `Content-Type`, to change them.
+    /// The header lines, to change them.
     pub fn headers_mut(&mut self) -> &mut Headers {
         &mut self.headers
     }

@@ -49,11 +49,18 @@ impl Site {
         }))
     }
 
-    /// This site, with other limits. Those of its connections' buffers are set by
-    /// [`Factory::with_limits`].
+    /// This site, with other limits for requests and answers.
     #[must_use]
-    pub fn with_http_limits(mut self, limits: HttpLimits) -> Self {
+    pub fn with_limits(mut self, limits: HttpLimits) -> Self {
         Rc::make_mut(&mut self.0).limits = limits;
+        self
+    }
+
+    /// This site, with other limits for the buffers of its connections: what
+    /// [`Factory::with_limits`] is for other factories.
+    #[must_use]
+    pub fn with_connection_limits(mut self, limits: Limits) -> Self {
+        Rc::make_mut(&mut self.0).connection_limits = limits;
         self
     }
 

@@ -64,11 +64,12 @@ impl Meta {
             write_status_line(self.version, response.status.0, out);
             out.extend_from_slice(date.line());
         }
-        if !response.content_type.is_empty() {
-            write_line(b"Content-Type: ", response.content_type.as_bytes(), out);
+        let content_type = response.headers.content_type();
+        if !content_type.is_empty() {
+            write_line(b"Content-Type: ", content_type.as_bytes(), out);
         }
-        for (name, value) in response.headers.iter() {
-            if is_ours(name) || is_said(name, response) {
+        for (name, value) in response.headers.others() {
+            if is_ours(name) {
                 continue;
             }
             out.extend_from_slice(name.as_bytes());
@@ -92,11 +93,6 @@ impl Meta {
         }
         out.extend_from_slice(b"\r\n");
     }
-}
-
-/// The type of the body was said already.
-fn is_said(name: &str, response: &Response) -> bool {
-    !response.content_type.is_empty() && name.eq_ignore_ascii_case("content-type")
 }
 
 /// Header lines that say what only the connection knows.

@@ -8,7 +8,12 @@ use std::fmt;
 ///
 /// A name may come more than once. Names are compared without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Cow<'static, str>, Value)>);
+pub struct Headers {
+    /// The `Content-Type` of an answer of ours, or nothing. Apart from the others, because nearly every
+    /// answer has one and needs no list for it.
+    content_type: Cow<'static, str>,
+    lines: Vec<(Cow<'static, str>, Value)>,
+}
 
 /// A value as text, and as it came where that is no text. The second is rare, and behind a pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +42,40 @@ impl Headers {
     /// No header lines.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self::of_type("")
     }
 
-    /// Adds a line behind the others.
+    /// With the type of a body, which is known to be one.
+    pub(crate) const fn of_type(content_type: &'static str) -> Self {
+        Self {
+            content_type: Cow::Borrowed(content_type),
+            lines: Vec::new(),
+        }
+    }
+
+    /// The `Content-Type` that was set, or nothing.
+    #[inline]
+    pub(crate) fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    /// Sets the `Content-Type`; an empty one is none.
+    pub(crate) fn set_content_type(&mut self, value: Cow<'static, str>) -> Result<(), BadHeader> {
+        Self::check(CONTENT_TYPE, &value)?;
+        self.lines.retain(|(name, _)| !is_content_type(name));
+        self.content_type = value;
+        Ok(())
+    }
+
+    /// All lines but the `Content-Type` that was set.
+    #[inline]
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines
+            .iter()
+            .map(|(name, value)| (&**name, value.text()))
+    }
+
+    /// Adds a line behind the others. A `Content-Type` replaces that of an answer.
     ///
     /// # Errors
     ///
@@ -53,7 +88,11 @@ impl Headers {
     ) -> Result<(), BadHeader> {
         let (name, value) = (name.into(), value.into());
         Self::check(&name, &value)?;
-        self.0.push((name, Value::Text(value)));
+        if !self.content_type.is_empty() && is_content_type(&name) {
+            self.content_type = value;
+        } else {
+            self.lines.push((name, Value::Text(value)));
+        }
         Ok(())
     }
 
@@ -66,7 +105,7 @@ impl Headers {
                 Value::Bytes(Box::new((error.into_bytes(), text)))
             }
         };
-        self.0.push((Cow::Owned(name.to_owned()), value));
+        self.lines.push((Cow::Owned(name.to_owned()), value));
     }
 
     /// Whether a line could be sent.
@@ -84,9 +123,12 @@ impl Headers {
 
     /// Takes all lines of this name out. Returns whether there were any.
     pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.0.len();
-        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
-        self.0.len() < before
+        let before = self.len();
+        if is_content_type(name) {
+            self.content_type = Cow::Borrowed("");
+        }
+        self.lines.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.len() < before
     }
 
     /// The value of the first line of this name. Of one that came and is not UTF-8, the bytes that
@@ -115,28 +157,43 @@ impl Headers {
 
     /// All lines.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, value.text()))
+        self.typed().into_iter().chain(self.others())
     }
 
     /// All lines, with their values as they came.
     pub fn iter_bytes(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (&**name, value.bytes()))
+        let typed = self.typed().map(|(name, value)| (name, value.as_bytes()));
+        let others = self.lines.iter();
+        let others = others.map(|(name, value)| (&**name, value.bytes()));
+        typed.into_iter().chain(others)
+    }
+
+    #[inline]
+    fn typed(&self) -> Option<(&str, &str)> {
+        (!self.content_type.is_empty()).then_some((CONTENT_TYPE, &*self.content_type))
     }
 
     /// How many lines there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        usize::from(!self.content_type.is_empty()) + self.lines.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 }
 
-/// A header line that nobody may send, because it would end where its author did not mean it to.
+const CONTENT_TYPE: &str = "Content-Type";
+
+#[inline]
+fn is_content_type(name: &str) -> bool {
+    name.eq_ignore_ascii_case(CONTENT_TYPE)
+}
+
+/// A header line that cannot be sent, because it would end where its author did not mean it to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadHeader(String);
 

@@ -1,34 +1,44 @@
 //! What a request asks to be done.
 
+use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 
-/// The method of a request. Methods are case-sensitive, so `get` is none of them.
+/// The method of a request. Methods are case-sensitive: `get` is not a known one.
+///
+/// ```
+/// use reactor::http::Method;
+///
+/// assert_eq!("GET".parse(), Ok(Method::Get));
+/// assert!("get".parse::<Method>().is_err());
+/// ```
 ///
 /// Source: RFC 9110, section 9; `PATCH`: RFC 5789.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Method {
-    /// Send me this.
+    /// Transfers a representation of the resource.
     Get,
-    /// Send me what you would say about this, without the thing itself.
+    /// As `GET`, without the body.
     Head,
-    /// Take this, and do with it what you do.
+    /// Lets the resource process the body, in its own way.
     Post,
-    /// Be this from now on.
+    /// Replaces the resource by the body.
     Put,
-    /// Change in this way.
+    /// Changes the resource as the body describes.
     Patch,
-    /// Be gone.
+    /// Removes the resource.
     Delete,
-    /// What may be asked of you?
+    /// Asks which methods and options the resource has.
     Options,
-    /// Send back what you got.
+    /// Has the request sent back as it was received.
     Trace,
-    /// Connect me through.
+    /// Makes a tunnel to the target.
     Connect,
 }
 
 impl Method {
-    /// The method as it is written, or nothing for one that is not known here.
+    /// The method of this name, or nothing if it is not known here.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
@@ -79,3 +89,23 @@ impl fmt::Display for Method {
         f.write_str(self.name())
     }
 }
+
+impl FromStr for Method {
+    type Err = UnknownMethod;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMethod> {
+        Self::from_name(name).ok_or_else(|| UnknownMethod(name.to_owned()))
+    }
+}
+
+/// A text is not the name of a known method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownMethod(String);
+
+impl fmt::Display for UnknownMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown method: {:?}", self.0)
+    }
+}
+
+impl Error for UnknownMethod {}

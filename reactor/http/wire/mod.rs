@@ -68,7 +68,7 @@ pub use self::head::response::ResponseHead;
 pub use self::headers::{BadHeader, Headers};
 pub use self::limits::HeadLimits;
 pub use self::message_error::MessageError;
-pub use self::method::Method;
+pub use self::method::{Method, UnknownMethod};
 pub use self::number::decimal;
 pub use self::part::Part;
 pub use self::request_reader::RequestReader;

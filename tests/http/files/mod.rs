@@ -60,7 +60,7 @@ impl Served {
             tree.put_fallback(set(Files::new(&reactor, &root)));
             tree.put_child("", |_: Request| Response::text("quick"));
             let limits = HttpLimits::default().send_time(Duration::from_secs(2));
-            let site = Site::new(&reactor, tree).with_http_limits(limits);
+            let site = Site::new(&reactor, tree).with_limits(limits);
             let port = reactor.listen_tcp("127.0.0.1:0", site).expect("a port");
             sender
                 .send((port.local_addr().to_string(), reactor.remote()))

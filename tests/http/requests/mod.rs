@@ -28,7 +28,7 @@ fn mirror(limits: &HttpLimits) -> Visitor {
     };
     root.put_child("", post(show).on(reactor::http::Method::Get, show));
     root.put_child("a", post(show).on(reactor::http::Method::Get, show));
-    let site = Site::new(&simulation.reactor(), root).with_http_limits(limits.clone());
+    let site = Site::new(&simulation.reactor(), root).with_limits(limits.clone());
     Visitor::visit(simulation, site)
 }
 

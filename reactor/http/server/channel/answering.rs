@@ -173,7 +173,9 @@ impl HttpChannel {
         let page: Response = self.guarded(work, &name, || pages(response.status(), problem));
         // A page with a problem of its own is what a panic in `pages` has become: the plain text stays.
         if page.problem.is_none() {
-            (response.content_type, response.body) = (page.content_type, page.body);
+            let content_type = page.content_type().to_owned();
+            response = response.with_header("Content-Type", content_type);
+            response.body = page.body;
         }
         response
     }
