@@ -25,7 +25,7 @@ impl Budget {
 }
 
 impl Share {
-    /// Takes so many bytes more, unless all together would then have more than `most`. Returns
+    /// Takes this many bytes more, unless all together would then have more than `most`. Returns
     /// whether it has them.
     pub(crate) fn grow(&mut self, bytes: usize, most: u64) -> bool {
         let kept = &self.budget.0;

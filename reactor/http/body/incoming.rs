@@ -13,12 +13,12 @@ use crate::deferred::{Deferred, Failure, Resolver};
 use crate::http::wire::chunked::trailers;
 use crate::transport::Transport;
 
-/// So many bytes may wait before no more are read from the peer.
+/// At most this many bytes wait for the consumer; then no more are read from the peer.
 const ROOM: usize = 64 << 10;
 
 /// A body that is handed on while it comes.
 ///
-/// A stream that is dropped before its end says that nobody wants the rest. A server then ends the
+/// Dropping a stream before its end says that the rest is not wanted. A server then ends the
 /// connection after its answer; a client aborts it.
 pub struct BodyStream(Rc<Inner>);
 
@@ -31,7 +31,7 @@ struct Inner {
     state: RefCell<State>,
 }
 
-/// What becomes of a connection when nobody wants the rest of a body.
+/// What becomes of a connection when the rest of a body is not wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwanted {
     /// The rest is read and dropped, as far as its owner reads on.
@@ -62,7 +62,7 @@ pub(crate) fn incoming(transport: &Transport, unwanted: Unwanted) -> (BodyFeed, 
 }
 
 impl BodyFeed {
-    /// Bytes have come. Nobody hears of it before [`deliver`](Self::deliver).
+    /// Adds bytes that have come. The consumer gets them with [`deliver`](Self::deliver).
     pub(crate) fn push(&self, data: &[u8]) {
         let mut state = self.0.state.borrow_mut();
         if !state.unwanted && state.end.is_none() {
@@ -70,7 +70,7 @@ impl BodyFeed {
         }
     }
 
-    /// Hands what has come to who waits for it. Where nobody does and much has come, no more is
+    /// Hands what has come to the consumer, if it waits. If it does not and much has come, no more is
     /// read from the peer.
     pub(crate) fn deliver(&self) {
         let mut state = self.0.state.borrow_mut();
@@ -88,7 +88,7 @@ impl BodyFeed {
         }
     }
 
-    /// The body has ended, as is delivered at once.
+    /// Ends the body, and delivers the end at once.
     pub(crate) fn end(&self, result: Result<Vec<u8>, Failure>) {
         let mut state = self.0.state.borrow_mut();
         if state.end.is_some() {
@@ -108,7 +108,7 @@ impl BodyFeed {
         state.waiting.as_ref().is_some_and(|w| !w.is_cancelled())
     }
 
-    /// Whether so much waits for the consumer that no more is read.
+    /// Whether reading is paused, because much waits for the consumer.
     pub(crate) fn is_full(&self) -> bool {
         self.0.state.borrow().paused
     }
@@ -123,7 +123,8 @@ impl BodyStream {
     /// The next bytes of the body: at once, if some have come, or when they do. `None` is the end.
     /// Fails when the connection is lost before the end, or the body is malformed.
     ///
-    /// One piece is asked for at a time; who asks for a second one meanwhile gets [`AskedTwice`].
+    /// One piece is asked for at a time; asking for another one before it has come fails with
+    /// [`AskedTwice`].
     #[must_use = "a Deferred that is dropped tells nobody"]
     pub fn next_chunk(&mut self) -> Deferred<Option<Vec<u8>>> {
         let mut state = self.0.state.borrow_mut();
@@ -137,7 +138,7 @@ impl BodyStream {
         }
         let (resolver, deferred) = Deferred::pending();
         state.waiting = Some(resolver);
-        // The peer's time begins when somebody waits for it.
+        // The peer's time begins when the consumer waits for it.
         self.0.transport.reset_timeout();
         deferred
     }
@@ -234,7 +235,7 @@ impl fmt::Debug for BodyStream {
     }
 }
 
-/// The next piece of a body was asked for while somebody waits for one.
+/// The next piece of a body was asked for while one is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AskedTwice;
 

@@ -56,7 +56,7 @@ impl Body {
     }
 
     /// The bytes of an iterator, one chunk after the other. The next one is asked for when the
-    /// peer has taken so much of those before that there is room, so that only a few are in memory
+    /// peer has taken enough of those before, so that only a few are in memory
     /// at any time. An error, or a panic, aborts the connection, so that the peer cannot take what
     /// it got for the whole.
     ///

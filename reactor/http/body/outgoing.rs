@@ -11,7 +11,7 @@ use crate::observe::{Callback, Cause};
 use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;
 
-/// An iterator is asked for at most so many chunks at once, however small they are.
+/// An iterator is asked for at most this many chunks at once, however small they are.
 const CHUNKS_AT_ONCE: usize = 1000;
 
 /// Chunks that are asked for one by one.
@@ -20,13 +20,13 @@ pub(crate) struct Chunks {
     pub(crate) chunks: Contained<Box<dyn Iterator<Item = Result<Vec<u8>, Failure>>>>,
 }
 
-/// Who sends a body, and is told how it goes. Never called back from inside a call: each of these
+/// What sends a body, and is notified of how it goes. Never called back from inside a call: each of these
 /// notes what happened, and the loop passes it on.
 pub(crate) trait Sender {
     /// There is room for more.
     fn room_made(&self);
 
-    /// The body has ended: after so many bytes, or not well.
+    /// The body has ended: after this many bytes, or with a failure.
     fn body_ended(&self, result: Result<u64, Failure>);
 }
 
@@ -102,7 +102,7 @@ impl Outgoing {
                 None => return Some(Ok(())),
                 Some(Err(failure)) => return Some(Err(failure)),
                 Some(Ok(chunk)) if self.write(&chunk) => {}
-                Some(Ok(_)) => return None, // nobody gets it, as is about to be heard of
+                Some(Ok(_)) => return None, // dropped: the connection is lost, which is reported next
             }
         }
         self.notify_of_room();
@@ -125,7 +125,7 @@ impl Outgoing {
         result.unwrap_or_else(|_| Some(Err(Failure::message("the chunks of a body panicked"))))
     }
 
-    /// Writes the end of the body, and tells the sender.
+    /// Writes the end of the body, and notifies the sender.
     pub(crate) fn end(self, result: Result<(), Failure>) {
         let written = self.written.get();
         let result = result.and_then(|()| match self.framing {
@@ -151,7 +151,7 @@ impl Outgoing {
         self.transport.unsent()
     }
 
-    /// Whether the protocol was told to pause writing.
+    /// Whether `writing_paused` was called.
     pub(crate) fn is_stuck(&self) -> bool {
         self.transport.is_above_high_water()
     }
@@ -161,8 +161,8 @@ impl Outgoing {
     }
 
     /// Calls the sender when there is room: in the next turn, if the socket has taken most of what
-    /// was written in this one. If it has not, then the protocol hears `writing_paused`, and calls
-    /// the sender itself when it hears `writing_resumed`.
+    /// was written in this one. If it has not, then the protocol gets `writing_paused`, and calls
+    /// the sender itself at `writing_resumed`.
     pub(crate) fn notify_of_room(&self) {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
@@ -181,7 +181,7 @@ fn notify_of_room(reactor: &Reactor, transport: Transport, sender: Rc<dyn Sender
             && let Some(reactor) = weak.upgrade()
         {
             // What was written was not handed to the socket yet. When it was, either there is room
-            // or the protocol has heard `writing_paused`.
+            // or `writing_paused` was called.
             notify_of_room(&reactor, transport, sender);
         }
     });

@@ -28,7 +28,7 @@ pub(crate) fn pipe() -> (BodySink, Detached) {
 pub(crate) struct Pipe {
     pub(crate) length: Option<u64>,
     pub(crate) state: PipeState,
-    /// Who waits for room.
+    /// Those that wait for room.
     pub(crate) waiting: Vec<Resolver<()>>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum PipeState {
     },
     /// The body goes out.
     Attached(Outgoing),
-    /// Everything was written, or nobody will read it.
+    /// Everything was written, or it will not be read.
     Over,
 }
 
@@ -64,7 +64,7 @@ impl Pipe {
         }
     }
 
-    /// Tells who waits for it that there is room.
+    /// Fires what waits for room.
     pub(crate) fn room_made(this: &Rc<RefCell<Self>>) {
         let waiting = std::mem::take(&mut this.borrow_mut().waiting);
         for resolver in waiting {
@@ -72,7 +72,7 @@ impl Pipe {
         }
     }
 
-    /// Nobody gets what is written from now on.
+    /// Drops what is written from now on, and fails what waits for room.
     pub(crate) fn abandon(this: &Rc<RefCell<Self>>) {
         let mut pipe = this.borrow_mut();
         pipe.state = PipeState::Over;
@@ -145,8 +145,8 @@ impl BodySink {
         }
     }
 
-    /// Whether the peer was offered what was written, and has left so much of it that there is no
-    /// room.
+    /// Whether the peer was offered what was written, and has left more of it than there is room
+    /// for.
     pub(crate) fn is_stuck(&self) -> bool {
         match &self.0.borrow().state {
             PipeState::Attached(outgoing) => outgoing.is_stuck(),
@@ -200,7 +200,7 @@ impl BodySink {
         self.end(Err(failure.into()));
     }
 
-    /// Whether nobody can get more of the body.
+    /// Whether the peer can get no more of the body.
     #[must_use]
     pub fn is_over(&self) -> bool {
         match &self.0.borrow().state {
@@ -229,7 +229,7 @@ impl BodySink {
     }
 }
 
-/// A body that is not sent yet holds so much before its sink is not ready.
+/// A body that is not sent yet holds at most this much before its sink is not ready.
 const DETACHED_ROOM: usize = 64 << 10;
 
 impl Drop for BodySink {
@@ -248,13 +248,13 @@ impl fmt::Debug for BodySink {
     }
 }
 
-/// Nobody gets what is written to a body, because the peer is gone or wants no body.
+/// What is written to a body is dropped, because the peer is gone or wants no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyIsOver;
 
 impl fmt::Display for BodyIsOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads the body any more")
+        f.write_str("the body is not read any more")
     }
 }
 

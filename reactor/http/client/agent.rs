@@ -174,8 +174,8 @@ impl fmt::Debug for Agent {
 
 /// The body of what is at `url`, behind all redirects: the short way, for one page.
 ///
-/// Fails with [`UnexpectedStatus`](crate::http::UnexpectedStatus) for a status other than 2xx. Who
-/// asks more than once keeps an [`Agent`], and with it the connection.
+/// Fails with [`UnexpectedStatus`](crate::http::UnexpectedStatus) for a status other than 2xx. For
+/// more than one request, keep an [`Agent`], and with it the connection.
 #[must_use = "a Deferred that is dropped tells nobody"]
 #[track_caller]
 pub fn get_page(reactor: &Reactor, url: &str) -> Deferred<Vec<u8>> {

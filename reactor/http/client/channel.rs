@@ -133,8 +133,8 @@ impl ClientChannel {
         }
     }
 
-    /// Reads what the server has sent. Returns the trailer lines when the answer is whole. Nobody
-    /// hears of any of it before the connection is in order.
+    /// Reads what the server has sent. Returns the trailer lines when the answer is whole. None
+    /// of it is delivered before the connection is in order.
     fn read(
         &mut self,
         transport: &Transport,
@@ -163,8 +163,8 @@ impl ClientChannel {
         Ok(None)
     }
 
-    /// The answer is whole. The connection is free before anybody hears of it, so that what they
-    /// ask next may go out on it.
+    /// Ends a whole answer. The connection is given back before the end is delivered, so that the
+    /// consumer's next request may go out on it.
     fn finish(&mut self, transport: &Transport, trailers: Vec<u8>) {
         let Some(mut in_flight) = self.in_flight.take() else {
             return;
@@ -215,7 +215,7 @@ impl Protocol for ClientChannel {
         match self.read(transport, data) {
             Ok(Some(trailers)) => self.finish(transport, trailers),
             Ok(None) => {
-                // The connection is not touched behind this: whoever hears it may do anything.
+                // The connection is not touched behind this: what is called may do anything.
                 if let Some(in_flight) = &mut self.in_flight {
                     in_flight.feed(BodyFeed::deliver);
                     in_flight.hand_over();
@@ -233,14 +233,14 @@ impl Protocol for ClientChannel {
             return self.finish(transport, Vec::new());
         }
         match self.in_flight {
-            // Nobody will answer, so that the rest of the request is not worth the sending.
+            // There will be no answer, so the rest of the request is not worth sending.
             Some(_) => transport.fail_connection(Reason::PeerClosed),
             None => transport.lose_connection(),
         }
     }
 
     fn writing_paused(&mut self, _: &Transport) {
-        // The answer is read on: it may say that nobody wants the rest of the request.
+        // The answer is read on: it may say that the rest of the request is not wanted.
     }
 
     fn writing_resumed(&mut self, _: &Transport) {

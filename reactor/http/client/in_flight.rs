@@ -45,7 +45,7 @@ pub(crate) struct InFlight {
 
 /// What was handed over of an answer, and what was not.
 struct Delivery {
-    /// Who waits for the head.
+    /// What waits for the head.
     resolver: Option<Resolver<ClientResponse>>,
     /// The head, until it is handed over with what has come of the body.
     response: Option<ClientResponse>,
@@ -59,7 +59,7 @@ pub(crate) enum Sending {
     Done,
     Chunks(Box<Chunks>, Outgoing),
     Stream(Rc<RefCell<Pipe>>),
-    /// The last of it is written, which is about to be heard of.
+    /// The last of it is written; the end is reported in the next call.
     Ending,
 }
 

@@ -1,4 +1,4 @@
-//! One request on its way: who waits for the answer, where it is, and how long that may take.
+//! One request on its way: what waits for the answer, where it is, and how long that may take.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::http::client::response::ClientResponse;
 use crate::reactor::{Reactor, WeakReactor};
 use crate::transport::Transport;
 
-/// A request, and who waits for the answer.
+/// A request, and what waits for the answer.
 pub(crate) struct Job {
     pub(crate) request: ClientRequest,
     pub(crate) resolver: Resolver<ClientResponse>,
@@ -170,10 +170,10 @@ impl RequestProgress {
 
     /// What to do at this moment.
     ///
-    /// A server that takes a large body slowly is waited for, but the operating system tells of what
+    /// A server that takes a large body slowly is waited for, but the operating system reports what
     /// was taken only when that is much. So the socket is offered the rest soon after it has taken
     /// bytes, and again in the end: what it takes then, the server has taken in between. In the end
-    /// there may also be an answer that nobody has read, because somebody has computed meanwhile.
+    /// there may also be an answer that was not read, because the loop was busy.
     fn next_step(&self, now: Instant) -> Step {
         let position = self.position.borrow();
         let (Position::Sending(sent_on) | Position::Sent(sent_on)) = &*position else {
@@ -204,7 +204,7 @@ impl RequestProgress {
         (waited < time).then(|| Step::Wait(time - waited))
     }
 
-    /// What cancelling does. Returns why the request fails, if not because somebody cancelled it.
+    /// What cancelling does. Returns why the request fails, if not because it was cancelled.
     fn stop(&self) -> Option<RequestError> {
         match self.position.replace(Position::Nowhere) {
             Position::Nowhere => {}

@@ -53,7 +53,7 @@ impl AgentLimits {
 
     /// How long it may take until the head of the answer has come, connecting and waiting for a
     /// connection included, for each redirect again: by default 60 seconds. It begins again with what the
-    /// server takes of the body of a request, as far as the operating system tells: an eighth of the time
+    /// server takes of the body of a request, as far as the operating system reports it: an eighth of the time
     /// may pass until it does. It does not end while the body is waited for here. Zero is no limit.
     #[must_use]
     pub fn head_time(mut self, time: Duration) -> Self {

@@ -10,7 +10,7 @@
 //!
 //! - `agent`: what one asks, and the redirects that it follows; `redirect` says where they lead.
 //! - `request`, `response`: what is sent and what has come. `error`: why it has not.
-//! - `pool`: the connections to each host, and who waits for one.
+//! - `pool`: the connections to each host, and which requests wait for one.
 //! - `limits`: how long an agent waits, and how much it takes.
 //! - `job`: one request on its way, and how it is stopped wherever it is.
 //! - `channel`: the protocol of one connection. `in_flight`: the request that it has sent.

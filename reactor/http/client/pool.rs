@@ -1,4 +1,4 @@
-//! The connections of an agent: which are idle, and who waits for one.
+//! The connections of an agent: which are idle, and which requests wait for one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -21,8 +21,8 @@ use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 use crate::transport::Transport;
 
-/// So much earlier than a server says a connection is given up, because its end is on the way for
-/// some time, and meanwhile a request would meet it.
+/// A connection is given up this much earlier than its server says, because its end is on the way for
+/// some time, and a request would cross with it.
 const CLOSING_TAKES: Duration = Duration::from_secs(1);
 
 /// The connections of one agent.
@@ -198,7 +198,7 @@ impl Pool {
         let connected = connector.connected();
         let _ = connected.add_both(move |result| {
             let Some(pool) = pool.upgrade() else {
-                // The agent is gone: nobody sends what it was asked for.
+                // The agent is gone, and with it what it was asked for.
                 return job.fail(RequestError::NotConnected(Reason::Cancelled));
             };
             match result {
@@ -271,7 +271,7 @@ impl Pool {
         }
     }
 
-    /// The loop ends: who still waits for a connection gets none.
+    /// Fails the requests that still wait for a connection, because the loop ends.
     pub(crate) fn reactor_stops(&self) {
         let mut lines = Vec::new();
         for host in self.hosts.borrow_mut().values_mut() {
@@ -289,7 +289,7 @@ impl Pool {
 }
 
 impl Drop for Pool {
-    /// Nobody will use the idle connections again.
+    /// The idle connections will not be used again.
     fn drop(&mut self) {
         for host in self.hosts.get_mut().values() {
             host.idle.iter().for_each(Transport::lose_connection);

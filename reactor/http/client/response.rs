@@ -13,7 +13,7 @@ use crate::http::wire::headers::Headers;
 use crate::http::wire::status::Status;
 use crate::http::wire::version::Version;
 
-/// So much of the body of an answer that was not hoped for is kept.
+/// At most this much of the body of an unexpected answer is kept.
 const MOST_OF_AN_ERROR: usize = 1 << 10;
 
 /// An answer whose head has come. Its body may still be on its way.

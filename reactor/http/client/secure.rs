@@ -11,7 +11,7 @@ use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 use crate::tls::TlsClientConfig;
 
-/// Whom an agent trusts: whom the system trusts, unless it was told otherwise. What the system
+/// Whom an agent trusts: whom the system trusts, unless another configuration was set. What the system
 /// trusts is read when the first connection is made, which takes some milliseconds.
 #[derive(Clone, Default)]
 pub(crate) struct Secure(RefCell<Option<TlsClientConfig>>);

@@ -70,7 +70,7 @@ impl Url {
     }
 
     /// This URL with segments behind its path, and without query and fragment. Each segment is
-    /// escaped as a whole, so that a name which somebody else has chosen stays one segment:
+    /// escaped as a whole, so that a name from elsewhere stays one segment:
     ///
     /// ```
     /// use reactor::http::Url;
@@ -103,7 +103,7 @@ impl Url {
         Self::parse(&text)
     }
 
-    /// RFC 3986, section 5.2.2. Dots in the path are left to who reads the result.
+    /// RFC 3986, section 5.2.2. Dots in the path are left to the reader of the result.
     fn resolve(&self, reference: &str) -> String {
         let (base, path_and_query) = (&self.text[..self.path], self.target());
         let path = path_and_query.split('?').next().unwrap_or_default();
@@ -120,7 +120,7 @@ impl Url {
         }
     }
 
-    /// Reads a URL, or says why it is none.
+    /// Parses a URL, or returns why it is invalid.
     fn read(text: &str) -> Result<Self, String> {
         let text = with_slashes(text.trim_matches(' '));
         if let Some(control) = text.chars().find(char::is_ascii_control) {
@@ -450,7 +450,7 @@ mod tests {
         }
         let base = url("http://a/");
         assert_eq!(base.join("//é/").expect("a URL").host(), "xn--9ca");
-        // These become a slash, a colon and nothing, where a name ends or is none.
+        // These become a slash, a colon and nothing, where a name ends or is missing.
         for text in [
             "http://a\u{2100}b/",
             "http://a\u{ff1a}80/",

@@ -98,7 +98,7 @@ fn header(head: &RequestHead, name: &str) -> String {
     found.map_or_else(|| "-".to_owned(), |(_, value)| escape(value))
 }
 
-/// What could end a field or a line, or move somebody's cursor, is written as `\xNN`.
+/// What could end a field or a line, or move a terminal's cursor, is written as `\xNN`.
 fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {

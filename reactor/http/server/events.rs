@@ -96,12 +96,11 @@ impl fmt::Display for ServerEvent {
     }
 }
 
-/// Everybody who listens to the same events. Clones are the same audience.
+/// All listeners to the same events. Clones are the same audience.
 ///
-/// All that is sent in one callback reaches whoever reads, however much it is. Who does not take its
-/// events is disconnected, so that one slow browser costs nobody memory, and a line in the log says
-/// so; it connects again by itself. That is who lets 256 KiB wait behind what it was sent while it kept
-/// up. Something is said at least every so often, so that one which is gone
+/// All that is sent in one callback reaches every listener that reads, however much it is. A listener
+/// that does not take its events is disconnected with a line in the log, so that a slow browser costs
+/// at most 256 KiB behind what it was sent while it kept up; it connects again by itself. Something is said at least every so often, so that one which is gone
 /// without a word is noticed. When the loop is stopped all answers end, so that it need not wait.
 ///
 /// ```
@@ -135,8 +134,8 @@ struct State {
     is_writing_soon: bool,
     /// Whether the next heartbeat is due at some time.
     is_beating: bool,
-    /// Whether a stop of the loop will be heard of.
-    hears_of_stop: bool,
+    /// Whether the trigger for a stop of the loop is set.
+    awaits_stop: bool,
 }
 
 struct Listener {
@@ -147,13 +146,13 @@ struct Listener {
     behind: Vec<u8>,
 }
 
-/// So much may wait for a listener behind what it was written while it kept up.
+/// At most this much may wait for a listener behind what it was written while it kept up.
 const BACKLOG: usize = 256 << 10;
 
 impl Listener {
     /// Writes to it, when it has room. Returns whether it listens on.
     fn write(&mut self, data: &[u8]) -> bool {
-        // Who was not offered yet what it was written is not behind.
+        // A listener that was not yet offered what was written to it is not behind.
         let keeps_up = !self.sink.is_stuck() || self.sink.has_room();
         if keeps_up && self.behind.is_empty() {
             return data.is_empty() || self.sink.write(data);
@@ -174,8 +173,8 @@ impl Listener {
 }
 
 impl Audience {
-    /// Nobody yet. Something is said every `heartbeat`. With a heartbeat of zero nothing is, and who
-    /// is gone without a word is noticed at the next event.
+    /// No listeners yet. A comment is sent every `heartbeat`. With a heartbeat of zero none is, and a
+    /// listener that is gone without a word is noticed at the next event.
     #[must_use]
     pub fn new(reactor: &Reactor, heartbeat: Duration) -> Self {
         Self(Rc::new(Inner {
@@ -185,7 +184,7 @@ impl Audience {
         }))
     }
 
-    /// An answer that goes on as long as the client listens. It hears `first` before all others.
+    /// An answer that goes on as long as the client listens. It begins with the events in `first`.
     #[must_use]
     pub fn subscribe(&self, first: &[ServerEvent]) -> Response {
         let (sink, body) = Body::stream();
@@ -201,14 +200,14 @@ impl Audience {
         });
         drop(state);
         self.0.beat_later();
-        self.0.hear_of_stop();
+        self.0.await_stop();
         Response::ok()
             .with_body("text/event-stream", body)
             .with_header("Cache-Control", "no-store")
             .with_header("X-Accel-Buffering", "no")
     }
 
-    /// Tells everybody who listens now, when the callback that calls this has returned.
+    /// Sends an event to all that listen now, when the callback that calls this has returned.
     pub fn send(&self, event: &ServerEvent) {
         self.0.gather(event.to_string().as_bytes());
     }
@@ -221,7 +220,7 @@ impl Audience {
         listeners.filter(|one| !one.sink.is_over()).count()
     }
 
-    /// Whether nobody listens.
+    /// Whether there are no listeners.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -314,14 +313,14 @@ impl Inner {
         });
     }
 
-    fn hear_of_stop(self: &Rc<Self>) {
+    fn await_stop(self: &Rc<Self>) {
         let Some(reactor) = self.reactor.upgrade() else {
             return;
         };
         if reactor.is_stopping() {
             return self.finish();
         }
-        if std::mem::replace(&mut self.state.borrow_mut().hears_of_stop, true) {
+        if std::mem::replace(&mut self.state.borrow_mut().awaits_stop, true) {
             return;
         }
         let this: Weak<Self> = Rc::downgrade(self);
@@ -329,7 +328,7 @@ impl Inner {
             let Some(this) = this.upgrade() else {
                 return;
             };
-            this.state.borrow_mut().hears_of_stop = false;
+            this.state.borrow_mut().awaits_stop = false;
             this.finish();
         });
     }

@@ -7,7 +7,7 @@
 //!
 //! Two kinds of conversion cannot be told apart by one trait without a parameter, because the type of
 //! a future might become an answer in another way some day. So the kind is a parameter, which the
-//! compiler finds and nobody writes.
+//! compiler finds and that is never written out.
 
 use std::fmt;
 use std::future::Future;

@@ -1,4 +1,4 @@
-//! Who may come in: a resource around another one.
+//! A resource around another one, which asks for a password or a token.
 
 use std::fmt;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::http::server::response::Response;
 use crate::http::wire::method::Method;
 use crate::http::wire::status::Status;
 
-/// A resource that lets only those in who know a password or a token, to itself and to everything
+/// A resource that admits only requests with the right password or token, to itself and to everything
 /// below it. Others are answered with 401, before their body is read and without a word on what is
 /// behind it.
 ///
@@ -33,7 +33,7 @@ pub struct Guard {
     inner: Rc<dyn Resource>,
     challenge: String,
     knows: Box<dyn Fn(&Request) -> bool>,
-    /// Those that are guarded; all, where there are none.
+    /// Those that are guarded; all, if it is empty.
     methods: Vec<Method>,
 }
 
@@ -87,8 +87,8 @@ impl Guard {
         }
     }
 
-    /// This guard, which lets everybody in but for requests with these methods. With `GET` goes
-    /// `HEAD`, which tells the same but for the body.
+    /// This guard, which admits every request except those with these methods. With `GET` goes
+    /// `HEAD`, whose answer is the same except for the body.
     #[must_use]
     pub fn for_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();

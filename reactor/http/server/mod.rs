@@ -7,7 +7,7 @@
 //! - `site`: the factory. `shared`: what its connections share.
 //! - `routing`: from the path of a request to its resource.
 //! - `resource`: what answers requests. `function`: functions that do, `methods`: one for each method.
-//! - `tree`: what is behind which path. `guard`: who may come in.
+//! - `tree`: what is behind which path. `guard`: a password or a token before a resource.
 //! - `files/`: the files of a folder, with ranges and conditions.
 //! - `events`: server-sent events to every page that listens.
 //! - `request`, `response`: what a resource is given, and what it answers.

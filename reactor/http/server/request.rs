@@ -156,7 +156,7 @@ impl Request {
         self.head().fields()
     }
 
-    /// The host that the request is for, and perhaps a port. There always is one but for HTTP/1.0.
+    /// The host that the request is for, and perhaps a port. There always is one, except in HTTP/1.0.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.head().host()
@@ -249,7 +249,7 @@ impl Request {
         }
     }
 
-    /// Who asks.
+    /// The address of the client.
     #[must_use]
     pub fn peer_addr(&self) -> &Address {
         self.transport.peer_addr()

@@ -223,7 +223,7 @@ impl From<Response> for Failure {
 }
 
 impl Response {
-    /// The response that a failure carries, if it does and nobody has taken it.
+    /// The response that a failure carries, if it does and it was not taken yet.
     pub(crate) fn of_failure(failure: &Failure) -> Option<Self> {
         failure.check::<Early>()?.0.take()
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   admit, get_child, admit, get_child, … admit, index ──▶ the resource, if it answers the method
-//!     └── the answer of a resource that lets nobody by      └── else 405, or the list for OPTIONS
+//!     └── the answer of one that does not admit it       └── else 405, or the list for OPTIONS
 //! ```
 
 use std::borrow::Cow;

@@ -65,7 +65,7 @@ impl Site {
     }
 
     /// This site, which says in another way than in plain text what goes wrong: that there is nothing
-    /// behind a path, that a guard lets nobody in, that a request is malformed or too long, that a
+    /// behind a path, that a guard refuses, that a request is malformed or too long, that a
     /// resource has failed; each answer that is [`Response::error`].
     ///
     /// `page` gets the status, and what there is to say of it in a few words. Its body and the type

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Source: RFC 9112, section 7.1. Stricter than it where two readers could differ: no space before a
-//! size or in it, no line end but CRLF, no extension that is none. A server takes no space behind a
+//! size or in it, no line end but CRLF, no malformed extension. A server takes no space behind a
 //! size either; a client does, because servers pad the line with it and no other reader is behind.
 
 use crate::http::wire::head::too_long_headers;
@@ -44,11 +44,11 @@ enum State {
     Size { digits: u32, size: u64 },
     /// Behind them, in white space.
     Padding { size: u64 },
-    /// Behind a semicolon, in what nobody knows.
+    /// Behind a semicolon, in an extension, which is skipped.
     Extension { size: u64, at: Extension },
     /// Behind the CR of a size's line.
     SizeEnd { size: u64 },
-    /// So many bytes of the chunk are to come.
+    /// In the data: this many bytes are left.
     Data { left: u64 },
     /// Behind the data.
     DataEnd,
@@ -268,7 +268,7 @@ fn is_field(line: &[u8]) -> bool {
     is_token(&line[..colon]) && is_value(line[colon + 1..].trim_ascii())
 }
 
-/// The line before a chunk of so many bytes. Of nothing no chunk is made: an empty one is the end.
+/// The line before a chunk of this many bytes. Of nothing no chunk is made: an empty one is the end.
 pub(crate) fn chunk_line(length: usize) -> String {
     format!("{length:x}\r\n")
 }

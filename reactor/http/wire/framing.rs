@@ -61,7 +61,7 @@ impl BodyFields {
         match (self.length, self.chunked) {
             (Some(_), true) => Err(BOTH_LENGTHS),
             (Some(_), false) if self.other_coding => Err(BOTH_LENGTHS),
-            // RFC 9112, section 6.1. What comes behind it can be read by nobody here.
+            // RFC 9112, section 6.1. No decoder for it is here, so what follows cannot be read.
             (None, _) if self.other_coding => Err(MessageError::new(
                 Status::NOT_IMPLEMENTED,
                 "the only transfer coding is chunked",

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::http::wire::status::Status;
 
-/// Something in a message that breaks a rule or a limit. Always the fault of who sent it.
+/// Something in a message that breaks a rule or a limit. Always the fault of its sender.
 ///
 /// As an answer it has [`status`](Self::status), and its text says what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

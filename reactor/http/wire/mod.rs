@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Whatever two parsers of a request could read in different ways is a [`MessageError`], which knows the
-//! status that answers it. This module imports nothing else of the crate, knows no clock but for the
+//! status that answers it. This module imports nothing else of the crate, knows no clock except for the
 //! `Date` line, and may be used, and fuzzed, by itself:
 //!
 //! ```

@@ -35,7 +35,7 @@ impl Heads {
         self.0.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Gives a head back that nobody reads any more.
+    /// Gives a head back that is not needed any more.
     pub(crate) fn put(&self, head: Box<RequestHead>) {
         let mut heads = self.0.borrow_mut();
         if heads.len() < Self::KEPT && head.bytes.capacity() <= Self::KEPT_BYTES {

@@ -108,7 +108,9 @@ impl ResponseReader {
     ) -> Result<Option<Part<'d, ResponseHead>>, MessageError> {
         while let Some(head) = self.next_head(data)? {
             if head.status == Status::SWITCHING_PROTOCOLS {
-                return Err(MessageError::bad("nobody has asked for another protocol"));
+                return Err(MessageError::bad(
+                    "the server changes to another protocol, which was not asked for",
+                ));
             }
             if !head.status.is_informational() {
                 self.state = match head.framing {

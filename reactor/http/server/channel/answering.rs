@@ -216,7 +216,7 @@ const NOT_A_FORM: MessageError = MessageError::new(
 );
 
 /// The answer to a request whose resource failed: no details, which are in the log. A form of the wrong
-/// type is the client's fault, which is told what was expected. A body that is too long may be one
+/// type is the client's fault, and the answer says what was expected. A body that is too long may be one
 /// that the resource itself has asked another server for.
 fn failed(transport: &Transport, name: &'static str, failure: &Failure) -> Response {
     if let Some(response) = Response::of_failure(failure) {

@@ -18,10 +18,10 @@ use crate::transport::Transport;
 
 /// A client that closes its half within this time of its request, as `printf … | nc -N` does, waits
 /// for the answer. One whose stream ends later has gone: curl at Ctrl-C, a browser whose page was
-/// left and a proxy whose own client has gone close their sockets, and nothing else tells the two
+/// left and a proxy whose own client has gone close their sockets, and nothing else sets the two
 /// apart. nginx, Node, Go and hyper take every end for the latter, so what closes its half for
 /// another reason does it at once. It is long enough for a FIN that follows on the same way, and
-/// shorter than anybody who changes their mind.
+/// shorter than it takes a person to give up.
 const HALF_CLOSE: Duration = Duration::from_millis(20);
 
 impl HttpChannel {
@@ -184,7 +184,7 @@ impl HttpChannel {
         self.send_deadline = Some(call);
     }
 
-    /// A peer that has taken much meanwhile gets as much time again. The operating system tells of
+    /// A peer that has taken much meanwhile gets as much time again. The operating system reports
     /// what was taken only when it is a third of its buffer, or the loop was busy; so the rest is
     /// offered once more before the peer is given up.
     fn sending_took_long(&mut self, transport: &Transport, before: usize, is_last: bool) {

@@ -26,7 +26,7 @@ use crate::http::server::writer::Meta;
 /// A request, and what its answer needs of it.
 pub(super) struct Exchange {
     pub(super) meta: Meta,
-    /// The line for the log, until it is written; `None` if nobody reads that log.
+    /// The line for the log, until it is written; `None` if that log is not read.
     pub(super) entry: Option<Box<Entry>>,
     /// Where the request's body goes if it is handed on as it comes.
     pub(super) feed: Option<BodyFeed>,

@@ -70,7 +70,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Writes what was gathered, because somebody else is about to write.
+    /// Writes what was gathered, before a body writes by itself.
     fn flush(&mut self) {
         if !self.out.is_empty() {
             self.transport.write(&self.out);
@@ -78,7 +78,7 @@ impl Work<'_> {
         }
     }
 
-    /// Whether so much waits for the peer that no more should be made for it.
+    /// Whether more waits for the peer than should be added to.
     fn is_full(&self) -> bool {
         self.transport.unsent() + self.out.len() > self.transport.limits().high_water
     }

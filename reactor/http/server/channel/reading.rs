@@ -68,7 +68,7 @@ impl HttpChannel {
             if !data.is_empty() {
                 work.transport.charge(units);
             } else if self.reader.needs_bytes() {
-                // Nobody waits behind the last piece of a read, so that it is not charged. To ask the
+                // The last piece of a read keeps no other one waiting, so it is not charged. Asking the
                 // reader once more would cost a fiftieth of a request.
                 break;
             }

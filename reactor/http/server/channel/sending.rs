@@ -102,7 +102,7 @@ impl HttpChannel {
         }
     }
 
-    /// The peer has taken so much that more may be written.
+    /// Writes and reads on, now that the peer has taken most of what was written.
     pub(super) fn go_on_sending(&mut self, work: &mut Work<'_>) {
         match self.waiting.as_ref().map(|waiting| &waiting.stage) {
             Some(Stage::Chunks { .. }) => self.send_chunks(work),

@@ -182,7 +182,7 @@ fn list(request: &Request, name: &str) -> Option<Vec<String>> {
     Some(tags)
 }
 
-/// A header with a date. One that cannot be read is none.
+/// A header with a date. One that cannot be parsed is ignored.
 fn date(request: &Request, name: &str) -> Option<SystemTime> {
     httpdate::parse_http_date(request.header(name)?).ok()
 }

@@ -1,6 +1,6 @@
 //! Something in the file system, held while one looks where it is.
 //!
-//! Between a look at a path and the opening of it, somebody else can put a link in the place of a
+//! Between a look at a path and the opening of it, another process can put a link in the place of a
 //! folder. So what is looked at and what is opened is the same descriptor: it is got first, and asked
 //! afterwards where it is.
 

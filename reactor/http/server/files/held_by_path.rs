@@ -18,7 +18,7 @@ impl Held {
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         let path = fs::canonicalize(path)?;
         let mut options = File::options();
-        // Neither a link that has come meanwhile, nor a wait for who writes into a FIFO.
+        // Neither a link that has come meanwhile, nor a wait for the writer of a FIFO.
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = options.read(true).custom_flags(flags).open(&path)?;
         Ok(Self { file, path })

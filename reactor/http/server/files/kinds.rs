@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-/// The type of what nobody knows the type of.
+/// The type of a file whose type is not known.
 const UNKNOWN: &str = "application/octet-stream";
 
 /// The media type of a file. Text is UTF-8.

@@ -51,7 +51,7 @@ pub use conditional::Validators;
 /// folder are not there: 404. A folder is answered with its `index.html`, if there is one; a path to
 /// a folder that lacks the slash at its end is redirected to the one that has it.
 ///
-/// Whoever may write in the folder decides what is served, but leads nobody out of it, not even by
+/// Whoever may write in the folder decides what is served, but cannot lead out of it, not even by
 /// putting a link in a folder's place at the right moment. That needs `/proc`, and so Linux: on another
 /// system only people who may see every file of the server may write there.
 ///
@@ -268,7 +268,7 @@ impl Opened {
             return body.into();
         }
         let (sink, body) = Body::stream();
-        // What goes wrong is told to the sink.
+        // The sink reports what goes wrong.
         drop(reactor.spawn(send(reactor.downgrade(), self.file, segments, sink)));
         body.with_length(length)
     }

@@ -55,7 +55,7 @@ pub(super) struct Opened {
 
 impl Opened {
     /// What separates the parts of this file in an answer with several. It is not in the file
-    /// unless somebody has put it there, who then fools only those who asked for that file.
+    /// unless it was put there on purpose, which misleads only clients of that file.
     pub(super) fn boundary(&self) -> String {
         format!("part-{}", self.tag)
     }

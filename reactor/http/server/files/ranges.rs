@@ -7,7 +7,7 @@ use std::ops::Range;
 /// More parts than this are not worth their boundaries, and are answered with the whole.
 const MOST_RANGES: usize = 16;
 
-/// What a request wants of something that has so many bytes.
+/// What a request wants of something of a known length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// All of it: there is no header, or none that means anything.
@@ -55,7 +55,7 @@ pub(crate) fn wanted(header: &str, length: u64) -> Wanted {
 enum Spec {
     /// From a byte to another one, which is part of it.
     Between(u64, u64),
-    /// At most so many bytes at the end.
+    /// At most this many bytes at the end.
     Suffix(u64),
 }
 
@@ -76,7 +76,7 @@ impl Spec {
     }
 }
 
-/// `first-last`, `first-` or `-length`. Nothing for what is none of them.
+/// `first-last`, `first-` or `-length`. `None` for anything else.
 fn spec(member: &str) -> Option<Spec> {
     let (first, last) = member.split_once('-')?;
     let number = |digits: &str| {

@@ -15,7 +15,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 pub(super) struct State {
     pub(super) length: u64,
     inode: u64,
-    /// The time of the last change by the clock of the system, in nanoseconds. Nobody can set it back,
+    /// The time of the last change by the clock of the system, in nanoseconds. It cannot be set back,
     /// unlike `modified`.
     changed: i128,
     modified: SystemTime,
@@ -44,7 +44,7 @@ impl State {
 
     /// For an answer that is made `now`.
     ///
-    /// While a file is not settled, nobody shall take what is there later for what was sent: the time
+    /// While a file is not settled, what is there later shall not be taken for what was sent: the time
     /// is left out, and the tag is weak and that of this answer alone. A time in the future is one of
     /// a wrong clock, and says as little.
     pub(super) fn validators(&self, now: SystemTime) -> Validators {

@@ -113,7 +113,7 @@ impl RequestHead {
         self.target.split_at(self.path_length)
     }
 
-    /// The host that the request is for, and perhaps a port. There is one, but for HTTP/1.0.
+    /// The host that the request is for, and perhaps a port. There is one, except in HTTP/1.0.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.host.map(|host| text(host.of_bytes(&self.bytes)))

@@ -21,7 +21,7 @@ use crate::http::wire::number::decimal;
 use crate::http::wire::status::Status;
 use crate::http::wire::version::Version;
 
-/// A client takes heads of at most so many bytes.
+/// A client takes heads of at most this many bytes.
 pub(crate) const LONGEST_HEAD: usize = 64 << 10;
 
 /// What an answer begins with.
@@ -154,8 +154,8 @@ impl ResponseHead {
     }
 }
 
-/// The time in `timeout=5, max=100`, the usual form of what RFC 2068, section 19.7.1.1, has left to
-/// those who use it.
+/// The time in `timeout=5, max=100`, the usual form of what RFC 2068, section 19.7.1.1, has left
+/// open.
 fn keep_alive(value: &[u8]) -> Option<Duration> {
     let seconds = members(value).find_map(|member| {
         let (name, seconds) = member.split_at_checked("timeout=".len())?;
