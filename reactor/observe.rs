@@ -203,9 +203,6 @@ impl fmt::Display for Callback {
     }
 }
 
-/// The panic of a callback: what it said.
-pub(crate) struct Panicked(pub(crate) String);
-
 /// Calls consumers' code, guarded and observed.
 pub(crate) struct Dispatch {
     /// The reactor's time, which is a virtual one in a simulation.
@@ -231,7 +228,7 @@ impl Dispatch {
         &self,
         callback: impl Fn() -> Callback,
         f: impl FnOnce() -> R,
-    ) -> Result<R, Panicked> {
+    ) -> Result<R, String> {
         self.call_on(&mut (), |()| callback(), |()| f())
     }
 
@@ -243,7 +240,7 @@ impl Dispatch {
         target: &mut T,
         callback: impl Fn(&T) -> Callback,
         f: impl FnOnce(&mut T) -> R,
-    ) -> Result<R, Panicked> {
+    ) -> Result<R, String> {
         let began = self.observed.get().then(|| self.began(&callback(target)));
         let result = contain(|| f(target));
         if let Some(began) = began {
@@ -325,7 +322,7 @@ impl Drop for Dispatch {
 }
 
 #[cold]
-fn panicked(callback: &Callback, said: String) -> Panicked {
+fn panicked(callback: &Callback, said: String) -> String {
     log::error!("{callback} panicked: {}", visible(&said));
-    Panicked(said)
+    said
 }

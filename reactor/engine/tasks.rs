@@ -21,7 +21,7 @@ use crate::contained::Contained;
 use crate::deferred::{Deferred, Failure, Panicked, TaskOutcome};
 use crate::driver;
 use crate::engine::table::{Table, Token};
-use crate::observe::{self, Callback, Cause};
+use crate::observe::{Callback, Cause};
 use crate::reactor::Reactor;
 
 /// The tasks of one loop.
@@ -233,7 +233,7 @@ impl Reactor {
                 }
             }
             Ok(Poll::Ready(())) => self.drop_task(token),
-            Err(observe::Panicked(message)) => {
+            Err(message) => {
                 self.drop_task(token);
                 let Task {
                     future, panicked, ..

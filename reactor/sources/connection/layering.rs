@@ -2,7 +2,7 @@
 
 use crate::engine::budget::HANDSHAKE;
 use crate::layer::Layers;
-use crate::observe::{Callback, Cause, Panicked};
+use crate::observe::{Callback, Cause};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::sources::connection::Connection;
@@ -233,7 +233,7 @@ impl Reactor {
             name: "a layer",
             place: None,
         };
-        let panicked = |Panicked(message)| Reason::Panicked {
+        let panicked = |message| Reason::Panicked {
             callback: Cause::Layer.name(),
             message,
         };

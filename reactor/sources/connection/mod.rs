@@ -21,7 +21,7 @@ use crate::driver::{Ready, Stream};
 use crate::engine::loop_side::Post;
 use crate::engine::table::Token;
 use crate::engine::timers::TimerId;
-use crate::observe::{Callback, Cause, Event, Panicked};
+use crate::observe::{Callback, Cause, Event};
 use crate::protocol::AnyProtocol;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
@@ -142,7 +142,7 @@ impl Reactor {
             .0
             .dispatch
             .call_on(protocol, callback, |protocol| f(protocol, transport));
-        if let Err(Panicked(message)) = result {
+        if let Err(message) = result {
             transport.fail_connection(Reason::Panicked {
                 callback: cause.name(),
                 message,
