@@ -123,7 +123,7 @@ mod driver;
 // What consumers use to test their protocols.
 pub mod testing;
 
-pub use address::Address;
+pub use address::{Address, BadAddress};
 pub use deferred::{Deferred, Failure, Resolver};
 pub use delayed_call::DelayedCall;
 pub use engine::jobs::StoppedBefore;

@@ -98,6 +98,45 @@ impl From<io::Error> for Reason {
     }
 }
 
+impl From<Reason> for io::Error {
+    /// For a caller that knows only the errors of the standard library. A reason that is an error of
+    /// the operating system is that error; of the others the text is kept, and a kind that says most
+    /// of it.
+    fn from(reason: Reason) -> Self {
+        use io::ErrorKind;
+        let kind = match &reason {
+            // What std's own readers say of a stream that ends before it should.
+            Reason::PeerClosed => ErrorKind::UnexpectedEof,
+            Reason::LocalClosed | Reason::Aborted | Reason::Cancelled | Reason::Shutdown => {
+                ErrorKind::ConnectionAborted
+            }
+            Reason::Reset => ErrorKind::ConnectionReset,
+            Reason::IdleTimeout
+            | Reason::LingerTimeout
+            | Reason::PeerVanished
+            | Reason::ConnectTimeout => ErrorKind::TimedOut,
+            Reason::Violation(_) => ErrorKind::InvalidData,
+            Reason::Refused => ErrorKind::ConnectionRefused,
+            Reason::UnsentOverflow { .. }
+            | Reason::TotalOverflow { .. }
+            | Reason::TurnOverflow { .. }
+            | Reason::Panicked { .. } => ErrorKind::Other,
+            Reason::Error(error) => return same_error(error),
+        };
+        // The text and not the reason: an `io::Error` is `Send`, and a reason may share an error on
+        // its thread.
+        Self::new(kind, reason.to_string())
+    }
+}
+
+/// An error cannot be cloned. What it is made of can, but for what it wraps.
+fn same_error(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -157,6 +196,26 @@ impl std::error::Error for Reason {
 mod tests {
     use super::Reason;
     use std::io;
+
+    #[test]
+    fn a_reason_is_an_error_of_std_with_its_kind_and_its_text() {
+        for (reason, kind) in [
+            (Reason::PeerClosed, io::ErrorKind::UnexpectedEof),
+            (Reason::Reset, io::ErrorKind::ConnectionReset),
+            (Reason::IdleTimeout, io::ErrorKind::TimedOut),
+            (
+                Reason::Violation("expected a line".to_owned()),
+                io::ErrorKind::InvalidData,
+            ),
+        ] {
+            let text = reason.to_string();
+            let error = io::Error::from(reason);
+            assert_eq!((error.kind(), error.to_string()), (kind, text));
+        }
+        // The codes of the operating system pass through, in both directions.
+        let reason = Reason::from(io::Error::from_raw_os_error(13));
+        assert_eq!(io::Error::from(reason).raw_os_error(), Some(13));
+    }
 
     #[test]
     fn a_way_that_has_ended_is_a_peer_that_has_vanished() {
