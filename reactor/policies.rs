@@ -1,4 +1,4 @@
-//! Policies: factories that say no, around a factory that makes the protocols.
+//! Policies: factories that limit connections, around a factory that makes the protocols.
 //!
 //! ```text
 //!   a peer connects ──▶ policy: is there room? ──▶ factory ──▶ protocol, with its permit
@@ -68,7 +68,7 @@ impl<F: Factory> LimitTotalConnections<F> {
 /// is closed at once, and the wrapped factory is not asked for it.
 ///
 /// A peer is an IP address; an IPv4 address that comes in an IPv6 one is the same peer. A peer
-/// whose address is none is not limited.
+/// without an IP address is not limited.
 pub struct LimitConnectionsByPeer<F> {
     factory: F,
     limit: usize,
@@ -89,6 +89,7 @@ impl<F: Factory> LimitConnectionsByPeer<F> {
         let Some(address) = address.socket_addr() else {
             return Some(Permit::Unlimited);
         };
+        // Otherwise a peer would have its number twice, at a port for both families.
         let peer = address.ip().to_canonical();
         let mut connections = self.connections.borrow_mut();
         let count = connections.get(&peer).copied().unwrap_or(0);
@@ -116,7 +117,7 @@ impl Drop for Permit {
                 let mut connections = connections.borrow_mut();
                 match connections.get_mut(peer) {
                     Some(count) if *count > 1 => *count -= 1,
-                    // Who has no connection is forgotten, so that the table stays small.
+                    // An entry for each peer that was ever here would be memory that grows with them.
                     Some(_) | None => drop(connections.remove(peer)),
                 }
             }
@@ -132,6 +133,7 @@ impl<F: Factory> Factory for LimitTotalConnections<F> {
             log::debug!("{address} is refused: there are {} connections", self.limit);
             return None;
         };
+        // A factory that refuses, or panics, drops the permit on the way.
         let protocol = self.factory.build_protocol(address)?;
         Some(Permitted { protocol, permit })
     }

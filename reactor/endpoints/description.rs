@@ -1,4 +1,4 @@
-//! Reads the words of an endpoint: what is its kind, and which arguments has it.
+//! Parses an endpoint string: its kind, and its arguments.
 //!
 //! ```text
 //! tcp : port = 1400 : interface = \:\:1
@@ -25,7 +25,7 @@ pub(super) struct Description {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Arguments {
     list: Vec<Argument>,
-    /// Where the string ends, which is where what is missing is missing.
+    /// The end of the string, which is the position of a missing argument.
     end: usize,
 }
 
@@ -42,6 +42,7 @@ struct Argument {
 impl Description {
     pub(super) fn parse(text: &str) -> Result<Self, Misplaced> {
         let mut parts = vec![Argument::default()];
+        // By hand, and not with `split`: a colon behind a backslash is a part of the value.
         let mut characters = text.char_indices();
         while let Some((at, character)) = characters.next() {
             let part = parts.last_mut();
@@ -52,7 +53,7 @@ impl Description {
                     value_at: at + 1,
                     ..Argument::default()
                 }),
-                // Of several the first one counts: the others are in the value.
+                // Of several the first one counts, as in Twisted: the others belong to the value.
                 '=' if part.name.is_none() => {
                     part.name = Some(std::mem::take(&mut part.value));
                     part.value_at = at + 1;
@@ -138,7 +139,7 @@ impl Value {
         self.parsed("a number from 0 to 65535", port)
     }
 
-    /// The number of a port at which somebody may listen.
+    /// The number of a port to connect to.
     pub(super) fn port_of_server(self) -> Result<u16, Misplaced> {
         self.parsed("a number from 1 to 65535", |value| {
             port(value).filter(|port| *port > 0)

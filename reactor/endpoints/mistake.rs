@@ -1,8 +1,8 @@
-//! What is wrong with a string that is no endpoint.
+//! What is wrong with a string that is not a valid endpoint.
 
 use std::fmt;
 
-/// Why a string is no endpoint, and where in it the reason is.
+/// Why a string is not a valid endpoint, and where in it the reason is.
 ///
 /// ```
 /// use reactor::endpoints::server_from_string;
@@ -24,11 +24,11 @@ pub struct BadEndpoint {
 /// A mistake, and where in the string it is.
 pub(super) type Misplaced = (usize, Mistake);
 
-/// What is wrong with a string that is no endpoint.
+/// What is wrong with a string that is not a valid endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mistake {
-    /// The word before the first colon is none that is known.
+    /// The word before the first colon is unknown.
     UnknownKind {
         /// The word.
         kind: String,

@@ -4,7 +4,7 @@
 //! tcp:1400                                 listen on port 1400, on every IPv4 address
 //! tcp:port=1400:interface=127.0.0.1        … on this one only; arguments may have names
 //! tcp:1400:interface=\:\:1                 a colon in an argument is escaped
-//! tcp:1400:keepalive=120                   who is unreachable for two minutes is gone
+//! tcp:1400:keepalive=120                   a peer that is unreachable for two minutes is lost
 //! tcp:example.com:80:timeout=5             connect to port 80 of a host, within five seconds
 //! ```
 //!
@@ -25,7 +25,7 @@
 //! is a mistake.
 //!
 //! Of the arguments that Twisted knows, `backlog` and `bindAddress` are not supported: they are
-//! mistakes here, rather than wishes that nobody grants.
+//! mistakes here, rather than ignored.
 
 mod description;
 mod mistake;
@@ -73,7 +73,7 @@ const CLIENTS: Kinds<Client> = &[("tcp", |arguments| {
 ///
 /// # Errors
 ///
-/// When the string is no endpoint: it says what was expected, and where.
+/// When the string is not a valid endpoint. The error says what was expected, and where.
 pub fn server_from_string(endpoint: &str) -> Result<ServerEndpoint, BadEndpoint> {
     read(endpoint, SERVERS, |place| place.to_listen()).map(ServerEndpoint)
 }
@@ -93,7 +93,7 @@ pub fn server_from_string(endpoint: &str) -> Result<ServerEndpoint, BadEndpoint>
 ///
 /// # Errors
 ///
-/// When the string is no endpoint: it says what was expected, and where.
+/// When the string is not a valid endpoint. The error says what was expected, and where.
 pub fn client_from_string(endpoint: &str) -> Result<ClientEndpoint, BadEndpoint> {
     read(endpoint, CLIENTS, |place| place.to_connect()).map(ClientEndpoint)
 }

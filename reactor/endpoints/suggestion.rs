@@ -1,4 +1,4 @@
-//! What somebody may have meant who wrote a place as other programs take it: `1400`,
+//! What was probably meant by a place that is written as other programs take it: `1400`,
 //! `127.0.0.1:1400`, `[::1]:1400`.
 
 use std::net::IpAddr;

@@ -34,6 +34,7 @@ impl TcpServer {
         reactor: &Reactor,
         factory: impl Factory,
     ) -> Result<ListeningPort, CannotListen> {
+        // What the string does not say is for the factory to say.
         let limits = factory.limits();
         let keepalive = self.keepalive.or(limits.keepalive);
         let factory = factory.with_limits(Limits {

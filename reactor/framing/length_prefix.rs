@@ -54,6 +54,7 @@ impl LengthPrefix {
 
     /// The longest message that the prefix can express.
     fn longest(self) -> usize {
+        // `1 << (8 * width)` would overflow where a `usize` has 32 bits.
         usize::MAX >> (usize::BITS as usize - 8 * self.width)
     }
 }
@@ -66,6 +67,7 @@ impl Framing for LengthPrefix {
         let length = prefix
             .iter()
             .fold(0, |length, byte| length << 8 | usize::from(*byte));
+        // Before the message has come, so that it is never buffered.
         if length > self.max_length {
             let max = self.max_length;
             return Err(format!("expected messages of at most {max} bytes"));

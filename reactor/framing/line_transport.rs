@@ -76,6 +76,8 @@ impl LineTransport<'_> {
     /// same for ever: that is a panic, which ends the connection.
     pub fn set_line_mode(&self, extra: &[u8]) {
         self.mode.set(Mode::Lines);
+        // Compared by where it lies: most protocols give back the end of what they were given, which is
+        // delivered next from where it is.
         let is_tail = extra.as_ptr_range().end == self.input.as_ptr_range().end;
         if extra.is_empty() {
             // Nothing was too much.
@@ -94,6 +96,7 @@ impl LineTransport<'_> {
     /// Raw data that is to go through the layer was delivered already: give it to
     /// [`Transport::push_layer`] instead.
     pub fn push_layer(&self, layer: impl Layer) {
+        // Taken: what goes through the layer must not come as lines, too.
         let behind = self.input.len() - self.left.take();
         self.transport.push_layer(layer, &self.input[behind..]);
     }

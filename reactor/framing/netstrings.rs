@@ -52,11 +52,14 @@ impl Framing for Netstrings {
                 }
                 _ => return Err("expected the length of a netstring".to_owned()),
             }
+            // After each digit: the error comes with the first one that is too much, and the sum stays
+            // below ten times `LONGEST`.
             if length > self.max_length {
                 let max = self.max_length;
                 return Err(format!("expected netstrings of at most {max} bytes"));
             }
         }
+        // The length has a few digits, so looking again after each is no work.
         let wanted = received.len() + 1;
         Ok(Parsed::Incomplete { wanted })
     }

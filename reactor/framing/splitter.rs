@@ -88,6 +88,8 @@ impl Splitter {
             *input = rest;
             return Some(self.end_line(head));
         }
+        // No line ends here. The limit is checked before the piece is kept, so that a peer which sends
+        // no line end costs no more memory than one line.
         let piece = std::mem::take(input);
         let longest = self
             .max_length
@@ -96,6 +98,7 @@ impl Splitter {
             self.partial.extend_from_slice(piece);
             return None;
         }
+        // Before the line is taken, since its delimiter may have begun in what was partial.
         let overlap = self.overlap(piece);
         let prefix = self.take_line(piece, self.max_length);
         self.partial = overlap;
@@ -108,6 +111,7 @@ impl Splitter {
         if let Some(end) = self.find_end(input) {
             *input = &input[end..];
             self.skipping = false;
+            // It was the beginning of a delimiter, not of the next line.
             self.partial = Vec::new();
         } else {
             self.partial = self.overlap(input);
@@ -122,6 +126,7 @@ impl Splitter {
         if rest.is_empty() || was_skipping || self.delimiter != Delimiter::LineFeed {
             return None;
         }
+        // The LF that would have ended it takes one CR with it, as everywhere.
         let length = rest.len() - usize::from(rest.ends_with(b"\r"));
         self.partial = rest;
         Some(self.line_of(&[], length, b"\n"))
@@ -135,6 +140,8 @@ impl Splitter {
             if self.ends_with(&input[..end], delimiter) {
                 break;
             }
+            // The last byte of a delimiter inside a line. Searching goes on behind it, so each byte is
+            // looked at once.
             end += find(last, &input[end..])?;
         }
         Some(end)
@@ -175,6 +182,7 @@ impl Splitter {
     /// The first `length` bytes of the partial line and `head` behind it. Not more than that is
     /// copied, and nothing when there is no partial line.
     fn take_line<'a>(&mut self, head: &'a [u8], length: usize) -> Cow<'a, [u8]> {
+        // The usual case: a read holds many lines, of which only the last one is cut.
         if self.partial.is_empty() {
             return Cow::Borrowed(&head[..length]);
         }

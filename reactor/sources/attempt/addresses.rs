@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 /// The addresses in turn of IPv6 and of IPv4, beginning with the family of the first one (RFC 8305,
 /// section 4): where one family leads nowhere, the second try is one of the other.
 pub(super) fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    // The family of the first one leads, and each stays in its order: the resolver has sorted them by
+    // what it knows of the routes (RFC 6724).
     let begins_with_ipv4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
     let count = addresses.len();
     let (first, second): (Vec<_>, Vec<_>) = addresses
