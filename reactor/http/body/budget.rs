@@ -29,6 +29,7 @@ impl Share {
     /// whether it has them.
     pub(crate) fn grow(&mut self, bytes: usize, most: u64) -> bool {
         let kept = &self.budget.0;
+        // Before anything is copied, so that the sum never is above `most`, not even for a moment.
         let all = kept.get().saturating_add(bytes as u64);
         if all > most {
             return false;

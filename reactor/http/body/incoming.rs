@@ -65,6 +65,8 @@ impl BodyFeed {
     /// Adds bytes that have come. The consumer gets them with [`deliver`](Self::deliver).
     pub(crate) fn push(&self, data: &[u8]) {
         let mut state = self.0.state.borrow_mut();
+        // What is not wanted is dropped here, not by the reader: it has to find the end of the body all
+        // the same.
         if !state.unwanted && state.end.is_none() {
             state.bytes.extend_from_slice(data);
         }
@@ -82,6 +84,8 @@ impl BodyFeed {
             drop(state);
             return waiting.fire(piece);
         }
+        // Behind the end nothing comes that a pause would hold back, except the next request, which is
+        // not this body's.
         if state.bytes.len() > ROOM && state.end.is_none() {
             state.paused = true;
             self.0.transport.pause_reading();
@@ -194,6 +198,7 @@ impl BodyStream {
 
 impl Inner {
     fn go_on_reading(&self, state: &mut State) {
+        // Not as soon as there is room, so that the next read has 48 KiB of it at least.
         if state.bytes.len() <= ROOM / 4 && std::mem::take(&mut state.paused) {
             self.transport.resume_reading();
         }
@@ -217,6 +222,7 @@ impl Drop for BodyStream {
     fn drop(&mut self) {
         let mut state = self.0.state.borrow_mut();
         state.unwanted = true;
+        // The memory goes now, though the other end may keep the state for long.
         state.bytes = Vec::new();
         self.0.go_on_reading(&mut state);
         if state.end.is_none() && self.0.unwanted == Unwanted::Abort {

@@ -62,10 +62,12 @@ impl Outgoing {
 
     /// Writes bytes of the body. Returns whether anybody may get them.
     pub(crate) fn write(&mut self, data: &[u8]) -> bool {
+        // Counted for the access log, which has it also where the answer breaks off.
         self.written.set(self.written.get() + data.len() as u64);
         match &mut self.framing {
             Framing::None => false,
             Framing::UntilClose => self.transport.write(data),
+            // An empty chunk would be the end of the body.
             Framing::Chunked if data.is_empty() => true,
             Framing::Chunked => {
                 let line = chunk_line(data.len());
@@ -79,6 +81,7 @@ impl Outgoing {
                 }
                 None => {
                     let failure = Failure::message("a body is longer than it was said to be");
+                    // What is written behind it would be read as the next answer.
                     self.framing = Framing::None;
                     self.sender.body_ended(Err(failure));
                     false
@@ -133,6 +136,7 @@ impl Outgoing {
                 Err(Failure::message("a body is shorter than it was said to be"))
             }
             Framing::Chunked => {
+                // Only behind a good end: without it the peer knows that the body is not whole.
                 self.transport.write(LAST_CHUNK);
                 Ok(written)
             }

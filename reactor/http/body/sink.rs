@@ -66,6 +66,7 @@ impl Pipe {
 
     /// Fires what waits for room.
     pub(crate) fn room_made(this: &Rc<RefCell<Self>>) {
+        // The borrow ends before anything is fired: a consumer called here writes to this very pipe.
         let waiting = std::mem::take(&mut this.borrow_mut().waiting);
         for resolver in waiting {
             resolver.callback(());
@@ -126,6 +127,7 @@ impl BodySink {
             }
             PipeState::Attached(outgoing) => {
                 let is_taken = outgoing.write(data);
+                // The connection is gone; that is remembered, so that `is_over` says so at once.
                 if !is_taken {
                     pipe.state = PipeState::Over;
                 }
@@ -214,6 +216,7 @@ impl BodySink {
         let mut pipe = self.0.borrow_mut();
         match &mut pipe.state {
             PipeState::Detached { ended, .. } => {
+                // The first end counts: dropping a sink that was finished is no failure.
                 ended.get_or_insert(result);
             }
             PipeState::Attached(_) => {

@@ -79,6 +79,7 @@ impl Entry {
         let end = broken_off.map_or_else(String::new, |why| {
             format!(" broken off: {}", escape(why.as_bytes()))
         });
+        // The wall's clock, which people compare with other logs; once a request that is logged.
         let time = time(SystemTime::now());
         log::info!(
             target: TARGET,

@@ -243,6 +243,7 @@ impl Inner {
         };
         if !std::mem::replace(&mut self.state.borrow_mut().is_writing_soon, true) {
             let this = Rc::clone(self);
+            // Behind the callback, so that a burst in it is one write for each listener.
             reactor.call_soon(move || this.write());
         }
     }

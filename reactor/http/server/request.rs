@@ -125,6 +125,7 @@ impl Request {
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         let parameters = self.parameters.borrow();
+        // From the end: the deepest resource on the way wins.
         let found = parameters.iter().rev().find(|(n, _)| *n == name);
         found.map(|(_, value)| value.clone())
     }
@@ -179,6 +180,7 @@ impl Request {
     /// [bodies](crate::http::HttpLimits::bodies) of the site.
     #[must_use]
     pub fn take_body(&mut self) -> Vec<u8> {
+        // What its consumer takes out is the consumer's memory, of which nothing is known here.
         self.share = None;
         std::mem::take(&mut self.body)
     }
@@ -192,6 +194,8 @@ impl Request {
         budget: &Budget,
         most: u64,
     ) -> bool {
+        // Only a request with a body has a share, and it gives it back when it is dropped, wherever it
+        // is by then.
         let share = self.share.get_or_insert_with(|| budget.share());
         if !share.grow(bytes.len(), most) {
             return false;

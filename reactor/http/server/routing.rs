@@ -20,6 +20,7 @@ pub(crate) fn locate(
     root: &Rc<dyn Resource>,
     request: &mut Request,
 ) -> Result<Rc<dyn Resource>, Response> {
+    // Before the tree: an asterisk is no path, and no resource can be at it.
     if request.target() == "*" {
         return Err(about_everything(request.method()));
     }
@@ -28,6 +29,8 @@ pub(crate) fn locate(
     }
     let (resource, below) = walk(root, request)?;
     request.set_below(below);
+    // Asked behind `admit`, so that an answer to a request that may not come in does not say what there
+    // is.
     let allowed = resource.methods();
     let method = request.method();
     if allowed.contains(&method) || (method == Method::Head && allowed.contains(&Method::Get)) {
@@ -57,6 +60,8 @@ fn walk(root: &Rc<dyn Resource>, request: &Request) -> Result<(Rc<dyn Resource>,
             }
             return Err(nowhere());
         }
+        // Each segment by itself, behind the split: an escaped slash is part of a name and no new
+        // segment.
         let segment = if has_escapes {
             decode(segment)?
         } else {
@@ -64,6 +69,7 @@ fn walk(root: &Rc<dyn Resource>, request: &Request) -> Result<(Rc<dyn Resource>,
         };
         let Some(child) = resource.get_child(&segment, request) else {
             let fallback = resource.fallback().ok_or_else(nowhere)?;
+            // The fallback is a resource like others, so that a guard around it is asked too.
             fallback.admit(request)?;
             return Ok((fallback, at));
         };

@@ -82,6 +82,7 @@ impl Site {
     /// ```
     #[must_use]
     pub fn with_error_pages(mut self, page: impl Fn(Status, &str) -> Response + 'static) -> Self {
+        // A clone that serves already keeps what it has.
         Rc::make_mut(&mut self.0).error_pages = Some(Rc::new(page));
         self
     }

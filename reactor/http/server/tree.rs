@@ -37,6 +37,7 @@ struct Children {
 impl Children {
     fn find(&self, name: &str) -> Result<usize, usize> {
         self.by_name.binary_search_by(|(known, _)| {
+            // Two numbers mostly decide; the bytes are compared for names of the same length alone.
             let by_length = known.len().cmp(&name.len());
             by_length.then_with(|| known.as_str().cmp(name))
         })
@@ -167,6 +168,7 @@ impl Resource for Tree {
             return Some(Rc::clone(child));
         }
         let (name, child) = children.any.as_ref()?;
+        // A child of this very name goes before: `users/new` is not the user called new.
         request.set_parameter(name, segment);
         Some(Rc::clone(child))
     }

@@ -175,6 +175,7 @@ impl ChunkDecoder {
         let wrong =
             MessageError::bad("a chunk begins with its size in hexadecimal digits and CRLF");
         self.line += 1;
+        // Extensions are skipped, not kept; an endless one would be read for ever.
         if self.line > LONGEST_SIZE_LINE {
             return Err(MessageError::bad(
                 "the line with a chunk's size is too long",
@@ -183,6 +184,8 @@ impl ChunkDecoder {
         match (self.state, byte) {
             (State::Size { digits, size }, _) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16).ok_or(wrong)?;
+                // A size that overflows is another size for a reader with another width: the classic of
+                // smuggling.
                 let size = size.checked_mul(16).ok_or(wrong)? + u64::from(digit);
                 let digits = digits + 1;
                 Ok(State::Size { digits, size })
@@ -228,6 +231,7 @@ impl ChunkDecoder {
     fn decode_trailers<'d>(&mut self, data: &mut &'d [u8]) -> Result<ChunkPart<'d>, MessageError> {
         while let Some((byte, rest)) = data.split_first() {
             *data = rest;
+            // Byte by byte: trailers are rare and short.
             self.trailers.push(*byte);
             if self.trailers.len() > self.longest_trailers.saturating_add(2) {
                 return Err(too_long_headers());

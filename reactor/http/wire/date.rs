@@ -37,6 +37,7 @@ impl DateCache {
             .unwrap_or_default();
         // The next whole second of the wall's clock.
         let left = Duration::from_nanos(u64::from(1_000_000_000 - since.subsec_nanos()));
+        // In the loop's time, which cannot be set back, and is read once a turn.
         self.stale_at.set(Some(now + left));
         let date = format!("Date: {}\r\n", httpdate::fmt_http_date(wall));
         self.lines.replace([OK, date.as_bytes()].concat());

@@ -33,6 +33,8 @@ pub(super) struct BodyFields {
 impl BodyFields {
     pub(super) fn length(&mut self, value: &[u8]) -> Result<(), MessageError> {
         let length = decimal(value).ok_or(MessageError::bad("Content-Length is digits"))?;
+        // Also where both are the same: RFC 9110, section 8.6, allows to take them for one, and a proxy
+        // may take the first or the last.
         if self.length.replace(length).is_some() {
             return Err(MessageError::bad("a request has one Content-Length header"));
         }

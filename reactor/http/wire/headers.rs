@@ -105,6 +105,7 @@ impl Headers {
                 Value::Bytes(Box::new((error.into_bytes(), text)))
             }
         };
+        // Not checked again: the parser has found it to be a line, and it will not be sent.
         self.lines.push((Cow::Owned(name.to_owned()), value));
     }
 
@@ -209,6 +210,7 @@ impl Error for BadHeader {}
 pub(crate) fn is_token(text: &[u8]) -> bool {
     let is_token_byte =
         |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    // Unlike in a value, an early end costs nothing: names are short.
     !text.is_empty() && text.iter().all(is_token_byte)
 }
 

@@ -48,6 +48,7 @@ fn is_port(port: &[u8]) -> bool {
 fn is_name(name: &[u8]) -> bool {
     let mut has_escapes = false;
     let is_name = name.iter().all(|byte| {
+        // Escapes are rare; what they need is only done where one was seen.
         has_escapes |= *byte == b'%';
         IS_NAME_BYTE[usize::from(*byte)]
     });

@@ -129,17 +129,24 @@ impl RequestReader {
             }
         };
         if piece.is_err() {
-            let head = match &self.state {
-                State::Head if self.partial.is_empty() => *data,
-                State::Head => &self.partial,
-                State::Length(_) | State::Chunked(_) | State::Broken => &[],
-            };
-            let line = request_line(head);
-            let line = line[..line.len().min(REFUSED_LINE)].to_vec();
-            (self.state, self.partial) = (State::Broken, line);
-            *data = &[];
+            self.break_off(data);
         }
         piece
+    }
+
+    /// After a mistake nothing is read any more, because it is not known where the next request would
+    /// begin. What came as the first line is kept for the log.
+    #[cold]
+    fn break_off(&mut self, data: &mut &[u8]) {
+        let head = match &self.state {
+            State::Head if self.partial.is_empty() => *data,
+            State::Head => &self.partial,
+            State::Length(_) | State::Chunked(_) | State::Broken => &[],
+        };
+        let line = request_line(head);
+        let line = line[..line.len().min(REFUSED_LINE)].to_vec();
+        (self.state, self.partial) = (State::Broken, line);
+        *data = &[];
     }
 
     /// Whether there is nothing more to read until more bytes come: the end of a body is a piece
@@ -222,6 +229,7 @@ impl RequestReader {
             .saturating_add(limits.headers)
             .saturating_add(8)
             .saturating_sub(known);
+        // No more is copied than may belong to a head, however much came with it.
         let (new, rest) = data.split_at(data.len().min(room.max(1)));
         partial.extend_from_slice(new);
         if partial.starts_with(b"\r\n") && !self.skipped {
@@ -256,6 +264,7 @@ impl RequestReader {
             }
             _ => {}
         }
+        // Heads go round: one that is parsed has the memory of one that was answered.
         let mut head = self.heads.take();
         match head.parse(data, limits) {
             Ok(Some(length)) => Ok(Some((head, length))),

@@ -124,6 +124,7 @@ impl ResponseReader {
                 return Ok(Some(Part::Head(head)));
             }
             self.interim += 1;
+            // A server could otherwise keep a request waiting for ever, as each of them is progress.
             if self.interim > MOST_INTERIM {
                 return Err(MessageError::bad(
                     "at most 32 answers come before the one that counts",

@@ -33,6 +33,7 @@ impl HttpChannel {
             Answer::Later(deferred) => deferred,
             Answer::Future(future) => work.reactor.spawn(future),
         };
+        // A Deferred that was fired already needs no handle, no box and no further turn.
         match deferred.into_result() {
             Ok(Ok(response)) => self.respond(work, exchange, response),
             Ok(Err(failure)) => {
@@ -57,6 +58,8 @@ impl HttpChannel {
             name,
             may_half_close: true,
         }));
+        // Through the handle, and so in a call of its own: the Deferred may be fired inside any
+        // callback, where this channel could be in use.
         let (handle, serial) = (work.transport.handle::<Self>(), self.serial);
         let _ = deferred.add_both(move |result| {
             handle.call(move |channel, transport| channel.answered(transport, serial, result));
@@ -92,6 +95,7 @@ impl HttpChannel {
         if !response.is_as_meant() {
             response = self.replaced(work, response);
         }
+        // Once for the head, the framing and the body: the match costs, and a stream has none.
         let bytes = response.body.bytes();
         let length = match bytes {
             Some(bytes) => Some(bytes.len() as u64),
@@ -102,6 +106,7 @@ impl HttpChannel {
         if let Some(entry) = &mut exchange.entry {
             entry.status = Some(response.status.0);
         }
+        // All answers of a turn share one reading of the clock.
         let now = work.transport.requests().turn_time();
         let date = self.site.date.at(now);
         exchange
@@ -110,6 +115,7 @@ impl HttpChannel {
         drop(date);
         match bytes {
             Some(bytes) => {
+                // `HEAD`, 204 and 304 have a body to compute a length from, and send none.
                 let bytes = if framing == Framing::None { &[] } else { bytes };
                 work.out.extend_from_slice(bytes);
                 self.sent(work, exchange, bytes.len() as u64);
@@ -205,6 +211,7 @@ impl HttpChannel {
     /// After an answer that took its time, the connection is idle from now on, or there is more to
     /// do.
     pub(super) fn go_on(&mut self, work: &mut Work<'_>) {
+        // The time that the resource took is not the client's silence.
         work.transport.reset_timeout();
         self.read_held(work);
     }

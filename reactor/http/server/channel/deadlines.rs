@@ -29,9 +29,11 @@ impl HttpChannel {
     #[inline]
     pub(super) fn watch_the_clock(&mut self, transport: &Transport) {
         let phase = self.phase();
+        // The usual way out: a request that was answered at once has never had a timer.
         if phase.is_none() && self.deadline.is_none() {
             return;
         }
+        // Of the same request: the next one has its full time, though the phase is the same.
         let is_set = self
             .deadline
             .as_ref()
@@ -74,6 +76,7 @@ impl HttpChannel {
             Phase::Handler => limits
                 .handler_time
                 .and_then(unless_zero)
+                // The phase before it has taken its part of the time.
                 .map(|time| time.saturating_sub(HALF_CLOSE)),
         };
         let Some(time) = time else {
@@ -101,6 +104,7 @@ impl HttpChannel {
         }
         self.deadline = None;
         self.work(transport, |channel, work| match phase {
+            // The clock is set again behind this, for the next stretch.
             Phase::Body if channel.look_at_progress_of_body() => {}
             Phase::Head | Phase::Body => channel.refuse(work, too_slow()),
             Phase::HalfClose => channel.expect_no_half_close(),

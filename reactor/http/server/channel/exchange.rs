@@ -30,6 +30,8 @@ pub(super) struct Exchange {
     pub(super) entry: Option<Box<Entry>>,
     /// Where the request's body goes if it is handed on as it comes.
     pub(super) feed: Option<BodyFeed>,
+    /// Whether the client holds the body back until it is asked for: `Expect: 100-continue`.
+    pub(super) holds_body_back: bool,
 }
 
 impl Exchange {
@@ -39,6 +41,7 @@ impl Exchange {
             meta: Meta::unparsed(),
             entry: None,
             feed: None,
+            holds_body_back: false,
         }
     }
 

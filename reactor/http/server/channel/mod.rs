@@ -102,17 +102,21 @@ impl HttpChannel {
 
     /// Does some work, writes what it has gathered, and closes the connection if that was the last.
     fn work(&mut self, transport: &Transport, work: impl FnOnce(&mut Self, &mut Work<'_>)) {
+        // Weak, because the loop has the port, the port the site, and the site would have the loop.
         let Some(reactor) = self.site.reactor.upgrade() else {
             return transport.abort_connection();
         };
         let mut now = Work {
             reactor: &reactor,
             transport,
+            // One buffer for all connections of the site: no callback nests, so that it is free. An
+            // idle connection has none.
             out: self.site.scratch.take(),
         };
         work(self, &mut now);
         now.flush();
         self.give_back(now.out);
+        // Only here, behind the flush, so that the last answer is written before the end is asked for.
         if self.closing && self.waiting.is_none() {
             self.close(transport);
         } else {
@@ -136,6 +140,8 @@ impl HttpChannel {
 
     /// Keeps the memory of what was gathered, unless it has grown large.
     fn give_back(&self, mut out: Vec<u8>) {
+        // One large answer would keep its memory for good; what is below is reused without an
+        // allocation.
         out.shrink_to(256 << 10);
         self.site.scratch.set(out);
     }
@@ -144,6 +150,8 @@ impl HttpChannel {
     /// answer even where it was still sending: RFC 9112, section 9.6. One that has said that it sends no
     /// more is not waited for.
     fn close(&mut self, transport: &Transport) {
+        // Else the close lingers: bytes that come after it would be answered with a reset, which may
+        // take the answer from the client before it is read.
         if self.client_is_done && !self.reader.is_within() {
             transport.expect_no_more();
         }
@@ -162,6 +170,7 @@ impl Protocol for HttpChannel {
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         self.work(transport, |channel, work| {
             if !channel.held.is_empty() {
+                // Behind what is held, or two requests would change places.
                 return channel.hold(work.transport, data);
             }
             let left = channel.read(work, data);
@@ -182,6 +191,7 @@ impl Protocol for HttpChannel {
     }
 
     fn writing_paused(&mut self, transport: &Transport) {
+        // A client that does not read its answers gets no further ones, whatever it asks.
         transport.pause_reading_until_sent();
         self.limit_sending(transport);
     }
@@ -206,6 +216,8 @@ impl Protocol for HttpChannel {
         self.closing = true;
         match &mut self.waiting {
             Some(waiting) => waiting.exchange.meta.persistent = false,
+            // Between two requests: the client may have sent the next one already, and sees that it has
+            // no answer. RFC 9112, section 9.3.1, lets it try again.
             None => self.close(transport),
         }
     }

@@ -53,6 +53,7 @@ impl HttpChannel {
     /// Reads requests, and answers them, until one has to wait for its answer. Returns how many
     /// bytes at the end of `data` were not looked at.
     pub(super) fn read(&mut self, work: &mut Work<'_>, mut data: &[u8]) -> usize {
+        // Asked again for each part, since a resource that was called may have changed any of it.
         while self.takes_input() && !work.is_full() && !work.transport.has_yielded() {
             let mut units = MESSAGE;
             match self.reader.read(&mut data, &self.site.limits.head) {
@@ -73,6 +74,7 @@ impl HttpChannel {
                 break;
             }
         }
+        // Pipelined requests whose answers the client does not take would else be answered into memory.
         if work.is_full() && self.takes_input() {
             work.flush();
             self.ask_for_room(work);
@@ -138,6 +140,7 @@ impl HttpChannel {
     #[inline]
     fn head_received(&mut self, work: &mut Work<'_>, head: Box<RequestHead>, is_last: bool) {
         self.serial = self.serial.wrapping_add(1);
+        // What comes behind this request takes it back, in `hold_on`.
         self.client_is_done = !head.persistent;
         let logs_access = self.site.logs_access();
         let exchange = Exchange {
@@ -148,19 +151,18 @@ impl HttpChannel {
             },
             entry: logs_access.then(|| Box::new(Entry::new(work.transport.peer_addr(), &head))),
             feed: None,
-        };
-        let body = Announced {
-            framing: head.framing,
             // A client that has sent more already does not wait.
-            is_held_back: head.expects_continue && is_last,
+            holds_body_back: head.expects_continue && is_last,
         };
+        let framing = head.framing;
         let Some(method) = head.method() else {
+            // Its body, if there is one, is not read, so that the connection cannot go on.
             return self.respond_and_close(work, exchange, Response::mistake(&NO_SUCH_METHOD));
         };
         let request = Request::new(head, method, &self.site.heads, work.transport);
-        match body.framing {
+        match framing {
             Framing::None => self.render_at_once(work, exchange, request),
-            _ => self.await_body(work, exchange, request, body),
+            _ => self.await_body(work, exchange, request, framing),
         }
     }
 
@@ -173,6 +175,7 @@ impl HttpChannel {
                 name.set(resource.name());
                 if resource.intake(&request) == Intake::Stream {
                     let (feed, stream) = incoming(work.transport, Unwanted::Discard);
+                    // A resource that takes streams need not know that there is no body.
                     feed.end(Ok(Vec::new()));
                     request.set_stream(stream);
                 }
@@ -183,28 +186,37 @@ impl HttpChannel {
         self.answer(work, exchange, answer, name.get());
     }
 
-    /// Finds the resource of a request with a body, and does what is planned with that.
-    fn await_body(
-        &mut self,
-        work: &mut Work<'_>,
-        exchange: Exchange,
-        mut request: Request,
-        body: Announced,
-    ) {
-        let site = Rc::clone(&self.site);
-        let name = Cell::new(UNNAMED);
-        let verdict = self.guarded(work, &name, || match locate(&site.root, &mut request) {
+    /// Finds the resource of a request with a body, and asks how it wants that.
+    fn judge(&self, work: &Work<'_>, mut request: Request) -> Verdict {
+        let (site, name) = (&self.site, Cell::new(UNNAMED));
+        self.guarded(work, &name, || match locate(&site.root, &mut request) {
             Ok(resource) => {
                 name.set(resource.name());
                 let intake = resource.intake(&request);
                 Verdict::Wanted(resource, Box::new(request), intake)
             }
             Err(response) => Verdict::Answered(response),
-        });
-        let plan = plan_body(verdict.intake(), body, site.limits.body);
+        })
+    }
+
+    /// Does what is planned with a body.
+    fn await_body(
+        &mut self,
+        work: &mut Work<'_>,
+        exchange: Exchange,
+        request: Request,
+        framing: Framing,
+    ) {
+        let body = Announced {
+            framing,
+            is_held_back: exchange.holds_body_back,
+        };
+        let verdict = self.judge(work, request);
+        // What the resource said is all that is known of it from here on: it is not asked twice.
+        let plan = plan_body(verdict.intake(), body, self.site.limits.body);
         let stage = match (plan, verdict) {
             (BodyPlan::Stream, Verdict::Wanted(resource, request, _)) => {
-                return self.hand_on(work, exchange, resource, *request, body);
+                return self.hand_on(work, exchange, resource, *request);
             }
             (BodyPlan::Collect { limit }, Verdict::Wanted(resource, request, _)) => {
                 Stage::Collecting {
@@ -236,7 +248,6 @@ impl HttpChannel {
         mut exchange: Exchange,
         resource: Rc<dyn Resource>,
         mut request: Request,
-        body: Announced,
     ) {
         work.transport
             .set_timeout(unless_zero(self.site.limits.body_time));
@@ -246,7 +257,7 @@ impl HttpChannel {
         let name = resource.name();
         let answer = self.guarded(work, &Cell::new(name), || resource.render(request));
         // A resource that has dropped the body already does not ask for it.
-        if body.is_held_back && exchange.wants_body() {
+        if exchange.holds_body_back && exchange.wants_body() {
             work.out.extend_from_slice(CONTINUE);
         }
         self.answer(work, exchange, answer, name);
@@ -256,6 +267,7 @@ impl HttpChannel {
         let Some(waiting) = &mut self.waiting else {
             return;
         };
+        // Counted for the deadline, also where the bytes are dropped.
         waiting.received += bytes.len() as u64;
         if let Some(feed) = &waiting.exchange.feed {
             feed.push(bytes);
@@ -267,9 +279,11 @@ impl HttpChannel {
         }
         if let Stage::Collecting { request, limit, .. } = &mut waiting.stage {
             let (limit, site) = (*limit, &self.site);
+            // Only a chunked body gets here with too much: an announced length was looked at before.
             if request.body_length() + bytes.len() as u64 > limit {
                 return self.refuse(work, TOO_LARGE);
             }
+            // One body that its resource allows has to fit, even into a budget that is smaller.
             let most = site.limits.bodies.max(limit);
             if !request.push_body(bytes, limit, &site.budget, most) {
                 self.refuse(work, TOO_MUCH);
@@ -334,6 +348,7 @@ impl HttpChannel {
                 }
             },
         };
+        // A head that was refused is in the log as well, with what came as its first line.
         if exchange.entry.is_none() && self.site.logs_access() {
             let (peer, line) = (work.transport.peer_addr(), self.reader.refused_line());
             exchange.entry = Some(Box::new(Entry::unparsed(peer, line)));

@@ -70,6 +70,8 @@ impl HttpChannel {
         let Some(result) = outgoing.take_chunks(work.reactor, chunks) else {
             return;
         };
+        // `end` takes what it ends, and what it reports comes back through the handle, to a stage that
+        // expects it.
         let stage = std::mem::replace(&mut waiting.stage, Stage::Ending);
         if let Stage::Chunks { outgoing, .. } = stage {
             outgoing.end(result);
@@ -96,6 +98,8 @@ impl HttpChannel {
                     module_path!(),
                     format_args!("the answer on {id} was broken off: {}", visible(&why)),
                 );
+                // Not a close: the client would take what it has for the whole, if only the end says
+                // so.
                 transport.abort_connection();
                 waiting.break_off(failure);
             }
@@ -104,6 +108,7 @@ impl HttpChannel {
 
     /// Writes and reads on, now that the peer has taken most of what was written.
     pub(super) fn go_on_sending(&mut self, work: &mut Work<'_>) {
+        // The body first, then the next request: answers are strictly in turn.
         match self.waiting.as_ref().map(|waiting| &waiting.stage) {
             Some(Stage::Chunks { .. }) => self.send_chunks(work),
             Some(Stage::Stream(stream)) => Pipe::room_made(&Rc::clone(stream)),

@@ -83,6 +83,8 @@ impl Validators {
     pub fn check(&self, request: &Request) -> Result<(), Response> {
         let failed = || Err(Response::error(Status::PRECONDITION_FAILED));
         let reads = matches!(request.method(), Method::Get | Method::Head);
+        // In the order of RFC 9110, section 13.2.2: a tag goes before a time, which is only as good as
+        // a second.
         if let Some(tags) = list(request, "if-match") {
             if !self.matches(&tags, is_same) {
                 return failed();
@@ -114,6 +116,7 @@ impl Validators {
         let Some(condition) = request.header("if-range") else {
             return true;
         };
+        // A weak tag never matches here: parts of two states that are only alike make no whole.
         if condition.starts_with('"') || condition.starts_with("W/") {
             return self
                 .etag

@@ -146,6 +146,7 @@ impl RequestHead {
         data: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<usize>, MessageError> {
+        // Not initialized: clearing 16 KiB for each head would be work for nothing.
         let mut space = [const { MaybeUninit::<Header<'_>>::uninit() }; MOST_HEADERS];
         let space = &mut space[..limits.header_count.min(MOST_HEADERS)];
         let mut request = httparse::Request::new(&mut []);
@@ -163,10 +164,13 @@ impl RequestHead {
             request.path.unwrap_or_default(),
         );
         let request_line = name.len() + " ".len() + target.len() + " HTTP/1.1".len();
+        // What `httparse` takes and others do not: a line that ends in LF alone is where request
+        // smuggling begins.
         check_line_end(&data[request_line..])?;
         // The last line is empty, so these two bytes are all of it, or an LF behind an LF.
         check_line_end(&data[length - 2..])?;
         check_lengths(request_line, length, limits)?;
+        // Copied, because the buffer that was read into serves the next connection.
         self.bytes.clear();
         self.bytes.extend_from_slice(data);
         self.method = Method::from_name(name);
@@ -206,9 +210,11 @@ impl RequestHead {
         let mut connection = ConnectionOptions::default();
         for Header { name, value } in headers {
             let (name, value) = (name.as_bytes(), *value);
+            // Places and not slices, so that the head owns its bytes and can move to a consumer.
             let (name_span, value_span) = (Span::of(name, data), Span::of(value, data));
             check_line_end(&data[value_span.to as usize..])?;
             self.fields.push((name_span, value_span));
+            // By length first: most lines are none of these, and that shows in one comparison.
             match name.len() {
                 4 if name.eq_ignore_ascii_case(b"host") => {
                     if self.host.replace(value_span).is_some() {
@@ -230,6 +236,7 @@ impl RequestHead {
             if self.framing == Framing::Chunked {
                 return Err(MessageError::bad("HTTP/1.0 has no Transfer-Encoding"));
             }
+            // RFC 9110, section 10.1.1, has a server ignore it in HTTP/1.0.
             self.expects_continue = false;
         } else if self.host.is_none() {
             return Err(MessageError::bad("a request of HTTP/1.1 has a Host header"));
@@ -239,6 +246,7 @@ impl RequestHead {
     }
 
     fn check_host(&mut self, host: &[u8]) -> Result<(), MessageError> {
+        // A client says the same host in each request of a connection, and that was checked.
         if host == self.known_host && !host.is_empty() {
             return Ok(());
         }
@@ -279,6 +287,8 @@ impl RequestHead {
             return Err(wrong);
         }
         let differs = |other: Span| !is_same_host(other.of_bytes(data), host, usual_port);
+        // RFC 9112, section 3.2.2, has the target win. A proxy that does not, and a server that does,
+        // would see two hosts.
         if self.host.is_some_and(differs) {
             return Err(MessageError::bad(
                 "the target's host is that of the Host header",

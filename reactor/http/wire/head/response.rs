@@ -124,10 +124,12 @@ impl ResponseHead {
             } else if name.eq_ignore_ascii_case("content-length") {
                 let this = decimal(&value);
                 let this = this.ok_or(MessageError::bad("Content-Length is digits"))?;
+                // Two that are the same come from broken servers, and cannot be read in two ways.
                 if length.replace(this).is_some_and(|before| before != this) {
                     return Err(MessageError::bad("the answer has two lengths"));
                 }
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                // No `TE` is sent, so that a server has no reason for another coding.
                 if chunked || !value.eq_ignore_ascii_case(b"chunked") {
                     return Err(MessageError::bad("Transfer-Encoding is chunked, once"));
                 }
