@@ -10,11 +10,11 @@ use crate::http::body::Kind;
 use crate::http::body::incoming::BodyFeed;
 use crate::http::body::outgoing::{Outgoing, Sender};
 use crate::http::body::sink::Pipe;
+use crate::http::client::authority::Origin;
 use crate::http::client::error::RequestError;
 use crate::http::client::in_flight::{InFlight, Sending};
 use crate::http::client::job::{Job, Position, SentOn};
 use crate::http::client::pool::Pool;
-use crate::http::client::url::Origin;
 use crate::http::wire::framing::Framing;
 use crate::http::wire::message_error::MessageError;
 use crate::http::wire::part::Part;
@@ -56,6 +56,7 @@ impl ClientChannel {
         if job.resolver.is_cancelled() {
             return self.give_back(transport, None);
         }
+        // The idle time is over; from here on the progress of the request has its own clock.
         transport.set_timeout(None);
         let framing = job.request.framing();
         let may_be_stale = self.is_used && !job.wants_new_connection;

@@ -66,6 +66,7 @@ pub(crate) enum Sending {
 impl InFlight {
     /// A request whose head is written, and its body, which is to be sent.
     pub(crate) fn new(mut job: Job, may_be_stale: bool, body_time: Duration) -> (Self, Body) {
+        // A copy costs, so it is made only where the connection may be stale.
         let again = may_be_stale.then(|| job.request.again()).flatten();
         let this = Self {
             again,
@@ -155,6 +156,7 @@ impl InFlight {
     /// `may_repeat` and the server had closed the connection before it saw it.
     pub(crate) fn connection_lost(mut self, reason: &Reason, may_repeat: bool) -> Option<Job> {
         self.stop_sending();
+        // A server that has begun to answer has seen the request, and may have done what it asks.
         let has_begun = self.reader.has_begun();
         let is_unseen =
             self.has_crossed || self.is_repeatable && !has_begun && self.error.is_none();

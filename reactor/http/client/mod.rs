@@ -14,10 +14,11 @@
 //! - `limits`: how long an agent waits, and how much it takes.
 //! - `job`: one request on its way, and how it is stopped wherever it is.
 //! - `channel`: the protocol of one connection. `in_flight`: the request that it has sent.
-//! - `url`, `escaping`, `idn`: from text to a URL.
+//! - `url`, `authority`, `escaping`, `idn`: from text to a URL.
 //! - `secure`: the connection below `https`; `without_tls` and `without_idn` stand in.
 
 mod agent;
+mod authority;
 mod channel;
 mod error;
 mod escaping;

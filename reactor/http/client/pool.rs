@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::deferred::Failure;
 use crate::handle::Handle;
+use crate::http::client::authority::Origin;
 use crate::http::client::channel::ClientChannel;
 use crate::http::client::error::RequestError;
 use crate::http::client::job::{Job, Position};
 use crate::http::client::limits::AgentLimits;
 use crate::http::client::secure::Secure;
-use crate::http::client::url::Origin;
 use crate::limits::Limits;
 use crate::protocol::Factory;
 use crate::reactor::WeakReactor;
@@ -85,6 +85,8 @@ impl Pool {
     fn idle_connection(&self, origin: &Origin) -> Option<Transport> {
         let mut hosts = self.hosts.borrow_mut();
         let host = hosts.get_mut(origin)?;
+        // The last one used first: it is the least likely to be stale, and the others grow old and are
+        // closed.
         while let Some(transport) = host.idle.pop_back() {
             if transport.is_open() {
                 return Some(transport);
@@ -137,6 +139,8 @@ impl Pool {
         }
         let next = host.line.pop_first();
         if next.is_some() {
+            // Counted before it is made, so that a burst of requests does not make more than there may
+            // be.
             host.open += 1;
         } else if host.open == 0 {
             hosts.remove(origin);

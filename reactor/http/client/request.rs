@@ -93,6 +93,7 @@ impl ClientRequest {
         body: impl Into<Body>,
     ) -> Self {
         self.body = body.into();
+        // Replaced, not added: two types of one body would be read in two ways.
         self.headers.remove("content-type");
         match content_type.into() {
             none if none.is_empty() => self,

@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use crate::http::client::url::Origin;
+use crate::http::client::authority::Origin;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
