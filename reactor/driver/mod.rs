@@ -30,15 +30,16 @@ pub(crate) trait Driver {
     /// The time. Never goes back.
     fn now(&self) -> Instant;
 
-    /// The same clock, for who is not to know the driver.
+    /// The same clock, for code that must not hold the driver.
     fn clock(&self) -> Clock;
 
     /// Waits until something is ready, another thread wakes the loop, a signal comes, or the
-    /// timeout is over, but not less long than the timeout otherwise; `None` waits for ever. May
-    /// also return for no reason. Appends to `ready`.
+    /// timeout is over; `None` waits for ever. May return early, without anything. Appends to
+    /// `ready`.
     ///
-    /// A driver that sees that it would wait for ever, because `others_may_wake` is not so either,
-    /// fails instead.
+    /// # Errors
+    ///
+    /// If the driver knows that nothing can end the wait, and `others_may_wake` is false.
     fn wait(
         &mut self,
         timeout: Option<Duration>,
@@ -55,8 +56,8 @@ pub(crate) trait Driver {
         token: Token,
     ) -> io::Result<Box<dyn Listener>>;
 
-    /// Begins to connect. The stream becomes writable when it is established, and says in
-    /// `take_error` whether it is.
+    /// Begins to connect. The stream becomes writable when the attempt has ended, and then
+    /// `take_error` returns why it failed, if it did.
     fn connect(
         &mut self,
         address: &Address,
@@ -95,8 +96,9 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Adds what a later event of the same source says.
+    /// Merges a later event of the same source.
     pub(crate) fn add(&mut self, event: Self) {
+        // An edge is reported once: what is overwritten here would never come again.
         self.readable |= event.readable;
         self.writable |= event.writable;
         self.read_closed |= event.read_closed;

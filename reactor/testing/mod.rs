@@ -64,10 +64,10 @@ pub use self::conversation::Conversation;
 pub use self::peer::{Peer, PeerListener};
 pub use crate::driver::simulated::Conditions;
 
-/// So many turns without an end are no test that takes long, but one that never ends.
+/// A simulation that is still busy after this many turns never ends.
 const TURNS: usize = 1_000_000;
 
-/// At the end of [`Simulation::run_for`] so many turns may be made at the last moment.
+/// At the last moment of [`Simulation::run_for`] at most this many turns are made.
 const TURNS_AT_THE_END: usize = 1_000;
 
 /// A reactor on a simulated network. Clones are the same simulation.
@@ -232,7 +232,7 @@ impl Simulation {
     ///
     /// # Panics
     ///
-    /// When `address` is not an IP address and a port, or somebody listens there already.
+    /// When `address` is not an IP address and a port, or a port listens there already.
     #[must_use = "a listener that is dropped does not listen"]
     pub fn listen(&self, address: impl fmt::Display) -> PeerListener {
         PeerListener::listen(&self.network, parse(&address))
@@ -243,7 +243,7 @@ impl Simulation {
         self.network.borrow_mut().add_host(name, addresses);
     }
 
-    /// Refuses who connects to this address from now on, whoever listens there.
+    /// Refuses connections to this address from now on, even if a port listens there.
     ///
     /// # Panics
     ///

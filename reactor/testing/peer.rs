@@ -103,7 +103,7 @@ impl Peer {
         self.network(|network, end| network.script_read(end, usize::MAX))
     }
 
-    /// As [`read`](Self::read), but not more than so many bytes.
+    /// As [`read`](Self::read), but at most this many bytes.
     #[must_use = "it is not read again"]
     pub fn read_at_most(&self, bytes: usize) -> Vec<u8> {
         self.network(|network, end| network.script_read(end, bytes))
@@ -127,7 +127,7 @@ impl Peer {
 
     /// Says that no more will be sent, and goes on reading: half a close, as `nc -N` does.
     pub fn shut_write(&self) {
-        // It fails on a connection that is gone, where there is nothing left to say.
+        // It fails on a connection that is gone, where nothing can be sent.
         let _ = self.network(|network, end| network.shutdown_write(end));
     }
 
@@ -142,7 +142,7 @@ impl Peer {
         self.network(|network, end| network.script_reset(end));
     }
 
-    /// Cuts the cable: nothing arrives any more in either direction, and nobody is told.
+    /// Cuts the cable: nothing arrives any more in either direction, and neither side is notified.
     pub fn vanish(&self) {
         self.network(|network, end| network.vanish(end));
     }
@@ -153,7 +153,7 @@ impl Peer {
         self.network(|network, end| network.is_connected(end))
     }
 
-    /// Whether the other side has said that no more will come, and everything before was read.
+    /// Whether the other side has ended its stream, and everything before was read.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.network(|network, end| network.has_ended(end))
@@ -193,7 +193,7 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// A server that the test plays. Dropping it ends it; who was not accepted is reset.
+/// A server that the test plays. Dropping it ends it; connections that were not accepted are reset.
 ///
 /// ```
 /// use reactor::{Protocol, Transport};
@@ -236,7 +236,7 @@ impl PeerListener {
         }
     }
 
-    /// The next of those who have connected.
+    /// The next connection that was not accepted yet.
     #[must_use = "a peer that is dropped closes its connection"]
     pub fn accept(&self) -> Option<Peer> {
         let owner = Owner::Script { reads: true };

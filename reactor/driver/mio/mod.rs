@@ -23,9 +23,9 @@ use crate::engine::table::Token;
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Where Linux tells a process how much it may have.
+/// Where Linux shows a process its limits.
 const LIMITS_OF_PROCESS: &str = "/proc/self/limits";
-/// How many file descriptors a process usually may have, where it is not told.
+/// The usual limit of file descriptors, where no file shows it.
 const USUAL_DESCRIPTORS: usize = 1024;
 
 const WAKER: MioToken = MioToken(usize::MAX);
@@ -37,7 +37,7 @@ pub(crate) struct MioDriver {
     registry: Rc<Registry>,
     waker: Arc<Waker>,
     signals: Option<Signals>,
-    /// Whether the wait said that a signal came, so that asking costs no call otherwise.
+    /// Whether the last wait reported a signal, so that looking for one costs no call otherwise.
     signalled: bool,
 }
 
@@ -56,7 +56,7 @@ impl MioDriver {
 }
 
 /// `Max open files            1024                 524288               files`: the first of the two
-/// is the one that counts. One that is `unlimited` is none.
+/// numbers is the one that counts.
 fn open_files(limits: &str) -> Option<usize> {
     let line = limits
         .lines()
@@ -88,14 +88,18 @@ impl Driver for MioDriver {
             .poll
             .poll(&mut self.events, timeout.map(|t| t.min(LONGEST_WAIT)))
         {
+            // A wait may return early, and the loop computes its timeout anew each time.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
         for event in &self.events {
             match event.token() {
+                // It has done its work by ending the wait: each turn looks at what other threads sent.
                 WAKER => {}
                 SIGNALS => self.signalled = true,
                 MioToken(token) => {
+                    // The error itself comes from the read, so whatever ends a direction makes it
+                    // readable.
                     let broken = event.is_error() || event.is_write_closed();
                     let read_closed = broken || event.is_read_closed();
                     ready.push(Ready {
@@ -144,6 +148,7 @@ impl Driver for MioDriver {
     }
 
     fn descriptor_limit(&self) -> usize {
+        // To ask `getrlimit` takes `unsafe`.
         std::fs::read_to_string(LIMITS_OF_PROCESS)
             .ok()
             .and_then(|limits| open_files(&limits))
@@ -151,6 +156,7 @@ impl Driver for MioDriver {
     }
 
     fn resolve(&mut self, host: &str, port: u16) -> Resolution {
+        // The system's resolver blocks for as long as no name server answers.
         let host = host.to_owned();
         Resolution::Ask(Box::new(move || {
             Ok((host.as_str(), port).to_socket_addrs()?.collect())

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A shell ignores SIGINT for a job in the background of a script, and `nohup` or `trap ''` may
-//! ignore others, because the signal is meant for somebody else.
+//! ignore others, because the signal is not meant for the job.
 //!
 //! What is found is read from `/proc`, since to ask `sigaction` takes `unsafe`, in every crate that
 //! has it, and this library has none. Where there is no `/proc`, as on macOS and the BSDs, both
@@ -33,7 +33,7 @@ use crate::driver::Signal;
 
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// Signal handlers belong to the process, and so does this, the crate's only static.
+/// Signal handlers belong to the process, and so does what is known of them.
 static HANDLERS: Mutex<Handlers> = Mutex::new(Handlers {
     loops: 0,
     has_default: [None, None],
@@ -51,6 +51,7 @@ impl Handlers {
     /// Finds out which signals a loop may take, and installs what those need that are taken for
     /// the first time.
     fn taken(&mut self) -> io::Result<Vec<i32>> {
+        // Before anything is installed, which would be found as a handler of the program.
         let found = Found::now();
         let mut taken = Vec::new();
         for (signal, has_default) in SIGNALS.into_iter().zip(&mut self.has_default) {
@@ -69,13 +70,14 @@ impl Handlers {
     fn count(&mut self, change: impl FnOnce(usize) -> usize) {
         self.loops = change(self.loops);
         for has_default in self.has_default.iter().flatten() {
+            // Read by a handler, on whichever thread the signal arrives.
             has_default.store(self.loops == 0, Ordering::SeqCst);
         }
     }
 }
 
-/// Sees to it that a signal has its default action when the flag says so. A handler that the program
-/// has is called in any case, and decides instead.
+/// Gives a signal its default action whenever the flag is set. A handler that the program has is
+/// called in any case, and decides instead.
 fn install(signal: i32, is_handled: bool) -> io::Result<Arc<AtomicBool>> {
     let has_default = Arc::new(AtomicBool::new(true));
     if is_handled {

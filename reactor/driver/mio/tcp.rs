@@ -72,6 +72,8 @@ fn register(
     source: &mut impl mio::event::Source,
     token: Token,
 ) -> io::Result<()> {
+    // An event of a direction that nothing waits for costs less than the system call that would
+    // register it later.
     registry.register(
         source,
         MioToken(token.to_usize()),
@@ -160,9 +162,11 @@ impl MioListener {
             socket.set_reuse_address(true)?;
         }
         socket.bind(&address.into())?;
+        // On Linux each accepted socket has these from its listener, for no call of its own.
         socket.set_tcp_nodelay(true)?;
         keep_alive(SockRef::from(&socket), keepalive)?;
         socket.listen(BACKLOG)?;
+        // Registered last: epoll reports a socket that does not listen yet as hung up.
         let mut listener = TcpListener::from_std(socket.into());
         register(&registry, &mut listener, token)?;
         Ok(Self {

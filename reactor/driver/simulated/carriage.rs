@@ -63,8 +63,8 @@ impl Network {
         }
     }
 
-    /// What the kernel does: bytes that nobody will read, and a wish for it, reset the connection;
-    /// otherwise what was written still arrives, and then the end.
+    /// What the kernel does: unread bytes, or `reset_on_close`, reset the connection; otherwise what
+    /// was written still arrives, and then the end.
     pub(crate) fn close(&mut self, id: EndId) {
         let Some(end) = self.ends.get_mut(&id) else {
             return;

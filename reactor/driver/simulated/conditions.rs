@@ -26,9 +26,9 @@ pub struct Conditions {
     pub send_buffer: RangeInclusive<usize>,
     /// How many bytes a connection holds that have arrived and were not read.
     pub receive_buffer: RangeInclusive<usize>,
-    /// How many bytes must have been read before the other side hears that there is room again, once
-    /// it had none: systems let a window grow in steps, which for one who reads slowly are seconds
-    /// apart. Not more than the receive buffer; zero tells of each byte.
+    /// How many bytes must have been read before the other side is notified of new room, once it
+    /// had none: systems let a window grow in steps, which for a slow reader are seconds apart. At
+    /// most the receive buffer; zero notifies of each byte.
     pub window_step: RangeInclusive<usize>,
     /// How many times in a thousand the network and its system calls do what is allowed and
     /// surprises: an event without a cause, events late or in another order, a wait that ends

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What was written stays in `sent` until it has arrived; there is no third place. What an owner
-//! is to be told collects in `news`, so that several things reach it in one event, as with epoll.
+//! is to be notified of collects in `news`, so that several things reach it in one event, as with epoll.
 
 use std::collections::VecDeque;
 use std::io;
@@ -41,7 +41,7 @@ pub(super) enum Sending {
     Over,
 }
 
-/// What an event says, or what is true at the moment.
+/// What an event reports, or what holds at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Readiness {
     pub(crate) readable: bool,
@@ -94,7 +94,7 @@ pub(super) struct End {
     pub(super) arrived: VecDeque<u8>,
     /// How many bytes `arrived` holds.
     pub(super) window: usize,
-    /// How much room there must be before the other end hears of any, once it had none.
+    /// How much room there must be before the other end is notified of it, once it had none.
     pub(super) window_step: usize,
     /// The other end knows of no room.
     pub(super) is_shut: bool,
@@ -110,14 +110,14 @@ pub(super) struct End {
     pub(super) read_closed: bool,
     /// Both halves are gone.
     pub(super) broken: bool,
-    /// Why, until somebody has asked.
+    /// Why, until the error is taken.
     pub(super) error: Option<io::ErrorKind>,
     pub(super) reset_on_close: bool,
-    /// The cable is cut: nothing arrives, in either direction, and nobody is told.
+    /// The cable is cut: nothing arrives, in either direction, and no event reports it.
     pub(super) vanished: bool,
-    /// How long after that the owner is told all the same.
+    /// How long after that the owner is notified all the same.
     pub(super) keepalive: Option<Duration>,
-    /// What the owner has not been told.
+    /// What the owner was not notified of yet.
     pub(super) news: Readiness,
     /// All that a test's end has read.
     pub(super) log: Vec<u8>,
@@ -151,8 +151,8 @@ impl End {
         }
     }
 
-    /// Room for another segment, as far as the other end knows. It hears that there is some again
-    /// when there is enough.
+    /// Room for another segment, as far as the other end knows. It is notified of new room when
+    /// there is enough.
     pub(super) fn window_left(&mut self) -> usize {
         if self.owner == (Owner::Script { reads: true }) {
             return usize::MAX;
@@ -227,7 +227,7 @@ fn copy_front(queue: &VecDeque<u8>, buffer: &mut [u8]) -> usize {
     from_front + from_back
 }
 
-/// Takes at most so many of the first bytes.
+/// Takes the first bytes, at most this many.
 pub(super) fn take_front(queue: &mut VecDeque<u8>, at_most: usize) -> Vec<u8> {
     let mut bytes = vec![0; queue.len().min(at_most)];
     let count = copy_front(queue, &mut bytes);

@@ -1,11 +1,11 @@
-//! Who is told what, and when: the events that a wait returns.
+//! The events that a wait returns: for which source, of what, and when.
 
 use super::end::{EndId, Owner, Readiness};
 use super::network::{Network, PortId};
 use crate::driver::{EVENTS, Ready};
 use crate::engine::table::Token;
 
-/// Who has news, in the order in which they came.
+/// What can have an event that was not reported yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     End(EndId),
@@ -13,7 +13,7 @@ pub(super) enum Source {
 }
 
 impl Network {
-    /// Notes what the owner of an end is to be told, if it is the reactor.
+    /// Notes an event for the owner of an end, if that is the reactor.
     pub(super) fn news(&mut self, id: EndId, news: Readiness) {
         let Some(end) = self.ends.get_mut(&id) else {
             return;
@@ -36,10 +36,11 @@ impl Network {
         }
     }
 
-    /// Reports who has news. Surprises are some who have none, and some who wait for the next time.
+    /// Reports the sources with news. A surprise reports one without, or leaves some for the next wait.
     pub(super) fn report(&mut self, ready: &mut Vec<Ready>) {
         let mut sources = std::mem::take(&mut self.with_news);
         if !sources.is_empty() && self.surprise() {
+            // A kernel promises no order, so neither code nor test may need one.
             self.random.shuffle(&mut sources);
             let reported = 1 + self.random.below(sources.len() as u64) as usize;
             self.with_news = sources.split_off(reported);
@@ -101,6 +102,7 @@ impl Network {
             Owner::Script { .. } | Owner::Backlog | Owner::Nobody => None,
         });
         let ports = self.ports.values().filter_map(|port| port.token);
+        // Those of closed sockets as well: an event may be on its way when its socket is closed.
         let tokens: Vec<Token> = open
             .chain(ports)
             .chain(self.closed.iter().copied())

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   mod.rs         the driver: waiting moves the clock to the next thing that happens
-//!   network.rs     what happens when, and who is reached where
+//!   network.rs     what happens when, and what is reached where
 //!   events.rs      what a wait returns
 //!   end.rs         one end of a connection: two buffers and flags
 //!   carriage.rs    how bytes, ends of streams and resets get from one end to the other
@@ -42,7 +42,7 @@ pub use self::conditions::Conditions;
 pub(crate) use self::end::{EndId, Owner};
 pub(crate) use self::network::{Fault, Network, PortId};
 
-/// After so many waits at one moment, each takes a microsecond: a loop that always has something to
+/// After this many waits at one moment, each takes a microsecond: a loop that always has something to
 /// do must not stop the clock for everything else.
 const TURNS_A_MOMENT: u32 = 1000;
 
@@ -105,6 +105,7 @@ impl Driver for SimulatedDriver {
         ready: &mut Vec<Ready>,
     ) -> io::Result<()> {
         if timeout == Some(Duration::ZERO) {
+            // Only a look: the clock may not move on to what is due next, as it does below.
             self.take_time();
             self.reports(ready);
             return Ok(());
@@ -116,6 +117,7 @@ impl Driver for SimulatedDriver {
                 if !others_may_wake {
                     return Err(nothing_will_happen());
                 }
+                // Other threads are real ones, and so is the time that they take.
                 self.waker.wait();
                 return Ok(());
             };

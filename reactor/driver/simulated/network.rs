@@ -1,4 +1,4 @@
-//! The network: a clock, an agenda of what happens when, and who is reached at which address.
+//! The network: a clock, an agenda of what happens when, and which socket is reached at which address.
 //!
 //! Nothing happens but by the agenda, and the clock goes only when the driver waits, so whatever
 //! one turn of the loop does, it does in one moment.
@@ -47,7 +47,7 @@ pub(super) enum Happening {
 /// What becomes of attempts to connect to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Refused, though somebody may listen.
+    /// Refused, even if a port listens there.
     Refuses,
     /// Nothing comes back, not even a refusal.
     Swallows,
@@ -55,7 +55,7 @@ pub(crate) enum Fault {
     Unreachable,
 }
 
-/// Somebody who listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) address: SocketAddr,
@@ -84,7 +84,7 @@ pub(crate) struct Network {
     pub(super) descriptor_limit: usize,
     pub(super) takes_signals: bool,
     pub(super) signals: Vec<Signal>,
-    /// Signals that the program ignores, as its parent has told it to.
+    /// Signals that the parent of the program has set to be ignored.
     pub(super) ignored: Vec<Signal>,
     /// Whether the loop was interrupted since it takes signals.
     pub(super) interrupted: bool,
@@ -338,7 +338,7 @@ impl Network {
         self.port_has_news(port);
     }
 
-    /// The next of those who wait at a port. One that is gone already may be left out.
+    /// The next connection of a backlog. One that is already gone may be skipped.
     pub(crate) fn accept(&mut self, port: PortId, owner: Owner) -> io::Result<(EndId, SocketAddr)> {
         let backlog = self.ports.get(&port).map(|port| &port.backlog);
         let Some(id) = backlog.and_then(|backlog| backlog.front().copied()) else {

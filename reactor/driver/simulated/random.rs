@@ -37,7 +37,7 @@ impl Random {
         *range.start() + Duration::from_nanos(self.below(spread + 1))
     }
 
-    /// True so many times in a thousand.
+    /// True with this chance.
     pub(crate) fn chance(&mut self, in_a_thousand: u32) -> bool {
         in_a_thousand > 0 && self.below(1000) < u64::from(in_a_thousand)
     }

@@ -25,7 +25,7 @@ impl Network {
         self.ends.get(&id).map_or(0, |end| end.sent.len())
     }
 
-    /// Reads at most so many of the bytes that have come.
+    /// Reads at most this many of the bytes that have come.
     pub(crate) fn script_read(&mut self, id: EndId, at_most: usize) -> Vec<u8> {
         let Some(end) = self.ends.get_mut(&id) else {
             return Vec::new();
