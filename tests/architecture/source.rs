@@ -40,12 +40,15 @@ pub(crate) fn page(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// All files below these folders, in the order of their paths.
+/// All files below these folders, in the order of their paths. A published package has no benches.
 pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
     let mut paths = Vec::new();
-    for folder in folders {
-        rust_files(&root().join(folder), &mut paths);
+    for folder in folders.iter().map(|name| root().join(name)) {
+        if folder.is_dir() {
+            rust_files(&folder, &mut paths);
+        }
     }
+    assert!(!paths.is_empty(), "no file in {folders:?}");
     paths.sort();
     let root = root();
     let read = |path: &PathBuf| {
@@ -60,7 +63,10 @@ pub(crate) fn sources(folders: &[&str]) -> Vec<Source> {
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() && !path.ends_with("target") {
+        if path.ends_with("target") {
+            continue;
+        }
+        if path.is_dir() {
             rust_files(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);

@@ -8,7 +8,6 @@ use comparison::Result;
 use comparison::load::connect;
 
 use super::answer::Answer;
-use super::requests::request;
 use crate::routes::Route;
 
 /// How many requests are sent in one write.
@@ -55,6 +54,12 @@ pub(super) fn ask(port: u16) -> Result<()> {
         conversation.hear_end()?;
     }
     Ok(())
+}
+
+/// A request in the words of wrk.
+pub(super) fn request(port: u16, path: &str, closes: bool) -> Vec<u8> {
+    let close = if closes { "Connection: close\r\n" } else { "" };
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{close}\r\n").into_bytes()
 }
 
 /// The answer to a request, having been found right.

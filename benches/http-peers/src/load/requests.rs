@@ -9,14 +9,8 @@ use comparison::dialogue::Dialogue;
 use comparison::load::{Exchange, receive};
 
 use super::answer::Answer;
-use super::questions;
+use super::questions::{learn, request};
 use crate::scenario::Scenario;
-
-/// A request in the words of wrk.
-pub(super) fn request(port: u16, path: &str, closes: bool) -> Vec<u8> {
-    let close = if closes { "Connection: close\r\n" } else { "" };
-    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{close}\r\n").into_bytes()
-}
 
 /// A batch of equal requests, and the answer to each.
 pub(super) struct Requests {
@@ -33,7 +27,7 @@ impl Requests {
             batch: request(port, route.path(), closes).repeat(scenario.depth()),
             depth: scenario.depth(),
             closes,
-            answer: questions::learn(port, route, closes)?,
+            answer: learn(port, route, closes)?,
         })
     }
 
