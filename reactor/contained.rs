@@ -7,6 +7,7 @@
 //! and whatever it calls is called by [`contain`].
 
 use std::any::{Any, type_name};
+use std::error::Error;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,22 +16,22 @@ use crate::visible::visible;
 
 const EMPTY: &str = "only `into_inner` and dropping take the value out";
 
-/// Calls `f`. If it panics, what the panic said comes back.
+/// Calls `f`. If it panics, that comes back.
 ///
 /// What `f` had hold of is dropped by the unwinding: nothing is left in between that could be seen
 /// broken, except what the consumer shares with others.
 #[inline(always)]
-pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
     // `map_err` would move what was returned once more.
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(returned) => Ok(returned),
-        Err(payload) => Err(said_by(payload)),
+        Err(payload) => Err(Panicked(said_by(payload))),
     }
 }
 
 /// Drops a consumer's value. If that panics, it is logged, and concerns nobody else.
 pub(crate) fn drop_contained<T>(value: T) {
-    if let Err(said) = contain(|| drop(value)) {
+    if let Err(Panicked(said)) = contain(|| drop(value)) {
         let (name, said) = (type_name::<T>(), visible(&said));
         log::error!("drop of {name} panicked: {said}");
     }
@@ -49,6 +50,19 @@ fn said_by(payload: Box<dyn Any + Send>) -> String {
     }
     said
 }
+
+/// A callback panicked, or work on another thread. The place of its
+/// [`Failure`](crate::deferred::Failure) is where the callback was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked(pub(crate) String);
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panicked: {}", self.0)
+    }
+}
+
+impl Error for Panicked {}
 
 /// A value of a consumer's in the loop's hands, which may be dropped anywhere.
 pub(crate) struct Contained<T>(Option<T>);

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::contained::contain;
-use crate::deferred::{Deferred, Failure, Outcome, Panicked, Resolver};
+use crate::deferred::{Deferred, Failure, Outcome, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::reactor::{Reactor, WeakReactor};
 
@@ -172,7 +172,7 @@ impl Inner {
         self.under_way.set(true);
         let called = contain(|| function(count));
         self.function.replace(Some(function));
-        let called = called.unwrap_or_else(|said| Deferred::fail(Panicked::saying(said)));
+        let called = called.unwrap_or_else(Deferred::fail);
         called.add_both(move |result| {
             self.under_way.set(false);
             if self.runs.get() == run && self.run.borrow().is_some() {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::contained::{contain, drop_contained};
+use crate::contained::{Panicked, contain, drop_contained};
 use crate::driver::Clock;
 use crate::reason::Reason;
 use crate::transport::ConnectionId;
@@ -248,7 +248,7 @@ impl Dispatch {
         }
         match result {
             Ok(value) => Ok(value),
-            Err(said) => Err(panicked(&callback(target), said)),
+            Err(Panicked(said)) => Err(panicked(&callback(target), said)),
         }
     }
 
@@ -302,7 +302,7 @@ impl Dispatch {
     fn tell(&self, now: Instant, event: &Event<'_>) {
         let observers = self.observers.borrow().clone();
         for observer in observers {
-            if let Err(said) = contain(|| observer.event(now, event)) {
+            if let Err(Panicked(said)) = contain(|| observer.event(now, event)) {
                 let said = visible(&said);
                 log::error!("an observer panicked and is detached: {said}");
                 self.remove_observer(&observer);

@@ -15,7 +15,7 @@ use super::unhandled::report;
 
 /// A Deferred that is being awaited.
 ///
-/// Dropping it before it is ready cancels the Deferred, as nobody waits for it any more; that is
+/// Dropping it before it is ready cancels the Deferred, as nothing waits for it any more; that is
 /// how cancelling a task reaches what the task waits for. The [`Cancelled`] of this is not reported,
 /// any other failure is. A value that was not given out is dropped with it, and goes back if it came
 /// from a [`Queue`](super::Queue).
@@ -48,9 +48,10 @@ impl<T: 'static> Future for Awaiting<T> {
         let deferred = deferred.expect("a future is not polled again when it was ready");
         match deferred.now() {
             Now::Fired(result) => Poll::Ready(result.map(Carried::take)),
-            Now::Later(node) => {
-                node.outlet().lead_to(Next::Future(context.waker().clone()));
-                awaiting.deferred = Some(Deferred::waiting(node));
+            Now::Later(end) => {
+                let waker = context.waker().clone();
+                end.node.outlet().lead_to(Next::Future(waker));
+                awaiting.deferred = Some(Deferred::waiting(end));
                 Poll::Pending
             }
         }
@@ -73,10 +74,10 @@ impl<T: 'static> Drop for Awaiting<T> {
 }
 
 impl<T: 'static> fmt::Debug for Awaiting<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.deferred {
-            Some(deferred) => write!(formatter, "Awaiting: {deferred:?}"),
-            None => formatter.write_str("Awaiting, ready"),
+            Some(deferred) => write!(f, "Awaiting: {deferred:?}"),
+            None => f.write_str("Awaiting, ready"),
         }
     }
 }

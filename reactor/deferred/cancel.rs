@@ -14,24 +14,21 @@ use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use super::node::{Root, Waits};
-use super::{Location, Place};
+use super::Location;
+use super::node::{Root, Waits, peek};
 
 /// The chain that `root` waits as, if it is not itself what waits.
 fn waits_as(root: &dyn Root) -> Option<Rc<dyn Root>> {
-    let waits = root.waits().take();
-    let chain = match &waits {
+    peek(root.waits(), |waits| match waits {
         Waits::AsChain(chain) => chain.upgrade(),
         Waits::ForNothing | Waits::ForResolver | Waits::ForCanceller => None,
-    };
-    root.waits().set(waits);
-    chain
+    })
 }
 
 /// The source that `root` waits for in the end.
 pub(super) fn last(root: Rc<dyn Root>) -> Rc<dyn Root> {
     let mut last = root;
-    // Brent's search for a circle, of those that `is_circle` was too short-sighted to see.
+    // Brent's search, for cycles longer than `is_circle` looks.
     let mut marked = Rc::clone(&last);
     let mut steps = 0_usize;
     while let Some(next) = waits_as(&*last) {
@@ -72,7 +69,8 @@ pub struct Canceller {
 }
 
 impl Canceller {
-    pub(super) fn new(chain: Option<Rc<dyn Root>>) -> Self {
+    pub(super) fn new(chain: &Rc<dyn Root>) -> Self {
+        let chain = Some(Rc::clone(chain));
         Self { chain }
     }
 
@@ -80,39 +78,31 @@ impl Canceller {
     /// [`Deferred::cancel`](super::Deferred::cancel) does.
     #[track_caller]
     pub fn cancel(&self) {
-        let place = Location::caller();
         let Some(chain) = &self.chain else { return };
-        cancel(Rc::clone(chain), place);
-    }
-}
-
-pub(super) fn cancel(chain: Rc<dyn Root>, place: Place) {
-    let source = last(chain);
-    let waits = source.waits().take();
-    let is_waiting = matches!(waits, Waits::ForResolver);
-    source.waits().set(waits);
-    if is_waiting {
-        source.cancel(place);
+        let source = last(Rc::clone(chain));
+        if peek(source.waits(), |waits| matches!(waits, Waits::ForResolver)) {
+            source.cancel(Location::caller());
+        }
     }
 }
 
 impl fmt::Debug for Canceller {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.chain {
-            None => formatter.write_str("Canceller of a fired Deferred"),
-            Some(chain) => write!(formatter, "Canceller of the chain made at {}", chain.made()),
+            None => f.write_str("Canceller of a fired Deferred"),
+            Some(chain) => write!(f, "Canceller of the chain made at {}", chain.made()),
         }
     }
 }
 
 /// What a Deferred was to bring was cancelled. The place of the [`Failure`](super::Failure) is
 /// where `cancel` was called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cancelled;
 
 impl fmt::Display for Cancelled {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("cancelled")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cancelled")
     }
 }
 
@@ -121,14 +111,14 @@ impl Error for Cancelled {}
 /// A callback returned a Deferred that waits, in the end, for this same callback. It would wait
 /// for ever.
 ///
-/// The types forbid it as long as nobody keeps Deferreds in shared places. A circle of more than
-/// 64 chains is not seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The types forbid it as long as Deferreds are not kept in shared places. A circle of more than
+/// 64 chains is not detected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Circular;
 
 impl fmt::Display for Circular {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a callback returned a Deferred that waits for this same callback")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a callback returned a Deferred that waits for this same callback")
     }
 }
 

@@ -5,16 +5,15 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::cancel::{self, Canceller};
-use super::chart::Chart;
 use super::failure::{Failure, IntoFailure};
 use super::firing;
 use super::link::Link;
 use super::loan::{Carried, Passing};
-use super::node::{Node, Root, chain_of};
+use super::node::End;
 use super::outcome::{Outcome, Recovery};
-use super::record::{Record, Row};
+use super::record::{Functions, Names, Record, Row};
 use super::resolver::{Resolver, Source};
-use super::step::{self, Mapped, OnEither, OnFailure, OnPassing, OnResult, OnValue, Step};
+use super::step::{self, Step};
 use super::unhandled::Unhandled;
 use super::{Location, Place};
 
@@ -36,7 +35,7 @@ use super::{Location, Place};
 /// ```
 ///
 /// Dropping a Deferred does not cancel anything: its callbacks still run. If it then ends in a
-/// failure that nobody handled, that is reported at once (see [`on_unhandled_failure`]).
+/// failure that was not handled, that is reported at once (see [`on_unhandled_failure`]).
 ///
 /// [`on_unhandled_failure`]: super::on_unhandled_failure
 ///
@@ -65,14 +64,14 @@ enum State<T> {
         result: Result<Carried<T>, Unhandled>,
         made: Place,
     },
-    /// The result is at the last node of a chain, or will be.
-    Waiting(Rc<dyn Node<T>>),
+    /// The result is at the end of a chain, or will be.
+    Waiting(End<T>),
 }
 
 /// What is known of a Deferred now.
 pub(super) enum Now<T> {
     Fired(Passing<T>),
-    Later(Rc<dyn Node<T>>),
+    Later(End<T>),
 }
 
 impl<T: 'static> Deferred<T> {
@@ -82,12 +81,12 @@ impl<T: 'static> Deferred<T> {
     pub fn pending() -> (Resolver<T>, Self) {
         let made = Location::caller();
         let source = Source::new(made);
-        let deferred = Self::waiting(source.clone());
+        let deferred = Self::waiting(source.end());
         (Resolver::new(source), deferred.charted_if_asked())
     }
 
     /// A Deferred that is fired already, with a value.
-    #[must_use = "nobody will see the value"]
+    #[must_use = "the value is lost with the Deferred"]
     #[inline]
     #[track_caller]
     pub fn succeed(value: T) -> Self {
@@ -102,7 +101,7 @@ impl<T: 'static> Deferred<T> {
     }
 
     /// A Deferred that is fired already.
-    #[must_use = "nobody will see the result"]
+    #[must_use = "the result is lost with the Deferred"]
     #[inline]
     #[track_caller]
     pub fn from_result(result: Result<T, Failure>) -> Self {
@@ -114,9 +113,7 @@ impl<T: 'static> Deferred<T> {
     #[track_caller]
     pub(super) fn from_passing(result: Passing<T>) -> Self {
         let made = Location::caller();
-        Self::passing(result, made)
-            .ended_in(made)
-            .charted_if_asked()
+        Self::fired(result, made).ended_in(made).charted_if_asked()
     }
 
     /// Adds a function for the value. A failure passes over it.
@@ -131,7 +128,8 @@ impl<T: 'static> Deferred<T> {
         self,
         callback: impl FnOnce(T) -> R + 'static,
     ) -> Deferred<R::Output> {
-        self.add(OnValue(callback), Location::caller())
+        let names = Functions::left("add_callback", &callback);
+        self.add(step::on_value(callback), names, Location::caller())
     }
 
     /// Adds a function for the failure. A value passes over it.
@@ -144,7 +142,8 @@ impl<T: 'static> Deferred<T> {
         self,
         errback: impl FnOnce(Failure) -> R + 'static,
     ) -> Deferred<R::Output> {
-        self.add(OnFailure(errback), Location::caller())
+        let names = Functions::right("add_errback", &errback);
+        self.add(step::on_failure(errback), names, Location::caller())
     }
 
     /// Adds a function for the value and one for the failure, of which one runs.
@@ -162,7 +161,12 @@ impl<T: 'static> Deferred<T> {
         R: Outcome,
         S: Outcome<Output = R::Output>,
     {
-        self.add(OnEither(callback, errback), Location::caller())
+        let names = Functions::both("add_callbacks", &callback, &errback);
+        self.add(
+            step::on_either(callback, errback),
+            names,
+            Location::caller(),
+        )
     }
 
     /// Adds a function that runs either way, as a clean-up does.
@@ -175,15 +179,17 @@ impl<T: 'static> Deferred<T> {
         self,
         function: impl FnOnce(Result<T, Failure>) -> R + 'static,
     ) -> Deferred<R::Output> {
-        self.add(OnResult(function), Location::caller())
+        let names = Functions::both("add_both", &function, &function);
+        self.add(step::on_result(function), names, Location::caller())
     }
 
     /// Adds a function for the value that cannot fail and returns a plain value.
-    #[must_use = "nobody will see the value that `map` makes; use `add_callback` for an effect"]
+    #[must_use = "the value that `map` makes is lost; use `add_callback` for an effect"]
     #[inline]
     #[track_caller]
     pub fn map<U: 'static>(self, function: impl FnOnce(T) -> U + 'static) -> Deferred<U> {
-        self.add(Mapped(function), Location::caller())
+        let names = Functions::left("map", &function);
+        self.add(step::mapped(function), names, Location::caller())
     }
 
     /// Asks what the chain waits for now to stop.
@@ -200,9 +206,12 @@ impl<T: 'static> Deferred<T> {
 
     /// A handle to cancel this chain with when the Deferred itself has gone into a callback, a
     /// list or an `.await`.
-    #[must_use = "a Canceller does nothing until it is told to"]
+    #[must_use = "a Canceller does nothing until `cancel` is called"]
     pub fn canceller(&self) -> Canceller {
-        Canceller::new(self.chain())
+        match &self.state {
+            State::Fired { .. } => Canceller::default(),
+            State::Waiting(end) => Canceller::new(&end.chain),
+        }
     }
 
     /// Whether the result is there.
@@ -210,7 +219,7 @@ impl<T: 'static> Deferred<T> {
     pub fn is_fired(&self) -> bool {
         match &self.state {
             State::Fired { .. } => true,
-            State::Waiting(node) => node.outlet().look(|result| result.is_some()),
+            State::Waiting(end) => end.node.outlet().look(|result| result.is_some()),
         }
     }
 
@@ -220,69 +229,49 @@ impl<T: 'static> Deferred<T> {
     ///
     /// The Deferred itself, if it is not fired yet.
     pub fn into_result(self) -> Result<Result<T, Failure>, Self> {
-        if !self.is_fired() {
-            return Err(self);
-        }
         match self.now() {
             Now::Fired(result) => Ok(result.map(Carried::take)),
-            Now::Later(_) => unreachable!("it has just said that the result is there"),
+            Now::Later(end) => Err(Self::waiting(end)),
         }
-    }
-
-    /// Lets this chain draw itself: from here on, what is added and what runs is noted.
-    ///
-    /// So are the Deferreds that are made inside its callbacks. What was added before is not on
-    /// the chart. A chain that nobody asks for a chart spends nothing on this.
-    #[must_use = "a Chart shows nothing until it is printed"]
-    pub fn charted(self) -> (Self, Chart) {
-        if let Some(row) = self.row() {
-            let chart = Chart::new(Rc::clone(row.record()));
-            return (self, chart);
-        }
-        let record = Record::of_chain(self.made(), type_name::<T>());
-        let chart = Chart::new(Rc::clone(&record));
-        (self.recorded_by(record), chart)
     }
 
     #[inline]
-    fn add<S: Step<T>>(self, step: S, place: Place) -> Deferred<S::Output> {
-        let node = match self.state {
+    fn add<U: 'static>(
+        self,
+        step: impl Step<T, U>,
+        names: impl Names,
+        place: Place,
+    ) -> Deferred<U> {
+        let end = match self.state {
             State::Fired { result, made } => {
                 return at_once(step, result.map_err(Unhandled::take), made, place);
             }
-            State::Waiting(node) => node,
+            State::Waiting(end) => end,
         };
-        let outlet = node.outlet();
+        let outlet = end.node.outlet();
         let row = outlet.row().get();
-        let row = row.map(|row| row.add(S::functions(), type_name::<S::Output>(), place));
-        match outlet.take() {
-            None => Deferred::waiting(Link::after(node, step, place, row)),
-            Some(result) => {
-                let made = chain_of(&node).made();
-                match row {
-                    None => at_once(step, result, made, place),
-                    Some(row) => through_source(step, result, made, place, Some(row)),
-                }
+        let row = row.map(|row| row.add(names(), type_name::<U>(), place));
+        let made = end.chain.made();
+        match (outlet.take(), row) {
+            (None, row) => Deferred::waiting(Link::after(end, step, place, row)),
+            (Some(result), None) => at_once(step, result, made, place),
+            // Not at once: what a chart shows of a step is noted by its link.
+            (Some(result), row) => {
+                let end = Link::behind_fired(result, made, step, place, row);
+                Deferred::waiting(end)
             }
         }
     }
 
     /// What is known of it now.
-    #[inline]
+    #[inline(always)] // a step pays for a call twice otherwise: here, and for the result in memory
     pub(super) fn now(self) -> Now<T> {
         match self.state {
             State::Fired { result, .. } => Now::Fired(result.map_err(Unhandled::take)),
-            State::Waiting(node) => match node.outlet().take() {
+            State::Waiting(end) => match end.node.outlet().take() {
                 Some(result) => Now::Fired(result),
-                None => Now::Later(node),
+                None => Now::Later(end),
             },
-        }
-    }
-
-    pub(super) fn chain(&self) -> Option<Rc<dyn Root>> {
-        match &self.state {
-            State::Fired { .. } => None,
-            State::Waiting(node) => Some(chain_of(node)),
         }
     }
 
@@ -290,7 +279,7 @@ impl<T: 'static> Deferred<T> {
     pub(super) fn made(&self) -> Place {
         match &self.state {
             State::Fired { made, .. } => made,
-            State::Waiting(node) => chain_of(node).made(),
+            State::Waiting(end) => end.chain.made(),
         }
     }
 
@@ -310,7 +299,7 @@ impl<T: 'static> Deferred<T> {
     pub(super) fn row(&self) -> Option<&Rc<Row>> {
         match &self.state {
             State::Fired { .. } => None,
-            State::Waiting(node) => node.outlet().row().get(),
+            State::Waiting(end) => end.node.outlet().row().get(),
         }
     }
 
@@ -324,13 +313,13 @@ impl<T: 'static> Deferred<T> {
 
     /// Adds the function in whose hands the chain ends. Charts do not show it.
     pub(super) fn end(self, function: impl FnOnce(Passing<T>) + 'static, place: Place) {
-        let step = OnPassing(move |result| {
+        let step = step::on_passing(move |result| {
             function(result);
-            Deferred::fired(Ok(()), place)
+            Deferred::fired(Ok(Carried::given(())), place)
         });
         match self.now() {
             Now::Fired(result) => drop(at_once(step, result, place, place)),
-            Now::Later(node) => drop(Link::after(node, step, place, None)),
+            Now::Later(end) => drop(Link::after(end, step, place, None)),
         }
     }
 
@@ -340,7 +329,8 @@ impl<T: 'static> Deferred<T> {
         function: impl FnOnce(Passing<T>) -> Deferred<U> + 'static,
         place: Place,
     ) -> Deferred<U> {
-        self.add(OnPassing(function), place)
+        let names = Functions::both("add_both", &function, &function);
+        self.add(step::on_passing(function), names, place)
     }
 
     /// Is noted if a callback makes it that is on a chart itself.
@@ -357,42 +347,37 @@ impl<T: 'static> Deferred<T> {
     #[cold]
     pub(super) fn recorded_by(self, record: Rc<Record>) -> Self {
         let made = self.made();
-        let node = match self.now() {
-            Now::Later(node) => node,
+        let end = match self.now() {
+            Now::Later(end) => end,
             Now::Fired(result) => {
                 record.fired_with(&result);
                 let source = Source::new(made);
                 Rc::clone(&source).fire(result);
-                source
+                source.end()
             }
         };
-        node.outlet().row().get_or_init(|| Row::first_of(record));
-        Self::waiting(node)
+        end.node
+            .outlet()
+            .row()
+            .get_or_init(|| Row::first_of(record));
+        Self::waiting(end)
     }
 }
 
 impl<T> Deferred<T> {
     /// A Deferred with a result on its way from a callback to whoever wants it.
     #[inline]
-    pub(super) fn fired(result: Result<T, Failure>, made: Place) -> Self {
-        Self::passing(result.map(Carried::given), made)
-    }
-
-    /// As [`fired`](Self::fired), also with a value that is on loan.
-    #[inline]
-    pub(super) fn passing(result: Passing<T>, made: Place) -> Self {
+    pub(super) fn fired(result: Passing<T>, made: Place) -> Self {
+        let result = result.map_err(Unhandled::new);
         Self {
-            state: State::Fired {
-                result: result.map_err(Unhandled::new),
-                made,
-            },
+            state: State::Fired { result, made },
         }
     }
 
     #[inline]
-    pub(super) fn waiting(node: Rc<dyn Node<T>>) -> Self {
+    pub(super) fn waiting(end: End<T>) -> Self {
         Self {
-            state: State::Waiting(node),
+            state: State::Waiting(end),
         }
     }
 
@@ -411,31 +396,16 @@ impl<T> Deferred<T> {
 
 /// Runs `step` now, because its result is there, or soon, if too many callbacks are running.
 #[inline]
-fn at_once<T: 'static, S: Step<T>>(
-    step: S,
+fn at_once<T: 'static, U: 'static>(
+    step: impl Step<T, U>,
     result: Passing<T>,
     made: Place,
     place: Place,
-) -> Deferred<S::Output> {
+) -> Deferred<U> {
     if !firing::may_nest() {
-        return through_source(step, result, made, place, None);
+        return Deferred::waiting(Link::behind_fired(result, made, step, place, None));
     }
     firing::nest(|| step::call(step, result, place)).ended_in(made)
-}
-
-/// Runs `step` as if its result had just been fired.
-#[cold]
-fn through_source<T: 'static, S: Step<T>>(
-    step: S,
-    result: Passing<T>,
-    made: Place,
-    place: Place,
-    row: Option<Rc<Row>>,
-) -> Deferred<S::Output> {
-    let source = Source::new(made);
-    let link = Link::after(source.clone(), step, place, row);
-    source.fire(result);
-    Deferred::waiting(link)
 }
 
 /// Calls `function` and returns what it returns as a Deferred, also its panic.
@@ -444,7 +414,9 @@ fn through_source<T: 'static, S: Step<T>>(
 #[track_caller]
 pub fn maybe_deferred<R: Outcome>(function: impl FnOnce() -> R + 'static) -> Deferred<R::Output> {
     let place = Location::caller();
-    Deferred::fired(Ok(()), place).add(OnValue(|()| function()), place)
+    let function = |()| function();
+    let names = Functions::left("add_callback", &function);
+    Deferred::fired(Ok(Carried::given(())), place).add(step::on_value(function), names, place)
 }
 
 impl<T: 'static> From<Result<T, Failure>> for Deferred<T> {
@@ -455,29 +427,22 @@ impl<T: 'static> From<Result<T, Failure>> for Deferred<T> {
 }
 
 impl<T: 'static> fmt::Debug for Deferred<T> {
-    /// Tells where the chain was made, and what it waits for.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "Deferred<{}> made at {}",
-            type_name::<T>(),
-            self.made()
-        )?;
-        let fired = |formatter: &mut fmt::Formatter<'_>, result: &Result<Carried<T>, Unhandled>| {
-            match result {
-                Ok(_) => formatter.write_str(", fired"),
-                Err(unhandled) => write!(formatter, ", failed: {}", unhandled.failure()),
+    /// Shows where the chain was made, and what it waits for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, made) = (type_name::<T>(), self.made());
+        write!(f, "Deferred<{name}> made at {made}")?;
+        let mut show = |result: Option<&Result<Carried<T>, Unhandled>>| match (result, &self.state)
+        {
+            (Some(Err(unhandled)), _) => write!(f, ", failed: {}", unhandled.failure()),
+            (None, State::Waiting(end)) => {
+                let waits_for = cancel::last(Rc::clone(&end.chain)).made();
+                write!(f, ", waits for the Resolver made at {waits_for}")
             }
+            (Some(Ok(_)) | None, _) => f.write_str(", fired"),
         };
         match &self.state {
-            State::Fired { result, .. } => fired(formatter, result),
-            State::Waiting(node) => node.outlet().look(|result| match result {
-                Some(result) => fired(formatter, result),
-                None => {
-                    let waits_for = cancel::last(chain_of(node)).made();
-                    write!(formatter, ", waits for the Resolver made at {waits_for}")
-                }
-            }),
+            State::Fired { result, .. } => show(Some(result)),
+            State::Waiting(end) => end.node.outlet().look(show),
         }
     }
 }

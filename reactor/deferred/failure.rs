@@ -10,14 +10,14 @@
 //!   made()       origin(), raised_in()       passed()
 //! ```
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use super::unhandled::Rest;
-use super::{Location, Place};
+use super::{Location, Place, sealed};
 
 /// How many passed callbacks are kept by place. The rest is counted: a chain of a million
 /// callbacks must not make a failure of a million places.
@@ -49,12 +49,14 @@ const PLACES_KEPT: usize = 32;
 /// ```
 #[derive(Clone)]
 pub struct Failure {
-    /// Behind a pointer, so that a `Result<T, Failure>` is hardly larger than its `T`.
-    record: Box<Record>,
+    /// Behind a pointer, so that a `Result<T, Failure>` is hardly larger than its `T`; and shared, so
+    /// that a copy costs nothing until one of the two goes on alone.
+    record: Rc<Record>,
 }
 
+/// What is known of a failure.
 #[derive(Clone)]
-struct Record {
+pub(super) struct Record {
     /// Shared, so that everyone who waits for one result can have its failure.
     error: Rc<dyn Error>,
     /// What failed, where the error does not say it.
@@ -64,21 +66,21 @@ struct Record {
     made: Option<Place>,
     passed: Vec<Place>,
     passed_uncounted: usize,
-    /// Whether a Deferred holds this failure and nobody has taken it yet.
-    rest: Option<Rc<Rest>>,
+    /// Whether a Deferred holds this failure, and it has not been taken out.
+    rests: Cell<bool>,
 }
 
 impl Failure {
     /// A failure that carries `error`. The caller's place is its origin.
     #[track_caller]
     pub fn new(error: impl Error + 'static) -> Self {
-        Self::from_shared(Rc::new(error), Location::caller())
+        Self::at(error, Location::caller())
     }
 
     /// A failure that says `message`, for want of a better error. The caller's place is its origin.
     #[track_caller]
     pub fn message(message: impl Into<String>) -> Self {
-        Self::from_shared(Rc::new(Message(message.into())), Location::caller())
+        Self::at(Message(message.into()), Location::caller())
     }
 
     /// A failure of an error whose type is not known any more. The caller's place is its origin.
@@ -87,7 +89,12 @@ impl Failure {
         Self::from_shared(Rc::from(error), Location::caller())
     }
 
-    pub(super) fn from_shared(error: Rc<dyn Error>, origin: Place) -> Self {
+    /// A failure that carries `error`, whose origin is elsewhere than the caller.
+    pub(super) fn at(error: impl Error + 'static, origin: Place) -> Self {
+        Self::from_shared(Rc::new(error), origin)
+    }
+
+    fn from_shared(error: Rc<dyn Error>, origin: Place) -> Self {
         let record = Record {
             error,
             about: None,
@@ -96,25 +103,32 @@ impl Failure {
             made: None,
             passed: Vec::new(),
             passed_uncounted: 0,
-            rest: None,
+            rests: Cell::new(false),
         };
-        Self {
-            record: Box::new(record),
-        }
+        Self::of(Rc::new(record))
     }
 
-    /// This failure, as that of what somebody asked for at `place`: the report begins with it, and
+    pub(super) fn of(record: Rc<Record>) -> Self {
+        Self { record }
+    }
+
+    /// What is known, to add to it. If copies share it, this failure goes on alone from here.
+    fn record_mut(&mut self) -> &mut Record {
+        Rc::make_mut(&mut self.record)
+    }
+
+    /// This failure, as that of a request made at `place`: the report begins with it, and
     /// where in this crate the error arose is left out. Does nothing to one that has this already.
-    pub(crate) fn of_asking(mut self, about: impl fmt::Display, place: Place) -> Self {
+    pub(crate) fn of_asking(self, about: impl fmt::Display, place: Place) -> Self {
         if self.record.about.is_some() {
             return self;
         }
         let mut failure = Self::from_shared(Rc::clone(&self.record.error), place);
-        failure.record.about = Some(about.to_string().into());
+        let record = failure.record_mut();
+        record.about = Some(about.to_string().into());
         // So that no callback of this crate is taken for the one that failed.
-        failure.record.raised_in = Some(place);
-        failure.record.made = Some(place);
-        failure.record.rest = self.record.rest.take();
+        record.raised_in = Some(place);
+        record.made = Some(place);
         failure
     }
 
@@ -195,9 +209,9 @@ impl Failure {
         self.record.made
     }
 
-    /// Where the callbacks were added that this failure passed over, first things first.
+    /// Where the callbacks were added that this failure passed over, oldest first.
     ///
-    /// Only the first 32 are kept; the report tells how many more there were.
+    /// Only the first 32 are kept; the report has how many more there were.
     #[must_use]
     pub fn passed(&self) -> &[Place] {
         &self.record.passed
@@ -205,37 +219,50 @@ impl Failure {
 
     /// Notes a callback that did not run because of this failure.
     pub(super) fn passes(&mut self, place: Place) {
-        if self.record.passed.len() < PLACES_KEPT {
-            self.record.passed.push(place);
+        let record = self.record_mut();
+        if record.passed.len() < PLACES_KEPT {
+            record.passed.push(place);
         } else {
-            self.record.passed_uncounted += 1;
+            record.passed_uncounted += 1;
         }
     }
 
     /// Notes the callback that failed, unless the failure has come from another one.
     pub(super) fn raised_at(&mut self, place: Place) {
-        self.record.raised_in.get_or_insert(place);
+        if self.record.raised_in.is_none() {
+            self.record_mut().raised_in = Some(place);
+        }
     }
 
     /// Notes the chain that failed, unless the failure has come from another one.
     pub(super) fn in_chain(&mut self, made: Place) {
-        self.record.made.get_or_insert(made);
-    }
-
-    /// Notes that somebody has taken the failure.
-    #[inline]
-    pub(super) fn rests_no_more(&self) {
-        if let Some(rest) = &self.record.rest {
-            rest.at_rest.set(false);
+        if self.record.made.is_none() {
+            self.record_mut().made = Some(made);
         }
     }
 
-    /// The entry of this failure in the list of those that rest in a Deferred.
-    pub(super) fn rest(&mut self) -> &Rc<Rest> {
-        let record = &mut *self.record;
-        record
-            .rest
-            .get_or_insert_with(|| Rest::new(&record.error, record.origin, record.made))
+    /// Notes that a Deferred holds the failure. Returns what the list of such failures has to know,
+    /// unless that is on it already.
+    pub(super) fn rests_now(&mut self) -> Option<Weak<Record>> {
+        // Copies that others have do not rest with this one.
+        if Rc::strong_count(&self.record) > 1 {
+            self.record = Rc::new(Record::clone(&self.record));
+        }
+        self.record.rests.set(true);
+        // Only the list has weak pointers.
+        (Rc::weak_count(&self.record) == 0).then(|| Rc::downgrade(&self.record))
+    }
+
+    /// Notes that the failure was taken out of the Deferred.
+    #[inline]
+    pub(super) fn rests_no_more(&self) {
+        self.record.rests.set(false);
+    }
+}
+
+impl Record {
+    pub(super) fn rests(&self) -> bool {
+        self.rests.get()
     }
 }
 
@@ -282,11 +309,11 @@ impl Error for Boxed {
 }
 
 impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text())?;
-        if formatter.alternate() {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())?;
+        if f.alternate() {
             for cause in self.unsaid_causes() {
-                write!(formatter, ": {cause}")?;
+                write!(f, ": {cause}")?;
             }
         }
         Ok(())
@@ -294,26 +321,26 @@ impl fmt::Display for Failure {
 }
 
 impl fmt::Debug for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = &self.record;
-        formatter.write_str(&self.text())?;
-        write!(formatter, "\n    arose at {}", record.origin)?;
+        f.write_str(&self.text())?;
+        write!(f, "\n    arose at {}", record.origin)?;
         // Of what was asked for elsewhere, this is the only place there is.
         let is_elsewhere = |place: &Place| record.about.is_none() || *place != record.origin;
         if let Some(place) = record.raised_in.filter(is_elsewhere) {
-            write!(formatter, "\n    in the callback added at {place}")?;
+            write!(f, "\n    in the callback added at {place}")?;
         }
         for place in record.passed.iter().filter(|place| is_elsewhere(place)) {
-            write!(formatter, "\n    passed the callback added at {place}")?;
+            write!(f, "\n    passed the callback added at {place}")?;
         }
         if record.passed_uncounted > 0 {
-            write!(formatter, "\n    and {} more", record.passed_uncounted)?;
+            write!(f, "\n    and {} more", record.passed_uncounted)?;
         }
         if let Some(place) = record.made.filter(is_elsewhere) {
-            write!(formatter, "\n    in the chain made at {place}")?;
+            write!(f, "\n    in the chain made at {place}")?;
         }
         for cause in self.unsaid_causes() {
-            write!(formatter, "\n    caused by: {cause}")?;
+            write!(f, "\n    caused by: {cause}")?;
         }
         Ok(())
     }
@@ -344,14 +371,14 @@ impl<E: Error + 'static> Deref for Trapped<E> {
 }
 
 impl<E> fmt::Debug for Trapped<E> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.failure, formatter)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.failure, f)
     }
 }
 
 impl<E> fmt::Display for Trapped<E> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.failure, formatter)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.failure, f)
     }
 }
 
@@ -364,11 +391,14 @@ impl<E> fmt::Display for Trapped<E> {
     label = "neither a `std::error::Error` nor a `Failure`",
     note = "for a mere text there is `Failure::message(\"…\")`"
 )]
-pub trait IntoFailure {
+pub trait IntoFailure: sealed::IntoFailure {
     /// The failure; its origin is the caller's place if it is made only now.
     #[track_caller]
     fn into_failure(self) -> Failure;
 }
+
+impl sealed::IntoFailure for Failure {}
+impl<E: Error + 'static> sealed::IntoFailure for E {}
 
 impl IntoFailure for Failure {
     fn into_failure(self) -> Self {
@@ -388,30 +418,9 @@ impl<E: Error + 'static> IntoFailure for E {
 struct Message(String);
 
 impl fmt::Display for Message {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
 impl Error for Message {}
-
-/// A callback panicked. The place of the [`Failure`] is where the callback was added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Panicked {
-    message: String,
-}
-
-impl Panicked {
-    /// A panic that was caught, and what it said.
-    pub(crate) fn saying(message: String) -> Self {
-        Self { message }
-    }
-}
-
-impl fmt::Display for Panicked {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "panicked: {}", self.message)
-    }
-}
-
-impl Error for Panicked {}

@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::node::Root;
-use crate::contained::contain;
+use crate::contained::{Panicked, contain};
 use crate::visible::visible;
 
 /// How many callbacks may run inside one another before the next has to wait.
@@ -69,7 +69,7 @@ fn run_down(source: Rc<dyn Root>) {
             next = link.run(&mut chain);
         }
     };
-    if let Err(said) = contain(run) {
+    if let Err(Panicked(said)) = contain(run) {
         let said = visible(&said);
         log::error!("what a Deferred was fired with panicked: {said}");
     }

@@ -24,7 +24,7 @@ use super::outcome::Outcome;
 use super::record::Record;
 use super::resolver::Resolver;
 use super::unhandled::report;
-use super::{Location, Place};
+use super::{Location, Place, sealed};
 
 /// Many Deferreds as one.
 ///
@@ -145,7 +145,7 @@ impl<T: 'static, V: 'static> DeferredList<T, V> {
     }
 
     /// Begins to wait.
-    #[must_use = "nobody will see the results"]
+    #[must_use = "the results are lost with the Deferred"]
     #[track_caller]
     pub fn into_deferred(self) -> Deferred<V> {
         let place = Location::caller();
@@ -161,7 +161,7 @@ impl<T: 'static, V: 'static> DeferredList<T, V> {
             let finish = self.finish;
             let finish = move |ending: Passing<Ending<T>>| {
                 let whole = ending.and_then(|ending| finish(ending.take()));
-                Deferred::passing(whole, place)
+                Deferred::fired(whole, place)
             };
             Record::unasked(|| wait(self.inputs, self.until, place).then(finish, place))
         };
@@ -171,6 +171,8 @@ impl<T: 'static, V: 'static> DeferredList<T, V> {
         }
     }
 }
+
+impl<T, V> sealed::Outcome for DeferredList<T, V> {}
 
 impl<T: 'static, V: 'static> Outcome for DeferredList<T, V> {
     type Output = V;
@@ -182,8 +184,8 @@ impl<T: 'static, V: 'static> Outcome for DeferredList<T, V> {
 }
 
 impl<T: 'static, V> fmt::Debug for DeferredList<T, V> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(&self.inputs).finish()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.inputs).finish()
     }
 }
 
@@ -192,7 +194,7 @@ impl<T: 'static, V> fmt::Debug for DeferredList<T, V> {
 ///
 /// The others then go on, and a failure of theirs is reported as unhandled. To cancel them, use
 /// [`DeferredList`] with `fire_on_one_errback` and `cancel_rest`. No inputs: fired with no values.
-#[must_use = "nobody will see the values"]
+#[must_use = "the values are lost with the Deferred"]
 #[track_caller]
 pub fn gather_results<T: 'static>(
     inputs: impl IntoIterator<Item = Deferred<T>>,
@@ -207,7 +209,7 @@ pub fn gather_results<T: 'static>(
 ///
 /// Fails with [`FailureGroup`] when all have failed, and at once with [`NothingToWaitFor`] if there
 /// are none.
-#[must_use = "nobody will see who has won"]
+#[must_use = "the first value is lost with the Deferred"]
 #[track_caller]
 pub fn race<T: 'static>(inputs: impl IntoIterator<Item = Deferred<T>>) -> Deferred<(usize, T)> {
     DeferredList::new(inputs)
@@ -270,8 +272,7 @@ impl<T: 'static> Waiting<T> {
         let ending = match result {
             Ok(value) if self.until.one_callback => Ok(Ending::First(index, value)),
             Err(failure) if self.until.one_errback => {
-                let first = Rc::new(FirstError { index, failure });
-                Err(Failure::from_shared(first, self.place))
+                Err(Failure::at(FirstError { index, failure }, self.place))
             }
             result => {
                 collection.results[index] = Some(result);
@@ -328,8 +329,8 @@ impl FirstError {
 }
 
 impl fmt::Display for FirstError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "number {} of the list failed", self.index)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "number {} of the list failed", self.index)
     }
 }
 
@@ -354,11 +355,11 @@ impl FailureGroup {
 }
 
 impl fmt::Display for FailureGroup {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "all {} of the list failed", self.failures.len())?;
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "all {} of the list failed", self.failures.len())?;
         for (index, failure) in self.failures.iter().enumerate() {
             let separator = if index == 0 { ": " } else { "; " };
-            write!(formatter, "{separator}{failure}")?;
+            write!(f, "{separator}{failure}")?;
         }
         Ok(())
     }
@@ -367,12 +368,12 @@ impl fmt::Display for FailureGroup {
 impl Error for FailureGroup {}
 
 /// The first of no Deferreds was asked for. It would never come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NothingToWaitFor;
 
 impl fmt::Display for NothingToWaitFor {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the first of no Deferreds was asked for")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the first of no Deferreds was asked for")
     }
 }
 

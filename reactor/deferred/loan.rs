@@ -65,6 +65,14 @@ impl<T> Drop for Loan<T> {
     }
 }
 
+/// Apart, so that the way of values that are given, which has to be short, is inlined without it.
+#[cold]
+#[expect(clippy::boxed_local, reason = "what frees the box belongs here too")]
+fn take_from<T>(mut loan: Box<Loan<T>>) -> (T, WayBack<T>) {
+    let lent = loan.lent.take();
+    lent.expect("a loan is emptied by whoever takes or drops it, and that is its end")
+}
+
 impl<T> Carried<T> {
     /// A value that belongs to whoever has it.
     #[inline]
@@ -87,7 +95,7 @@ impl<T> Carried<T> {
     pub(super) fn take(self) -> T {
         match self.0 {
             Kind::Given(value) => value,
-            Kind::Lent(_) => self.split().0,
+            Kind::Lent(loan) => take_from(loan).0,
         }
     }
 
@@ -95,9 +103,8 @@ impl<T> Carried<T> {
     fn split(self) -> (T, Option<WayBack<T>>) {
         match self.0 {
             Kind::Given(value) => (value, None),
-            Kind::Lent(mut loan) => {
-                let lent = loan.lent.take();
-                let (value, way) = lent.expect("only taking and dropping empty a loan");
+            Kind::Lent(loan) => {
+                let (value, way) = take_from(loan);
                 (value, Some(way))
             }
         }

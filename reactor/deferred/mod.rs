@@ -19,61 +19,65 @@
 //! Deferreds know nothing of a reactor and work without one. They are not [`Send`]: everything here
 //! belongs to one thread, and so needs no locks.
 //!
-//! To read on: `chain` is what one adds callbacks to, `link` what a chain is made of, `firing` how a
-//! result runs down, `cancel` how a cancellation goes up.
-
-mod chain;
-mod outcome;
-mod resolver;
-
-// What a chain is made of, and how it runs.
-mod step;
-
-mod loan;
-
-mod node;
-
-mod link;
-
-mod firing;
+//! The files, in the order in which they are best read:
+//!
+//! | file | what is in it |
+//! | --- | --- |
+//! | `chain` | [`Deferred`]: the waiting end, to which callbacks are added |
+//! | `resolver` | [`Resolver`]: the firing end, and the source of a chain |
+//! | `outcome` | what a callback may return |
+//! | `node` | what a chain is made of: four traits, and one example that goes through them |
+//! | `link` | a callback in a chain |
+//! | `sealed` | traits that only this crate implements |
+//! | `step` | what a link does with a value, and what with a failure |
+//! | `firing` | how a result runs down, in a loop |
+//! | `cancel` | how a cancellation goes up |
+//! | `loan` | values that go back if they are not taken |
+//! | `failure` | [`Failure`]: any error, and the way that it took |
+//! | `unhandled` | failures that are dropped |
+//! | `timeout`, `pause`, `awaiting`, `shared` | what else one does with one Deferred |
+//! | `list` | many Deferreds as one |
+//! | `wait_list` | those who wait, in order, for what follows |
+//! | `semaphore`, `queue` | taking turns |
+//! | `record`, `chart/` | what a chain notes of its run, and how it looks |
+//!
+//! `chain`, `link`, `step` and `outcome` need each other, and that is accepted: they are one
+//! recursive type. A chain is made of links, a link has a step, a step returns an outcome, and an
+//! outcome may be a chain.
 
 mod cancel;
-
-// What goes wrong.
+mod chain;
 mod failure;
-
+mod firing;
+mod link;
+mod loan;
+mod node;
+mod outcome;
+mod resolver;
+mod sealed;
+mod step;
 mod unhandled;
 
-// What else one does with a Deferred.
-mod timeout;
-
-mod pause;
-
 mod awaiting;
-
-mod shared;
-
-// Many at once, and taking turns.
 mod list;
-
+mod pause;
+mod queue;
+mod semaphore;
+mod shared;
+mod timeout;
 mod wait_list;
 
-mod semaphore;
-
-mod queue;
-
-// What it looks like.
-mod record;
-
 mod chart;
+mod record;
 
 use std::panic::Location;
 
+pub use crate::contained::Panicked;
 pub use awaiting::Awaiting;
 pub use cancel::{Cancelled, Canceller, Circular};
 pub use chain::{Deferred, maybe_deferred};
 pub use chart::Chart;
-pub use failure::{Failure, IntoFailure, Panicked, Trapped};
+pub use failure::{Failure, IntoFailure, Trapped};
 pub use list::{DeferredList, FailureGroup, FirstError, NothingToWaitFor, gather_results, race};
 #[doc(hidden)]
 pub use loan::Carried;

@@ -1,4 +1,36 @@
-//! What a chain is made of: the four traits of its nodes, and where a result leaves a node.
+//! What a chain is made of: four traits, and the outlet where a result leaves a node.
+//!
+//! ```text
+//!   Resolver ──▶ Source ──▶ Link ──▶ Link ◀── Deferred      Source: Node, Run, Root
+//!                   ▲                            │          Link:   Node, Run, Inlet
+//!                   └────────── chain ───────────┘
+//! ```
+//!
+//! Who fires owns what runs: the arrows point down, and a chain lives as long as its
+//! [`Resolver`](super::Resolver), whether or not anyone keeps its Deferred. The source is also what
+//! the chain is known by, as [`Root`]: it knows what the chain waits for now.
+//!
+//! Three links `a`, `b`, `c`, of which `b` returns the Deferred of another chain, whose source is
+//! `i`, and waits inside:
+//!
+//! 1. `resolver.callback(1)`: the source puts 1 into its outlet ([`Outlet::put`]), and `firing` runs
+//!    it as the first [`Run`].
+//! 2. `source.run(chain)` takes the 1 out again and hands it to the [`Inlet`] behind it,
+//!    `a.receive(1)`. `a` calls its callback, puts what that returned, 2, into its own outlet, and
+//!    returns itself: it is the next to run.
+//! 3. `a.run(chain)` hands the 2 to `b`, whose callback returns a Deferred that is not fired. So `b`
+//!    makes itself the [`Next::Adopter`] of the last node of that chain, notes in `chain` what it
+//!    waits for, and returns `None`: nothing can run, and `callback` returns.
+//! 4. Later `i` is fired, with 3. Its last node finds the adopter: the 3 becomes what `b` puts into
+//!    its outlet, and `chain`, which was that of `i`, becomes that of `b`, which waits no more.
+//! 5. `b.run(chain)`, which the loop of step 4 does next, hands the 3 to `c`. `c` has nothing behind
+//!    it: the result stays in its outlet until somebody comes for it.
+//!
+//! A cancellation between 3 and 4 goes the other way: the Deferred has the chain, that has what it
+//! waits for, and so it comes to `i` ([`Root::cancel`]).
+//!
+//! Invariant: every state is in a `Cell` and taken out of it before a callback, a waker or a
+//! destructor of the consumer runs, so whatever those do finds the chain in order.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::{Rc, Weak};
@@ -12,31 +44,23 @@ use super::unhandled::Unhandled;
 /// What can hand on a `T`: the source of a chain or one of its links.
 pub(super) trait Node<T> {
     fn outlet(&self) -> &Outlet<T>;
-    /// The chain, if this is its source.
-    fn into_root(self: Rc<Self>) -> Option<Rc<dyn Root>> {
-        None
-    }
-    /// The chain that waits here for a Deferred that the callback returned, if one does.
-    fn waiting_chain(&self) -> Option<Rc<dyn Root>> {
-        None
-    }
 }
 
-/// What can be handed a `T`.
+/// What can be handed a `T`: a link.
 pub(super) trait Inlet<T> {
     /// Takes a result that runs down `chain`, and returns what can run because of that.
     fn receive(self: Rc<Self>, result: Passing<T>, chain: &mut Rc<dyn Root>)
     -> Option<Rc<dyn Run>>;
 }
 
-/// Something that has a result and can hand it on.
+/// Something that has a result and can hand it on: a node, without the type of its value.
 pub(super) trait Run {
     /// Hands the result down `chain`, and returns what can run because of that. If that is part of
     /// another chain, `chain` becomes that.
     fn run(self: Rc<Self>, chain: &mut Rc<dyn Root>) -> Option<Rc<dyn Run>>;
 }
 
-/// The source of a chain, without the type of its value.
+/// The source of a chain, without the type of its value: what the chain is known by.
 pub(super) trait Root: Run {
     fn waits(&self) -> &Cell<Waits>;
     /// Where the chain was made.
@@ -52,7 +76,7 @@ pub(super) enum Waits {
     #[default]
     ForNothing,
     ForResolver,
-    /// Its resolver is being told to stop.
+    /// Its canceller runs.
     ForCanceller,
     /// For what another chain waits for: because a callback returned the Deferred of that chain,
     /// or because this chain came to its end while that one waited for it.
@@ -67,13 +91,28 @@ impl Waits {
     }
 }
 
+/// Shows what is in `cell` to `look`.
+pub(super) fn peek<S: Default, R>(cell: &Cell<S>, look: impl FnOnce(&S) -> R) -> R {
+    let state = cell.take();
+    let seen = look(&state);
+    cell.set(state);
+    seen
+}
+
+/// The end of a chain to which one may add.
+pub(super) struct End<T> {
+    /// The last node, which nothing has come behind yet.
+    pub(super) node: Rc<dyn Node<T>>,
+    pub(super) chain: Rc<dyn Root>,
+}
+
 /// Where a result goes that is not there yet.
 pub(super) enum Next<T> {
     /// To the callback that was added after it.
     Link(Rc<dyn Inlet<T>>),
-    /// To a link of another chain, whose callback returned this node's Deferred: the result takes
-    /// the place of that callback's.
-    Adopter(Rc<dyn Node<T>>),
+    /// To the last node that has run of a chain that waits: its callback returned this node's
+    /// Deferred, and the result takes the place of that callback's.
+    Adopter(End<T>),
     /// It stays, and a future is woken that will come for it.
     Future(Waker),
 }
@@ -84,9 +123,6 @@ pub(super) struct Outlet<T> {
     next: Cell<Option<Next<T>>>,
     /// The result that nobody has taken yet.
     held: Cell<Option<Result<Carried<T>, Unhandled>>>,
-    /// The chain, in the last link of it, so that its Deferred can cancel it. A source has none;
-    /// it is the chain.
-    pub(super) chain: Cell<Option<Rc<dyn Root>>>,
     /// Where a chart notes what happens here, if one was asked for.
     row: OnceCell<Rc<Row>>,
 }
@@ -97,7 +133,6 @@ impl<T: 'static> Outlet<T> {
         Self {
             next: Cell::new(None),
             held: Cell::new(None),
-            chain: Cell::new(None),
             row: OnceCell::new(),
         }
     }
@@ -110,10 +145,8 @@ impl<T: 'static> Outlet<T> {
     /// The result, if it is there and has not been taken.
     #[inline]
     pub(super) fn take(&self) -> Option<Passing<T>> {
-        match self.held.take()? {
-            Ok(value) => Some(Ok(value)),
-            Err(unhandled) => Some(Err(unhandled.take())),
-        }
+        let held = self.held.take()?;
+        Some(held.map_err(Unhandled::take))
     }
 
     /// Puts a result here that is on its way.
@@ -121,7 +154,9 @@ impl<T: 'static> Outlet<T> {
     pub(super) fn put(&self, result: Passing<T>) {
         let before = self.held.replace(Some(result.map_err(Unhandled::new)));
         debug_assert!(before.is_none(), "a node has one result");
-        std::mem::forget(before); // `set` would ask whether it has to be dropped
+        // There is nothing to drop, which the compiler does not see: a node gets one result. To ask
+        // is a branch in every step, and the code behind it keeps this from being inlined.
+        std::mem::forget(before);
     }
 
     /// Shows the result, if it is there, to `look`.
@@ -129,13 +164,10 @@ impl<T: 'static> Outlet<T> {
         &self,
         look: impl FnOnce(Option<&Result<Carried<T>, Unhandled>>) -> R,
     ) -> R {
-        let held = self.held.take();
-        let seen = look(held.as_ref());
-        self.held.set(held);
-        seen
+        peek(&self.held, |held| look(held.as_ref()))
     }
 
-    /// Says where the result will go that is not there yet, instead of where it would have gone.
+    /// Notes where the result will go that is not there yet, instead of where it would have gone.
     #[inline]
     pub(super) fn lead_to(&self, next: Next<T>) {
         self.next.set(Some(next));
@@ -148,12 +180,14 @@ impl<T: 'static> Outlet<T> {
     #[inline]
     pub(super) fn hand_on(&self, chain: &mut Rc<dyn Root>) -> Option<Rc<dyn Run>> {
         let next = self.next.take();
+        // First and apart from the others, because nearly every result goes this way.
         if let Some(Next::Link(link)) = next {
             return link.receive(self.take()?, chain);
         }
         match next {
             Some(Next::Adopter(adopter)) => settle_adopters(adopter, self.take()?, chain),
             Some(Next::Future(waker)) => {
+                // Before the waker, which may be the future's own executor and come for it at once.
                 self.hold(chain);
                 waker.wake();
                 None
@@ -174,8 +208,8 @@ impl<T: 'static> Outlet<T> {
         self.held.set(held);
     }
 
-    /// The link of another chain that will get the result, if the result is to go to one.
-    pub(super) fn take_adopter(&self) -> Option<Rc<dyn Node<T>>> {
+    /// The end of another chain that waits for the result, if one does.
+    pub(super) fn take_adopter(&self) -> Option<End<T>> {
         match self.next.take() {
             Some(Next::Adopter(adopter)) => Some(adopter),
             other => {
@@ -184,43 +218,29 @@ impl<T: 'static> Outlet<T> {
             }
         }
     }
-
-    fn chain(&self) -> Option<Rc<dyn Root>> {
-        let chain = self.chain.take();
-        self.chain.set(chain.clone());
-        chain
-    }
 }
 
-/// The chain that `node` is the last of.
-pub(super) fn chain_of<T: 'static>(node: &Rc<dyn Node<T>>) -> Rc<dyn Root> {
-    let chain = node.outlet().chain();
-    let chain = chain.or_else(|| Rc::clone(node).into_root());
-    chain.expect("the last link of a chain has the chain, and a source is the chain")
-}
-
-/// Hands `result` to a link that waited for it, and from there on.
+/// Hands `result` to a chain that waited for it, and from there on.
 ///
 /// A result that goes through a million Deferreds that returned one another passes here in a loop.
 fn settle_adopters<T: 'static>(
-    first: Rc<dyn Node<T>>,
+    first: End<T>,
     result: Passing<T>,
     chain: &mut Rc<dyn Root>,
 ) -> Option<Rc<dyn Run>> {
     let mut adopter = first;
     loop {
-        if let Some(row) = adopter.outlet().row.get() {
+        let outlet = adopter.node.outlet();
+        if let Some(row) = outlet.row.get() {
             row.left(&result);
         }
-        if let Some(waiting) = adopter.waiting_chain() {
-            waiting.waits().set(Waits::ForNothing);
-            *chain = waiting;
-        }
-        match adopter.outlet().take_adopter() {
+        adopter.chain.waits().set(Waits::ForNothing);
+        *chain = adopter.chain;
+        match outlet.take_adopter() {
             Some(next) => adopter = next,
             None => {
-                adopter.outlet().put(result);
-                return adopter.outlet().hand_on(chain);
+                outlet.put(result);
+                return outlet.hand_on(chain);
             }
         }
     }

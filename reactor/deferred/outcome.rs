@@ -3,10 +3,10 @@
 //! There is exactly one implementation for `Result`, and only that lets the compiler find the
 //! error type of a closure that uses `?` and ends in `Ok(x)`: no annotation is needed.
 
-use super::Location;
 use super::chain::Deferred;
 use super::failure::Failure;
 use super::loan::Carried;
+use super::{Location, sealed};
 
 /// What a callback may return.
 ///
@@ -26,7 +26,7 @@ use super::loan::Carried;
     note = "for a function that returns a plain value use `map` instead of `add_callback`",
     note = "a `Result` must have the error `Failure`; `?` turns any error into one"
 )]
-pub trait Outcome {
+pub trait Outcome: sealed::Outcome {
     /// The type of the value that the next callback gets.
     type Output: 'static;
 
@@ -36,7 +36,7 @@ pub trait Outcome {
 
 /// What a task may end with: what a callback may return.
 ///
-/// It is there so that who forgets an `Ok` hears of tasks and not of callbacks.
+/// A trait of its own, so that a forgotten `Ok` is an error about tasks and not about callbacks.
 #[diagnostic::on_unimplemented(
     message = "a task may not end with `{Self}`",
     label = "what this `async` block or function ends with",
@@ -49,13 +49,17 @@ pub trait TaskOutcome: Outcome {}
 #[diagnostic::do_not_recommend]
 impl<R: Outcome> TaskOutcome for R {}
 
+impl<T> sealed::Outcome for Result<T, Failure> {}
+impl<T> sealed::Outcome for Deferred<T> {}
+impl sealed::Outcome for () {}
+
 impl<T: 'static> Outcome for Result<T, Failure> {
     type Output = T;
 
     #[inline]
     #[track_caller]
     fn into_deferred(self) -> Deferred<T> {
-        Deferred::fired(self, Location::caller())
+        Deferred::fired(self.map(Carried::given), Location::caller())
     }
 }
 
@@ -74,7 +78,7 @@ impl Outcome for () {
     #[inline]
     #[track_caller]
     fn into_deferred(self) -> Deferred<()> {
-        Deferred::fired(Ok(()), Location::caller())
+        Deferred::fired(Ok(Carried::given(())), Location::caller())
     }
 }
 

@@ -18,7 +18,7 @@ impl<T: 'static> Deferred<T> {
         let place = Location::caller();
         let wait = move |result| {
             let open = move |opened: Passing<()>| match opened {
-                Ok(_) => Self::passing(result, place),
+                Ok(_) => Self::fired(result, place),
                 Err(cancelled) => Self::fired(Err(cancelled), place),
             };
             gate.then(open, place)

@@ -66,7 +66,7 @@ impl<T: 'static> Queue<T> {
     ///
     /// # Errors
     ///
-    /// [`QueueOverflow`] with the item, if nobody waits and the queue is full.
+    /// [`QueueOverflow`] with the item, if no `get` waits and the queue is full.
     pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
         let state = &self.state;
         if state.waiting.is_empty() && self.len() >= state.size {
@@ -82,9 +82,9 @@ impl<T: 'static> Queue<T> {
 
     /// Takes an item, or waits for one.
     ///
-    /// Fails with [`QueueUnderflow`] if there is none and too many wait. One who cancels, or who
-    /// drops the Deferred, does not get the next item.
-    #[must_use = "the item goes back if nobody takes it from the Deferred"]
+    /// Fails with [`QueueUnderflow`] if there is no item and `backlog` others wait. A Deferred that is
+    /// cancelled or dropped does not get the next item.
+    #[must_use = "the item goes back unless it is taken from the Deferred"]
     #[track_caller]
     pub fn get(&self) -> Deferred<T> {
         let state = &self.state;
@@ -176,9 +176,8 @@ impl<T: 'static> Default for Queue<T> {
 }
 
 impl<T: 'static> fmt::Debug for Queue<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Queue")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
             .field("items", &self.len())
             .field("waiting", &self.waiting())
             .finish()
@@ -189,28 +188,26 @@ impl<T: 'static> fmt::Debug for Queue<T> {
 pub struct QueueOverflow<T>(pub T);
 
 impl<T> fmt::Debug for QueueOverflow<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_tuple("QueueOverflow")
-            .finish_non_exhaustive()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("QueueOverflow").finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Display for QueueOverflow<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the queue is full")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the queue is full")
     }
 }
 
 impl<T> Error for QueueOverflow<T> {}
 
 /// Too many wait for an item of a [`Queue`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueUnderflow;
 
 impl fmt::Display for QueueUnderflow {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("too many wait for the queue")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too many wait for the queue")
     }
 }
 

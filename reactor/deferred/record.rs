@@ -3,6 +3,7 @@
 //! A node that is on a chart has a [`Row`], which says where in which [`Record`] to write. A node
 //! that is not has none, and that is all it costs.
 
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -12,15 +13,49 @@ use super::Place;
 use super::failure::Failure;
 
 /// The functions of a level, by the names that the compiler gives them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Functions {
     pub(super) method: &'static str,
     pub(super) callback: Option<&'static str>,
     pub(super) errback: Option<&'static str>,
 }
 
+/// Names the functions of an `add_…` when a chart asks, and costs nothing otherwise.
+pub(super) trait Names: FnOnce() -> Functions {}
+
+impl<F: FnOnce() -> Functions> Names for F {}
+
+impl Functions {
+    /// Of a `method` that adds a callback only.
+    pub(super) fn left<F>(method: &'static str, _: &F) -> impl Names + use<F> {
+        move || Self::named(method, Some(type_name::<F>()), None)
+    }
+
+    /// Of a `method` that adds an errback only.
+    pub(super) fn right<F>(method: &'static str, _: &F) -> impl Names + use<F> {
+        move || Self::named(method, None, Some(type_name::<F>()))
+    }
+
+    /// Of a `method` that adds both.
+    pub(super) fn both<F, G>(method: &'static str, _: &F, _: &G) -> impl Names + use<F, G> {
+        move || Self::named(method, Some(type_name::<F>()), Some(type_name::<G>()))
+    }
+
+    fn named(
+        method: &'static str,
+        callback: Option<&'static str>,
+        errback: Option<&'static str>,
+    ) -> Self {
+        Self {
+            method,
+            callback,
+            errback,
+        }
+    }
+}
+
 /// What runs down a chain at some point: a value, or a failure with this text.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Flow {
     Value,
     Failure(String),
@@ -61,7 +96,7 @@ pub(super) struct Record {
 }
 
 /// One `add_…`.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Level {
     pub(super) functions: Functions,
     /// The type of the value that leaves it.
@@ -131,8 +166,8 @@ thread_local! {
 }
 
 impl fmt::Debug for Record {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "record of the chain made at {}", self.made)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "record of the chain made at {}", self.made)
     }
 }
 

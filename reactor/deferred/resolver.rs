@@ -5,12 +5,12 @@ use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use super::Place;
 use super::cancel::Cancelled;
-use super::failure::{Failure, IntoFailure, Panicked};
+use super::failure::{Failure, IntoFailure};
 use super::firing;
 use super::loan::{Carried, Passing};
-use super::node::{Node, Outlet, Root, Run, Waits};
+use super::node::{End, Node, Outlet, Root, Run, Waits, peek};
+use super::{Place, sealed};
 use crate::contained::{contain, drop_contained};
 
 /// Fires a Deferred, once.
@@ -19,7 +19,7 @@ use crate::contained::{contain, drop_contained};
 /// call, up to the first callback that has to wait for another Deferred. (Only when 64 callbacks
 /// already run inside one another is it put off until the innermost has returned.)
 ///
-/// A resolver that is dropped fires [`Abandoned`]: nobody waits for ever.
+/// A resolver that is dropped fires [`Abandoned`]: a Deferred never waits for ever.
 #[must_use = "a Resolver that is dropped fires its Deferred with `Abandoned`"]
 pub struct Resolver<T: 'static> {
     /// `None` once fired, so that `Drop` knows.
@@ -64,8 +64,8 @@ impl<T: 'static> Resolver<T> {
         }
     }
 
-    /// Says what to do when someone cancels while the Deferred is not fired yet: abort the
-    /// connection, take the request out of the queue.
+    /// Sets what to do when the Deferred is cancelled before it is fired: abort the connection, take
+    /// the request out of the queue.
     ///
     /// `canceller` runs at most once. It may return
     ///
@@ -73,13 +73,24 @@ impl<T: 'static> Resolver<T> {
     /// - `Ok(value)` or `Err(failure)`: the Deferred is fired with that;
     /// - an `Option` of these, where it is the one or the other.
     ///
-    /// If it panics the Deferred is fired with [`Panicked`]; if it fires this resolver, which it
-    /// may find wherever that is kept, what it returns is ignored. A second `canceller` replaces
-    /// the first.
+    /// If it panics the Deferred is fired with [`Panicked`](super::Panicked); if it fires this resolver, which it
+    /// may find wherever that is kept, what it returns is ignored.
+    ///
+    /// A second `canceller` does not replace the first: both run, in the order in which they were
+    /// set, and the first result that one of them returns counts.
     pub fn on_cancel<R: CancelOutcome<T>>(&self, canceller: impl FnOnce() -> R + 'static) {
         if let Some(source) = &self.source {
             let canceller = move || canceller().into_result();
-            source.canceller.set(Some(Box::new(canceller)));
+            let both: OnCancel<T> = match source.canceller.take() {
+                None => Box::new(canceller),
+                // Whoever made the resolver still has its request aborted when one to whom it was
+                // handed sets a canceller too.
+                Some(first) => Box::new(move || {
+                    let (first, second) = (first(), canceller());
+                    first.or(second)
+                }),
+            };
+            source.canceller.set(Some(both));
         }
     }
 
@@ -98,20 +109,19 @@ impl<T: 'static> Drop for Resolver<T> {
         // While the canceller runs, it decides: it may well drop the resolver with the request.
         if source.waits_for_resolver() {
             let made = source.made;
-            let failure = Failure::from_shared(Rc::new(Abandoned { made }), made);
-            source.fire(Err(failure));
+            source.fire(Err(Failure::at(Abandoned { made }, made)));
         }
     }
 }
 
 impl<T: 'static> fmt::Debug for Resolver<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(source) = &self.source else {
-            return formatter.write_str("Resolver, fired");
+            return f.write_str("Resolver, fired");
         };
         let cancelled = if source.is_fired() { ", cancelled" } else { "" };
         write!(
-            formatter,
+            f,
             "Resolver of the chain made at {}{cancelled}",
             source.made
         )
@@ -123,10 +133,14 @@ impl<T: 'static> fmt::Debug for Resolver<T> {
     message = "what is done on cancelling may not return `{Self}`",
     note = "return nothing, or the `Result<{T}, Failure>` to fire the Deferred with"
 )]
-pub trait CancelOutcome<T> {
+pub trait CancelOutcome<T>: sealed::CancelOutcome<T> {
     /// The result to fire the Deferred with, if there is one.
     fn into_result(self) -> Option<Result<T, Failure>>;
 }
+
+impl<T> sealed::CancelOutcome<T> for () {}
+impl<T> sealed::CancelOutcome<T> for Result<T, Failure> {}
+impl<T> sealed::CancelOutcome<T> for Option<Result<T, Failure>> {}
 
 impl<T> CancelOutcome<T> for () {
     fn into_result(self) -> Option<Result<T, Failure>> {
@@ -166,18 +180,21 @@ impl<T: 'static> Source<T> {
         })
     }
 
+    /// The end of the chain as long as it has no link.
+    pub(super) fn end(self: &Rc<Self>) -> End<T> {
+        End {
+            node: self.clone(),
+            chain: self.clone(),
+        }
+    }
+
     fn waits_for_resolver(&self) -> bool {
-        let waits = self.waits.take();
-        let waits_for_resolver = matches!(waits, Waits::ForResolver);
-        self.waits.set(waits);
-        waits_for_resolver
+        peek(&self.waits, |waits| matches!(waits, Waits::ForResolver))
     }
 
     fn is_fired(&self) -> bool {
-        let waits = self.waits.take();
-        let is_fired = !matches!(waits, Waits::ForResolver | Waits::ForCanceller);
-        self.waits.set(waits);
-        is_fired
+        let waits = |waits: &_| matches!(waits, Waits::ForResolver | Waits::ForCanceller);
+        !peek(&self.waits, waits)
     }
 
     /// Hands `result` down the chain, unless a cancellation has been faster.
@@ -214,22 +231,17 @@ impl<T: 'static> Root for Source<T> {
         self.waits.set(Waits::ForCanceller);
         let canceller = self.canceller.take();
         let stopped = contain(|| canceller.and_then(|stop| stop()));
-        let error: Rc<dyn Error> = match stopped {
-            Ok(Some(result)) => return self.fire(result.map(Carried::given)),
-            Ok(None) => Rc::new(Cancelled),
-            Err(said) => Rc::new(Panicked::saying(said)),
-        };
-        self.fire(Err(Failure::from_shared(error, place)));
+        self.fire(match stopped {
+            Ok(Some(result)) => result.map(Carried::given),
+            Ok(None) => Err(Failure::at(Cancelled, place)),
+            Err(panicked) => Err(Failure::at(panicked, place)),
+        });
     }
 }
 
 impl<T: 'static> Node<T> for Source<T> {
     fn outlet(&self) -> &Outlet<T> {
         &self.outlet
-    }
-
-    fn into_root(self: Rc<Self>) -> Option<Rc<dyn Root>> {
-        Some(self)
     }
 }
 
@@ -240,7 +252,7 @@ impl<T: 'static> Run for Source<T> {
 }
 
 /// The [`Resolver`] of a Deferred was dropped without being fired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abandoned {
     made: Place,
 }
@@ -254,9 +266,9 @@ impl Abandoned {
 }
 
 impl fmt::Display for Abandoned {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
-            formatter,
+            f,
             "the Resolver made at {} was dropped without being fired",
             self.made
         )

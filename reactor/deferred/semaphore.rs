@@ -44,7 +44,7 @@ impl Semaphore {
         }
     }
 
-    /// Waits to be let in. Cancelling gives up the place in the row.
+    /// Waits to be let in. Cancelling gives up the place in the list.
     #[must_use = "the permit is given back as soon as it is dropped"]
     #[track_caller]
     pub fn acquire(&self) -> Deferred<Permit> {
@@ -85,9 +85,8 @@ impl Semaphore {
 }
 
 impl fmt::Debug for Semaphore {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Semaphore")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore")
             .field("free", &self.free())
             .field("waiting", &self.waiting())
             .finish()
@@ -119,8 +118,8 @@ impl Drop for Permit {
 }
 
 impl fmt::Debug for Permit {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Permit").finish_non_exhaustive()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
     }
 }
 
@@ -128,7 +127,7 @@ impl fmt::Debug for Permit {
 ///
 /// For steps that must not be mixed up although each waits for something, such as a request and
 /// its answer on one connection. It has nothing to do with threads.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Lock {
     semaphore: Semaphore,
 }
@@ -140,7 +139,7 @@ impl Default for Lock {
 }
 
 impl Lock {
-    /// A lock that nobody holds.
+    /// A lock that is not held.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -148,7 +147,7 @@ impl Lock {
         }
     }
 
-    /// Waits for the lock. Cancelling gives up the place in the row.
+    /// Waits for the lock. Cancelling gives up the place in the list.
     #[must_use = "the lock is released as soon as the permit is dropped"]
     #[track_caller]
     pub fn acquire(&self) -> Deferred<Permit> {

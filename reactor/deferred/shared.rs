@@ -17,7 +17,7 @@ use super::{Location, Place};
 
 impl<T: 'static> Deferred<T> {
     /// Makes a handle that gives out any number of Deferreds for this one result.
-    #[must_use = "nobody will see the result"]
+    #[must_use = "the result is lost with the Deferred"]
     #[track_caller]
     pub fn shared(self) -> Shared<T> {
         let state = Rc::new(SharedState {
@@ -34,7 +34,7 @@ impl<T: 'static> Deferred<T> {
 
 /// A result that several wait for. A clone is another handle of the same.
 ///
-/// If the result is a failure everyone gets it, and each is to handle it. If nobody has asked for
+/// If the result is a failure every Deferred gets it, and each is to handle it. If none was asked for
 /// a Deferred, it is reported when the last handle is dropped.
 pub struct Shared<T: 'static> {
     state: Rc<SharedState<T>>,
@@ -60,7 +60,7 @@ impl<T: 'static> Shared<T> {
     ///
     /// Those who wait get it in the order in which they asked. Cancelling one of them does not
     /// cancel what they wait for.
-    #[must_use = "nobody will see the result"]
+    #[must_use = "the result is lost with the Deferred"]
     #[track_caller]
     pub fn deferred(&self) -> Deferred<Rc<T>> {
         match self.state.read() {
@@ -116,9 +116,8 @@ impl<T: 'static> Clone for Shared<T> {
 }
 
 impl<T: 'static> fmt::Debug for Shared<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Shared")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
             .field("fired", &self.state.result.borrow().is_some())
             .field("waiting", &self.state.waiting.len())
             .finish()

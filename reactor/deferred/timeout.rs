@@ -34,8 +34,7 @@ impl<T: 'static> Deferred<T> {
         let place = Location::caller();
         self.add_timeout_with(timeout, clock, move |result| match result {
             Err(failure) if failure.check::<Cancelled>().is_some() => {
-                let timed_out = Rc::new(TimedOut { after: timeout });
-                Err(Failure::from_shared(timed_out, place))
+                Err(Failure::at(TimedOut { after: timeout }, place))
             }
             other => other,
         })
@@ -69,7 +68,7 @@ impl<T: 'static> Deferred<T> {
             if let Some(take_back) = take_back {
                 take_back();
             }
-            Deferred::passing(result.map(R::pass), place)
+            Deferred::fired(result.map(R::pass), place)
         };
         self.then(pass, place)
     }
@@ -77,7 +76,7 @@ impl<T: 'static> Deferred<T> {
 
 /// A Deferred took longer than its timeout. The place of the [`Failure`] is where
 /// [`add_timeout`](Deferred::add_timeout) was called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut {
     after: Duration,
 }
@@ -91,8 +90,8 @@ impl TimedOut {
 }
 
 impl fmt::Display for TimedOut {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "timed out after {:?}", self.after)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timed out after {:?}", self.after)
     }
 }
 

@@ -1,21 +1,20 @@
-//! Failures that nobody handled: reported at once when their Deferred is dropped.
+//! Failures that were not handled: reported at once when their Deferred is dropped.
 //!
 //! While a failure rests in a Deferred it is wrapped in [`Unhandled`]. Whoever takes it out, a
 //! callback or an `.await`, unwraps it; if the Deferred goes away first, the wrapper's `Drop`
 //! reports it. So there is no collector to wait for, and no Deferred needs a `Drop` of its own.
 
-use std::cell::{Cell, RefCell};
-use std::error::Error;
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::{Rc, Weak};
 
 use super::Place;
-use super::failure::{Failure, Panicked};
-use crate::contained::contain;
+use super::failure::{Failure, Record};
+use crate::contained::{Panicked, contain};
 use crate::report;
 use crate::visible::visible;
 
-const TAKEN_LAST: &str = "only take and drop empty it, and nothing comes after them";
+const EMPTY: &str = "`take` and `drop` empty it, and both are the end of it";
 
 /// A failure that rests in a Deferred.
 pub(super) struct Unhandled {
@@ -30,33 +29,35 @@ impl Unhandled {
         }
     }
 
-    /// A failure that nobody has asked for yet, at the end of the chain made at `made`.
+    /// A failure that has not been asked for yet, at the end of the chain made at `made`.
     pub(super) fn resting(failure: Failure, made: Place) -> Self {
         let mut unhandled = Self::new(failure);
         unhandled.rest_in(made);
         unhandled
     }
 
-    /// Notes that nothing will happen to the failure until somebody comes for it.
+    /// Notes that nothing will happen to the failure until it is taken out.
     pub(super) fn rest_in(&mut self, made: Place) {
         let failure = self.failure_mut();
         failure.in_chain(made);
-        failure.rest().at_rest.set(true);
+        if let Some(record) = failure.rests_now() {
+            note_that_one_rests(record);
+        }
     }
 
     /// The failure, which the caller now answers for.
     pub(super) fn take(mut self) -> Failure {
-        let failure = self.failure.take().expect(TAKEN_LAST);
+        let failure = self.failure.take().expect(EMPTY);
         failure.rests_no_more();
         failure
     }
 
     pub(super) fn failure(&self) -> &Failure {
-        self.failure.as_ref().expect(TAKEN_LAST)
+        self.failure.as_ref().expect(EMPTY)
     }
 
     pub(super) fn failure_mut(&mut self) -> &mut Failure {
-        self.failure.as_mut().expect(TAKEN_LAST)
+        self.failure.as_mut().expect(EMPTY)
     }
 }
 
@@ -69,18 +70,16 @@ impl Drop for Unhandled {
     }
 }
 
-/// Logs a failure that nobody will handle any more and tells the hook. It is printed if there is
+/// Logs a failure that can no longer be handled and calls the hook. It is printed if there is
 /// neither a logger nor a hook.
 pub(super) fn report(failure: &Failure) {
     // At the end of a thread there may be no hook any more.
     let hook = HOOK.try_with(|hook| hook.borrow().clone()).ok().flatten();
     if let Some(hook) = hook {
         log::error!("unhandled failure in a Deferred: {failure:?}");
-        if let Err(said) = contain(|| hook(failure)) {
-            log::error!(
-                "the hook for unhandled failures panicked: {}",
-                visible(&said)
-            );
+        if let Err(Panicked(said)) = contain(|| hook(failure)) {
+            let said = visible(&said);
+            log::error!("the hook for unhandled failures panicked: {said}");
         }
         return;
     }
@@ -105,10 +104,10 @@ type Hook = Rc<dyn Fn(&Failure)>;
 
 thread_local! {
     static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
-    static RESTS: RefCell<Vec<Weak<Rest>>> = const { RefCell::new(Vec::new()) };
+    static RESTS: RefCell<Vec<Weak<Record>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `hook` for every failure of this thread that nobody handled, besides logging it, until
+/// Calls `hook` for every failure of this thread that was not handled, besides logging it, until
 /// the returned value is dropped. Then the hook before is in force again.
 ///
 /// The hook runs inside the drop of a Deferred: it may use other Deferreds, and a panic in it is only
@@ -134,8 +133,8 @@ impl Drop for UnhandledHook {
 }
 
 impl fmt::Debug for UnhandledHook {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("UnhandledHook").finish()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnhandledHook").finish()
     }
 }
 
@@ -173,8 +172,8 @@ impl UnhandledFailures {
         }
     }
 
-    /// The unhandled failures since the start or the last call.
-    #[must_use]
+    /// The unhandled failures since the start or the last call. A test that expects them may drop
+    /// what this returns.
     pub fn take(&self) -> Vec<Failure> {
         self.seen.take()
     }
@@ -190,55 +189,31 @@ impl Drop for UnhandledFailures {
     }
 }
 
-/// What the list of resting failures knows of one, without owning it.
-pub(super) struct Rest {
-    pub(super) at_rest: Cell<bool>,
-    error: Rc<dyn Error>,
-    origin: Place,
-    made: Option<Place>,
+/// Puts a failure on the list of those that rest.
+fn note_that_one_rests(record: Weak<Record>) {
+    // At the end of a thread nothing can ask for the list any more.
+    let _ = RESTS.try_with(|rests| {
+        let mut rests = rests.borrow_mut();
+        if rests.len() == rests.capacity() {
+            rests.retain(|rest| rest.strong_count() > 0);
+            // Room for as many again, so that the next search is far away.
+            let living = rests.len();
+            rests.reserve(living);
+        }
+        rests.push(record);
+    });
 }
 
-impl Rest {
-    pub(super) fn new(error: &Rc<dyn Error>, origin: Place, made: Option<Place>) -> Rc<Self> {
-        let rest = Rc::new(Self {
-            at_rest: Cell::new(false),
-            error: Rc::clone(error),
-            origin,
-            made,
-        });
-        let weak = Rc::downgrade(&rest);
-        // At the end of a thread there is nobody who could ask for the list.
-        let _ = RESTS.try_with(|rests| {
-            let mut rests = rests.borrow_mut();
-            if rests.len() == rests.capacity() {
-                rests.retain(|rest| rest.strong_count() > 0);
-                // Room for as many again, so that the next search is far away.
-                let living = rests.len();
-                rests.reserve(living);
-            }
-            rests.push(weak);
-        });
-        rest
-    }
-}
-
-/// The failures that Deferreds of this thread hold and that nobody has handled or dropped yet.
+/// The failures that Deferreds of this thread hold and that have been neither handled nor dropped.
 ///
 /// They are not lost, only waiting; but at the end of a program each is one that a report at the
-/// drop will never tell of. [`Failure::made`] and [`Failure::origin`] tell where to look.
+/// drop will never show. [`Failure::made`] and [`Failure::origin`] tell where to look.
 #[must_use]
 pub fn held_failures() -> Vec<Failure> {
-    RESTS.with(|rests| {
-        let rests = rests.borrow();
+    RESTS.with_borrow(|rests| {
         let held = rests.iter().filter_map(Weak::upgrade);
-        held.filter(|rest| rest.at_rest.get())
-            .map(|rest| {
-                let mut failure = Failure::from_shared(Rc::clone(&rest.error), rest.origin);
-                if let Some(made) = rest.made {
-                    failure.in_chain(made);
-                }
-                failure
-            })
+        held.filter(|record| record.rests())
+            .map(Failure::of)
             .collect()
     })
 }

@@ -31,7 +31,7 @@ struct Job {
 
 /// Where a thread puts what it has made, for the loop to take: the value, or what its panic said. A
 /// place that both halves of a job know by its type, so that nothing has to be cast.
-type Made<T> = Arc<Mutex<Option<Contained<Result<T, String>>>>>;
+type Made<T> = Arc<Mutex<Option<Contained<Result<T, Panicked>>>>>;
 
 impl Jobs {
     pub(crate) fn len(&self) -> usize {
@@ -155,8 +155,7 @@ impl Reactor {
             }
             let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
             let result = made.expect("it is put there before the end is queued");
-            let panicked = |said| Failure::from(Panicked::saying(said));
-            resolver.fire(result.into_inner().map_err(panicked));
+            resolver.fire(result.into_inner().map_err(Failure::from));
         };
         let end = Box::new(end);
         let left_over = self.0.jobs.0.borrow_mut().put(token, Job { ticket, end });

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 use crate::contained::Contained;
-use crate::deferred::{Deferred, Failure, Panicked, TaskOutcome};
+use crate::deferred::{Deferred, Panicked, TaskOutcome};
 use crate::driver;
 use crate::engine::table::{Table, Token};
 use crate::observe::{Callback, Cause};
@@ -181,7 +181,7 @@ impl Reactor {
             place: Location::caller(),
             panicked: Box::new(move |message| {
                 if let Some(resolver) = for_panic.take() {
-                    resolver.errback(Failure::from(Panicked::saying(message)));
+                    resolver.errback(Panicked(message));
                 }
             }),
         };

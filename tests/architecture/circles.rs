@@ -20,13 +20,6 @@ const ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         files: &[
-            "reactor/deferred/failure.rs",
-            "reactor/deferred/unhandled.rs",
-        ],
-        because: "a failure that is dropped unhandled is reported, and the report is of failures",
-    },
-    Accepted {
-        files: &[
             "reactor/delayed_call.rs",
             "reactor/engine/jobs.rs",
             "reactor/engine/pools.rs",

@@ -5,8 +5,6 @@ use crate::uses::words;
 
 /// Those that do more than ask, as yet.
 const ACTING: &[(&str, &str)] = &[
-    // To look at what a cell holds, it has to be taken out, and is put back.
-    ("reactor/deferred/resolver.rs", "is_fired"),
     // These have to be named for what they do.
     ("reactor/sources/port.rs", "has_left_port"),
     ("reactor/sources/port.rs", "has_accepted_all"),

@@ -39,7 +39,7 @@ const ENGINE: Core = Core {
 /// The part of Deferreds that the rest of them is built from.
 const DEFERRED: Core = Core {
     lines: 2_000,
-    today: Some(2_600),
+    today: Some(2_400),
     files: &[
         "deferred/cancel.rs",
         "deferred/chain.rs",
@@ -50,6 +50,7 @@ const DEFERRED: Core = Core {
         "deferred/node.rs",
         "deferred/outcome.rs",
         "deferred/resolver.rs",
+        "deferred/sealed.rs",
         "deferred/step.rs",
         "deferred/unhandled.rs",
     ],
@@ -84,7 +85,6 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
 
 /// Files that are longer, with their lines today.
 const LONG_FILES: &[(&str, usize)] = &[
-    ("reactor/deferred/chain.rs", 483),
     ("reactor/reactor.rs", 451),
     ("reactor/transport/mod.rs", 461),
     ("tests/attempts.rs", 454),

@@ -8,6 +8,25 @@ use reactor::deferred::{Abandoned, Cancelled, Deferred, Failure, Panicked, Resol
 use crate::support::{Log, Refused, failure_of, state_of, value_of};
 
 #[test]
+fn cancellers_run_in_the_order_in_which_they_were_set_and_the_first_result_counts() {
+    let log = Log::default();
+    let (resolver, deferred) = Deferred::<u32>::pending();
+    let (one, two, three) = (log.clone(), log.clone(), log.clone());
+    resolver.on_cancel(move || one.note("one"));
+    resolver.on_cancel(move || {
+        two.note("two");
+        Ok(2)
+    });
+    resolver.on_cancel(move || {
+        three.note("three");
+        Some(Ok(3))
+    });
+    deferred.cancel();
+    assert_eq!(log.lines(), ["one", "two", "three"]);
+    assert_eq!(value_of(deferred), 2);
+}
+
+#[test]
 fn cancelling_without_a_canceller_fails_and_the_value_that_comes_later_is_dropped() {
     let (resolver, deferred) = Deferred::<u32>::pending();
     deferred.cancel();

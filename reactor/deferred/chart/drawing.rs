@@ -40,7 +40,7 @@ pub(super) struct Function {
 }
 
 /// Callbacks left, errbacks right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Callbacks,
     Errbacks,

@@ -13,10 +13,12 @@ mod names;
 mod svg;
 mod text;
 
+use std::any::type_name;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::deferred::record::Record;
+use super::chain::Deferred;
+use super::record::Record;
 use drawing::Drawing;
 
 /// A chain that was asked to note what happens to it: see
@@ -45,16 +47,29 @@ use drawing::Drawing;
 /// # assert!(chart.to_string().contains("invalid digit"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 pub struct Chart {
     record: Rc<Record>,
 }
 
-impl Chart {
-    pub(super) fn new(record: Rc<Record>) -> Self {
-        Self { record }
+impl<T: 'static> Deferred<T> {
+    /// Lets this chain draw itself: from here on, what is added and what runs is noted.
+    ///
+    /// So are the Deferreds that are made inside its callbacks. What was added before is not on
+    /// the chart. A chain that nobody asks for a chart spends nothing on this.
+    #[must_use = "a Chart shows nothing until it is printed"]
+    pub fn charted(self) -> (Self, Chart) {
+        if let Some(row) = self.row() {
+            let record = Rc::clone(row.record());
+            return (self, Chart { record });
+        }
+        let record = Record::of_chain(self.made(), type_name::<T>());
+        let deferred = self.recorded_by(Rc::clone(&record));
+        (deferred, Chart { record })
     }
+}
 
+impl Chart {
     /// The chart as a picture of its own, to write into a file or a page.
     #[must_use]
     pub fn to_svg(&self) -> String {
@@ -64,9 +79,9 @@ impl Chart {
 
 /// The chart as text in a fixed width, 80 columns where chains are not nested.
 impl fmt::Display for Chart {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in text::draw(&Drawing::of(&self.record)) {
-            writeln!(formatter, "{}", line.trim_end())?;
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }

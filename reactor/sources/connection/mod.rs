@@ -16,7 +16,7 @@ mod sending;
 use std::panic::Location;
 
 use self::layering::Layered;
-use crate::contained::{Contained, contain};
+use crate::contained::{Contained, Panicked, contain};
 use crate::driver::{Ready, Stream};
 use crate::engine::loop_side::Post;
 use crate::engine::table::Token;
@@ -173,7 +173,7 @@ impl Reactor {
                     format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
                 );
             }
-            Err(message) => {
+            Err(Panicked(message)) => {
                 let callback = Cause::HandleCall.name();
                 return connection.fail(Reason::Panicked { callback, message });
             }

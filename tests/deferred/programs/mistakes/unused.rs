@@ -1,6 +1,6 @@
 //~ without its Resolver the Deferred fires with `Abandoned`
-//~ nobody will see the value that `map` makes; use `add_callback` for an effect
-//~ nobody will see the values
+//~ the value that `map` makes is lost; use `add_callback` for an effect
+//~ the values are lost with the Deferred
 //~ the lock is released as soon as the permit is dropped
 //~ a list waits for nothing until `into_deferred` is called or a callback returns it
 
