@@ -94,7 +94,7 @@ fn always<F: Framing + Copy>(framing: F, bytes: &[u8], expected: &[&str]) {
 fn netstrings_are_the_same_wherever_the_bytes_are_cut() {
     let bytes = b"0:,3:a,b,5:hello,3:abc,13:0123456789abc,5:hel";
     let expected = ["", "a,b", "hello", "abc", "0123456789abc"];
-    always(Netstrings::default(), bytes, &expected);
+    always(Netstrings::new(), bytes, &expected);
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn behind_what_is_no_netstring_nothing_is_delivered() {
     let length = "lost: the peer broke the protocol: expected the length of a netstring";
     for wrong in ["00:,", "01:a,", " 5:hello,", "-1:,", "5x"] {
         let bytes = format!("2:ok,{wrong}2:no,");
-        always(Netstrings::default(), bytes.as_bytes(), &["ok", length]);
+        always(Netstrings::new(), bytes.as_bytes(), &["ok", length]);
     }
     let comma = "lost: the peer broke the protocol: expected a comma behind a netstring";
-    always(Netstrings::default(), b"2:ok,5:hello;2:no,", &["ok", comma]);
+    always(Netstrings::new(), b"2:ok,5:hello;2:no,", &["ok", comma]);
     let long = "lost: the peer broke the protocol: expected netstrings of at most 8 bytes";
     let bytes = b"8:12345678,9:123456789,2:no,";
-    always(Netstrings::max_length(8), bytes, &["12345678", long]);
+    always(Netstrings::new().max_length(8), bytes, &["12345678", long]);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn the_longest_message_is_delivered_whole() {
 
 #[test]
 fn no_message_comes_behind_the_one_that_closed_the_connection() {
-    let messages = Messages::with(Netstrings::default());
+    let messages = Messages::with(Netstrings::new());
     messages.conversation.say(b"1:1,4:lose,1:2,");
     messages.conversation.say(b"1:3,nonsense");
     messages.conversation.shut_write();
@@ -153,7 +153,7 @@ fn no_message_comes_behind_the_one_that_closed_the_connection() {
 fn messages_behind_a_pause_wait_and_the_end_of_the_stream_behind_them() {
     let bytes = b"5:pause,1:a,5:pause,1:b,3:unf";
     for cut in 8..bytes.len() {
-        let messages = Messages::with(Netstrings::default());
+        let messages = Messages::with(Netstrings::new());
         messages.conversation.say(&bytes[..cut]);
         messages.conversation.say(&bytes[cut..]);
         messages.conversation.shut_write();
@@ -167,7 +167,7 @@ fn messages_behind_a_pause_wait_and_the_end_of_the_stream_behind_them() {
 
 #[test]
 fn a_message_is_sent_in_its_framing() {
-    let messages = Messages::with(Netstrings::default());
+    let messages = Messages::with(Netstrings::new());
     messages.conversation.say(b"4:echo,");
     assert_eq!(messages.conversation.hear(), b"4:echo,");
     let messages = Messages::with(LengthPrefix::u16());
@@ -193,11 +193,11 @@ fn a_message_that_is_too_long_for_its_prefix_is_not_sent() {
 
 #[test]
 fn a_handle_reaches_the_protocol_inside_the_receiver() {
-    let messages = Messages::with(Netstrings::default());
+    let messages = Messages::with(Netstrings::new());
     let handle = messages.conversation.transport().handle::<Script>();
     handle.call(|script, transport: &Transport| {
         script.note("called");
-        assert_eq!(Netstrings::default().send(transport, b"hi"), Ok(true));
+        assert_eq!(Netstrings::new().send(transport, b"hi"), Ok(true));
     });
     messages.conversation.say(b"");
     messages.happened(&["called"]);
@@ -233,7 +233,7 @@ fn a_message_is_one_write_of_any_size_with_what_is_around_it() {
         let digits = text.len();
         let netstring = format!("{digits}:{text},");
         let all = length + digits + 2;
-        sends(Netstrings::default(), netstring.as_bytes(), all);
+        sends(Netstrings::new(), netstring.as_bytes(), all);
         let prefixed = format!("\0{}{text}", char::from(digits as u8));
         match length {
             1_000_000 => {
@@ -319,7 +319,7 @@ impl MessageProtocol for Lazy {
 
 #[test]
 fn a_message_protocol_has_the_defaults_of_a_protocol() {
-    let lazy = Conversation::with(MessageReceiver::new(Netstrings::default(), Lazy));
+    let lazy = Conversation::with(MessageReceiver::new(Netstrings::new(), Lazy));
     lazy.peer().pause_reading();
     lazy.say(b"5:xxxxx,");
     assert!(!lazy.transport().is_reading(), "writing_paused pauses");
@@ -334,10 +334,13 @@ fn a_message_protocol_has_the_defaults_of_a_protocol() {
 #[test]
 fn messages_take_linear_time_many_in_one_piece_or_one_in_many() {
     let began = Instant::now();
-    let messages = Messages::with(Netstrings::max_length(1 << 20));
+    let messages = Messages::with(Netstrings::new().max_length(1 << 20));
     messages.conversation.say(&b"0:,".repeat(80_000));
     assert_eq!(messages.log.take().len(), 80_000);
-    let receiver = MessageReceiver::new(Netstrings::max_length(1 << 20), Script(Log::default()));
+    let receiver = MessageReceiver::new(
+        Netstrings::new().max_length(1 << 20),
+        Script(Log::default()),
+    );
     by_single_bytes(receiver, messages.conversation.transport());
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -356,11 +359,11 @@ struct Counted(Rc<Cell<usize>>);
 impl Framing for Counted {
     fn parse(&self, received: &[u8]) -> Result<Parsed, String> {
         self.0.set(self.0.get() + 1);
-        Netstrings::default().parse(received)
+        Netstrings::new().parse(received)
     }
 
     fn send(&self, transport: &Transport, message: &[u8]) -> Result<bool, MessageTooLong> {
-        Netstrings::default().send(transport, message)
+        Netstrings::new().send(transport, message)
     }
 }
 
@@ -390,8 +393,8 @@ impl MessageProtocol for Where {
 #[test]
 fn a_message_that_lies_whole_in_a_read_is_not_copied() {
     let found = Rc::new(RefCell::new(Vec::new()));
-    let anybody = Messages::with(Netstrings::default());
-    let mut receiver = MessageReceiver::new(Netstrings::default(), Where(Rc::clone(&found)));
+    let anybody = Messages::with(Netstrings::new());
+    let mut receiver = MessageReceiver::new(Netstrings::new(), Where(Rc::clone(&found)));
     receiver.data_received(anybody.conversation.transport(), b"2:ab,3:c");
     let read = b"de,3:fgh,1:i,4:j";
     receiver.data_received(anybody.conversation.transport(), read);
@@ -406,7 +409,7 @@ fn in_a_chaotic_network_the_messages_are_the_same() {
     let lost = "lost: the peer broke the protocol: expected a comma behind a netstring";
     for seed in 0..100 {
         let simulation = Simulation::chaotic(seed);
-        let messages = Messages::in_simulation(&simulation, Netstrings::default());
+        let messages = Messages::in_simulation(&simulation, Netstrings::new());
         messages.conversation.peer().write(bytes);
         simulation.run_for(Duration::from_secs(5));
         messages.happened(&["", "hello", "hello, world", ",", lost]);

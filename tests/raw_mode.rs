@@ -192,7 +192,7 @@ fn in_a_chaotic_network_the_lines_are_the_same_with_pauses_and_raw_data_between_
             move |transport, line| match line {
                 b"pause" => {
                     transport.pause_reading();
-                    let (transport, reactor) = (transport.clone(), reactor.upgrade().unwrap());
+                    let (transport, reactor) = (transport.to_owned(), reactor.upgrade().unwrap());
                     let resume = move || transport.resume_reading();
                     reactor.call_later(Duration::from_millis(seed % 40), resume);
                 }

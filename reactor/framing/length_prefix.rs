@@ -38,7 +38,7 @@ impl LengthPrefix {
     }
 
     /// Messages of at most this many bytes are taken. Those that are sent may have any length that
-    /// the prefix can say.
+    /// the prefix can express.
     #[must_use]
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.max_length = bytes.min(LONGEST);
@@ -52,7 +52,7 @@ impl LengthPrefix {
         }
     }
 
-    /// The longest message that the prefix can say.
+    /// The longest message that the prefix can express.
     fn longest(self) -> usize {
         // `1 << (8 * width)` would overflow where a `usize` has 32 bits.
         usize::MAX >> (usize::BITS as usize - 8 * self.width)

@@ -18,7 +18,7 @@ pub(super) enum Mode {
 
 /// A [`Transport`], and what only a line protocol asks of its connection.
 ///
-/// It is lent for one callback. To write later, keep its [`clone`](Self::clone), a [`Transport`];
+/// It is lent for one callback. To write later, keep what [`to_owned`](Self::to_owned) returns;
 /// to change the mode later, see [`LineReceiver::call`](crate::framing::LineReceiver::call).
 pub struct LineTransport<'a> {
     transport: &'a Transport,
@@ -35,13 +35,10 @@ pub struct LineTransport<'a> {
 }
 
 impl LineTransport<'_> {
-    /// A handle of the connection, to keep.
+    /// The [`Transport`] of this connection, which can be kept. Not a `clone`, since that would be
+    /// lent as this is.
     #[must_use]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a clone of what is lent could not be kept, and would be taken without a word"
-    )]
-    pub fn clone(&self) -> Transport {
+    pub fn to_owned(&self) -> Transport {
         self.transport.clone()
     }
 
@@ -54,8 +51,8 @@ impl LineTransport<'_> {
     }
 
     /// What the peer has ended the line with that is being delivered: CR LF or LF, or the delimiter
-    /// that the receiver was given. Who passes a line on writes this behind it, so that it is the
-    /// line that its sender has sent.
+    /// that the receiver was given. A protocol that passes lines on writes it behind each of them, so
+    /// that every line stays as its sender sent it.
     ///
     /// It is LF behind an unfinished line at the end of the stream, and what
     /// [`send_line`](Self::send_line) sends behind one that was cut, and outside of `line_received`.
@@ -92,8 +89,9 @@ impl LineTransport<'_> {
     }
 
     /// Puts a layer between the socket and this protocol, for example when a line has asked for
-    /// TLS. What was received behind that line goes through the layer: taking it for lines would
-    /// let anybody on the way put them there.
+    /// TLS. What was received behind that line goes through the layer. Taken for lines, it would be
+    /// trusted as if it had come through TLS, and an attacker on the way can put it there (the command
+    /// injection of STARTTLS, CVE-2011-0411).
     ///
     /// Raw data that is to go through the layer was delivered already: give it to
     /// [`Transport::push_layer`] instead.

@@ -1,8 +1,8 @@
 //! Messages of bytes whose length comes before them: netstrings, length prefixes, and framings of
 //! one's own.
 //!
-//! [`MessageReceiver`] is the [`Protocol`] that the loop knows. It asks a [`Framing`] where the
-//! messages begin and end, and tells the [`MessageProtocol`] that it wraps of each:
+//! [`MessageReceiver`] is the [`Protocol`](crate::Protocol) that the loop knows. It asks a [`Framing`] where the
+//! messages begin and end, and calls the [`MessageProtocol`] that it wraps with each:
 //!
 //! ```text
 //! received   00 05 h e l l o 00 00 00 03 a          b c
@@ -10,23 +10,25 @@
 //! messages       "hello"        ""                  "abc"
 //! ```
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, Range};
 
 use crate::engine::budget::MESSAGE;
+use crate::framing::receiver::{AtEnd, Event, Kind, Receiver};
 use crate::framing::undelivered::Undelivered;
-use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
 
-/// The longest message that is taken, unless a framing is told otherwise.
+/// The longest message that is taken, unless a framing's `max_length` says otherwise. It is Twisted's:
+/// the longest netstring whose length has five digits.
 pub(super) const DEFAULT_MAX_LENGTH: usize = 99_999;
 
-/// No message is longer, whatever a framing is told: sums with lengths cannot overflow.
+/// No message is longer, whatever `max_length` a framing is given, so that sums with lengths cannot
+/// overflow: a digit more makes it ten times as long, and a width or two are added.
 pub(super) const LONGEST: usize = usize::MAX / 32;
 
-/// How messages are told apart on the wire.
+/// How messages are delimited on the wire.
 ///
 /// It has no state: what was received of an unfinished message is kept for it, and shown again
 /// when as much has come as it wanted. So the work is linear as long as it wants more than a byte.
@@ -48,7 +50,7 @@ pub trait Framing: 'static {
     ///
     /// # Errors
     ///
-    /// When the message is longer than can be said in this framing. Nothing is written.
+    /// When the message is longer than this framing can express. Nothing is written.
     fn send(&self, transport: &Transport, message: &[u8]) -> Result<bool, MessageTooLong>;
 }
 
@@ -70,7 +72,7 @@ pub enum Parsed {
     },
 }
 
-/// A message is longer than its framing can say. Nothing was written.
+/// A message is longer than its framing can express. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageTooLong {
     /// How long it is.
@@ -93,7 +95,7 @@ impl std::error::Error for MessageTooLong {}
 
 /// What happens on one connection that carries messages. Wrap it in a [`MessageReceiver`].
 ///
-/// The events are those of [`Protocol`], in the same order and with the same defaults, and messages
+/// The events are those of [`Protocol`](crate::Protocol), in the same order and with the same defaults, and messages
 /// in place of bytes. As long as reading is paused no message comes, even when it is paused in the
 /// callback of the one before; nor does one after the end of the connection was asked for.
 ///
@@ -110,12 +112,12 @@ impl std::error::Error for MessageTooLong {}
 /// }
 ///
 /// let reactor = Reactor::new()?;
-/// let factory = |_| MessageReceiver::new(Netstrings::default(), Echo);
+/// let factory = |_| MessageReceiver::new(Netstrings::new(), Echo);
 /// reactor.listen_tcp("127.0.0.1:0", factory)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait MessageProtocol: Any {
-    /// As [`Protocol::connection_made`].
+    /// As [`Protocol::connection_made`](crate::Protocol::connection_made).
     fn connection_made(&mut self, transport: &MessageTransport<'_>) {
         let _ = transport;
     }
@@ -124,73 +126,66 @@ pub trait MessageProtocol: Any {
     /// for the call.
     fn message_received(&mut self, transport: &MessageTransport<'_>, message: &[u8]);
 
-    /// As [`Protocol::read_closed`]. It comes after all messages, also when they had to wait; an
+    /// As [`Protocol::read_closed`](crate::Protocol::read_closed). It comes after all messages, also when they had to wait; an
     /// unfinished one is dropped.
     fn read_closed(&mut self, transport: &MessageTransport<'_>) {
         transport.lose_connection();
     }
 
-    /// As [`Protocol::writing_paused`].
+    /// As [`Protocol::writing_paused`](crate::Protocol::writing_paused).
     fn writing_paused(&mut self, transport: &MessageTransport<'_>) {
         transport.pause_reading_until_sent();
     }
 
-    /// As [`Protocol::writing_resumed`].
+    /// As [`Protocol::writing_resumed`](crate::Protocol::writing_resumed).
     fn writing_resumed(&mut self, transport: &MessageTransport<'_>) {
         let _ = transport;
     }
 
-    /// As [`Protocol::reading_resumed`]. Messages that had to wait come when this has returned.
+    /// As [`Protocol::reading_resumed`](crate::Protocol::reading_resumed). Messages that had to wait come when this has returned.
     fn reading_resumed(&mut self, transport: &MessageTransport<'_>) {
         let _ = transport;
     }
 
-    /// As [`Protocol::timed_out`].
+    /// As [`Protocol::timed_out`](crate::Protocol::timed_out).
     fn timed_out(&mut self, transport: &MessageTransport<'_>) {
         transport.fail_connection(Reason::IdleTimeout);
     }
 
-    /// As [`Protocol::shutdown_requested`].
+    /// As [`Protocol::shutdown_requested`](crate::Protocol::shutdown_requested).
     fn shutdown_requested(&mut self, transport: &MessageTransport<'_>) {
         transport.lose_connection();
     }
 
-    /// As [`Protocol::connection_lost`].
+    /// As [`Protocol::connection_lost`](crate::Protocol::connection_lost).
     fn connection_lost(&mut self, transport: &MessageTransport<'_>, reason: &Reason) {
         let _ = (transport, reason);
-    }
-
-    /// As [`Protocol::part`].
-    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
-        let _ = wanted;
-        None
     }
 }
 
 /// A [`Transport`] that also sends messages. It is lent for one callback.
 ///
-/// To send later, keep its [`clone`](Self::clone) and write with [`Framing::send`].
+/// To send later, keep what [`to_owned`](Self::to_owned) returns, and write with [`Framing::send`].
 pub struct MessageTransport<'a> {
     transport: &'a Transport,
     framing: &'a dyn Framing,
 }
 
 impl MessageTransport<'_> {
-    /// A handle of the connection, to keep.
+    /// The [`Transport`] of this connection, which can be kept. Not a `clone`, since that would be
+    /// lent as this is.
     #[must_use]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a clone of what is lent could not be kept, and would be taken without a word"
-    )]
-    pub fn clone(&self) -> Transport {
+    pub fn to_owned(&self) -> Transport {
         self.transport.clone()
     }
 
-    /// Sends a message. The answer is that of [`Transport::write`].
+    /// Sends a message. The answer is that of [`Transport::write`]: `false` when the connection takes
+    /// nothing any more, which can happen to every sender, and is no error.
     ///
     /// # Errors
     ///
-    /// When the message is longer than can be said in this framing. Nothing is written.
+    /// When the message is longer than this framing can express, which is a mistake of the sender, and
+    /// would not go away by itself. Nothing is written.
     pub fn send_message(&self, message: &[u8]) -> Result<bool, MessageTooLong> {
         self.framing.send(self.transport, message)
     }
@@ -215,97 +210,102 @@ impl fmt::Debug for MessageTransport<'_> {
 /// Finds the messages in what is received, for the [`MessageProtocol`] that it wraps.
 ///
 /// A [`Handle`](crate::Handle) of `P` reaches the wrapped protocol.
-pub struct MessageReceiver<F, P> {
+pub type MessageReceiver<F, P> = Receiver<Messages<F>, P>;
+
+/// The kind of a [`MessageReceiver`]: its framing, and how far that has looked.
+pub struct Messages<F> {
     framing: F,
-    protocol: P,
-    /// What was received and not delivered: an unfinished message, or what waits in a pause.
-    held: Undelivered,
-    /// How many bytes have to be held for it to be of use to look at them.
+    /// How many bytes there have to be for it to be of use to parse them again. So the work is linear:
+    /// a message of a megabyte that comes in a thousand pieces is not parsed a thousand times.
     wanted: usize,
-    /// Whether the peer's stream has ended, and the protocol was not told.
     read_closed: bool,
 }
 
 impl<F: Framing, P: MessageProtocol> MessageReceiver<F, P> {
     /// Messages for `protocol`.
     pub fn new(framing: F, protocol: P) -> Self {
-        Self {
+        // Nothing has been looked at, and no message is empty on the wire.
+        let messages = Messages {
             framing,
-            protocol,
-            held: Undelivered::default(),
             wanted: 1,
             read_closed: false,
-        }
+        };
+        Self::with_kind(messages, protocol)
     }
 
-    fn call(&mut self, transport: &Transport, f: impl FnOnce(&mut P, &MessageTransport<'_>)) {
-        let framing = &self.framing;
+    fn call_protocol(
+        &mut self,
+        transport: &Transport,
+        f: impl FnOnce(&mut P, &MessageTransport<'_>),
+    ) {
+        let framing = &self.kind.framing;
         f(&mut self.protocol, &MessageTransport { transport, framing });
     }
+}
 
-    /// One callback that may have changed whether messages are wanted.
-    fn tell(&mut self, transport: &Transport, f: impl FnOnce(&mut P, &MessageTransport<'_>)) {
-        self.call(transport, f);
-        self.go_on(transport);
+impl<F: Framing, P: MessageProtocol> Kind<P> for Messages<F> {
+    fn wanted(&self) -> usize {
+        self.wanted
     }
 
-    /// Delivers the messages in `input`, as far as they are wanted now, and returns the rest.
-    fn deliver<'a>(&mut self, transport: &Transport, mut input: &'a [u8]) -> &'a [u8] {
-        while input.len() >= self.wanted && transport.is_reading() {
-            match self.framing.parse(input) {
+    fn read_closed(&mut self) -> &mut bool {
+        &mut self.read_closed
+    }
+
+    fn deliver<'a>(
+        receiver: &mut MessageReceiver<F, P>,
+        transport: &Transport,
+        mut input: &'a [u8],
+    ) -> &'a [u8] {
+        while input.len() >= receiver.kind.wanted && transport.is_reading() {
+            match receiver.kind.framing.parse(input) {
                 Ok(Parsed::Message { message, end }) => {
                     check::<F>(&message, end, input.len());
-                    self.wanted = 1;
+                    // Before the callback: one that panics or pauses leaves the next message at its
+                    // beginning.
+                    receiver.kind.wanted = 1;
                     let message = &input[message];
                     input = &input[end..];
-                    self.call(transport, |protocol, transport| {
+                    receiver.call_protocol(transport, |protocol, transport| {
                         protocol.message_received(transport, message);
                     });
+                    // The last one is paid for by the read itself.
                     if !input.is_empty() {
                         transport.charge(MESSAGE);
                     }
                 }
-                Ok(Parsed::Incomplete { wanted }) => self.wanted = wanted.max(input.len() + 1),
+                // More than there is, whatever the framing says, or this loop would not end.
+                Ok(Parsed::Incomplete { wanted }) => {
+                    receiver.kind.wanted = wanted.max(input.len() + 1);
+                }
+                // From here on `is_reading` is false.
                 Err(expected) => transport.fail_connection(Reason::Violation(expected)),
             }
         }
         input
     }
 
-    /// Takes from `data` what the message lacks of which the beginning is held.
-    fn complete_held<'a>(&mut self, transport: &Transport, mut data: &'a [u8]) -> &'a [u8] {
-        while !self.held.is_empty() && !data.is_empty() && transport.is_reading() {
-            let missing = self.wanted.saturating_sub(self.held.bytes().len());
-            let (taken, rest) = data.split_at(missing.clamp(1, data.len()));
-            self.held.push(taken);
-            data = rest;
-            self.deliver_held(transport);
+    fn finish(receiver: &mut MessageReceiver<F, P>, _: &Transport) -> AtEnd {
+        if receiver.undelivered.len() >= receiver.kind.wanted {
+            return AtEnd::Waits;
         }
-        data
+        // An unfinished message is not delivered, in contrast to a line: its length says that it is not
+        // whole.
+        receiver.undelivered = Undelivered::default();
+        AtEnd::Reached
     }
 
-    fn deliver_held(&mut self, transport: &Transport) {
-        let mut held = std::mem::take(&mut self.held);
-        let left = self.deliver(transport, held.bytes()).len();
-        held.keep(left);
-        self.held = held;
-    }
-
-    /// Delivers what is held, and the end of the stream behind it, as far as that is wanted now.
-    fn go_on(&mut self, transport: &Transport) {
-        self.deliver_held(transport);
-        if !transport.is_open() {
-            self.held = Undelivered::default();
-            return;
-        }
-        let waits = self.held.bytes().len() >= self.wanted;
-        if self.read_closed && !waits {
-            self.read_closed = false;
-            self.held = Undelivered::default();
-            self.call(transport, |protocol, transport| {
-                protocol.read_closed(transport);
-            });
-        }
+    fn pass(receiver: &mut MessageReceiver<F, P>, transport: &Transport, event: Event<'_>) {
+        receiver.call_protocol(transport, |protocol, transport| match event {
+            Event::ConnectionMade => protocol.connection_made(transport),
+            Event::ReadClosed => protocol.read_closed(transport),
+            Event::WritingPaused => protocol.writing_paused(transport),
+            Event::WritingResumed => protocol.writing_resumed(transport),
+            Event::ReadingResumed => protocol.reading_resumed(transport),
+            Event::TimedOut => protocol.timed_out(transport),
+            Event::ShutdownRequested => protocol.shutdown_requested(transport),
+            Event::ConnectionLost(reason) => protocol.connection_lost(transport, reason),
+        });
     }
 }
 
@@ -320,83 +320,19 @@ fn check<F>(message: &Range<usize>, end: usize, received: usize) {
     );
 }
 
-impl<F: Framing, P: MessageProtocol> Protocol for MessageReceiver<F, P> {
-    fn connection_made(&mut self, transport: &Transport) {
-        self.tell(transport, |protocol, transport| {
-            protocol.connection_made(transport);
-        });
-    }
-
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        self.deliver_held(transport);
-        let data = self.complete_held(transport, data);
-        if self.held.is_empty() {
-            let left = self.deliver(transport, data);
-            self.held.push(left);
-        } else {
-            self.held.push(data);
-        }
-        self.go_on(transport);
-    }
-
-    fn read_closed(&mut self, transport: &Transport) {
-        self.read_closed = true;
-        self.go_on(transport);
-    }
-
-    fn writing_paused(&mut self, transport: &Transport) {
-        self.tell(transport, |protocol, transport| {
-            protocol.writing_paused(transport);
-        });
-    }
-
-    fn writing_resumed(&mut self, transport: &Transport) {
-        self.tell(transport, |protocol, transport| {
-            protocol.writing_resumed(transport);
-        });
-    }
-
-    fn reading_resumed(&mut self, transport: &Transport) {
-        if transport.has_only_yielded() {
-            return self.go_on(transport);
-        }
-        self.tell(transport, |protocol, transport| {
-            protocol.reading_resumed(transport);
-        });
-    }
-
-    fn timed_out(&mut self, transport: &Transport) {
-        self.tell(transport, |protocol, transport| {
-            protocol.timed_out(transport);
-        });
-    }
-
-    fn shutdown_requested(&mut self, transport: &Transport) {
-        self.tell(transport, |protocol, transport| {
-            protocol.shutdown_requested(transport);
-        });
-    }
-
-    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
-        self.call(transport, |protocol, transport| {
-            protocol.connection_lost(transport, reason);
-        });
-    }
-
-    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
-        if wanted == TypeId::of::<P>() {
-            Some(&mut self.protocol)
-        } else {
-            self.protocol.part(wanted)
-        }
-    }
-}
-
 impl<F, P> fmt::Debug for MessageReceiver<F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageReceiver")
             .field("framing", &std::any::type_name::<F>())
             .field("protocol", &std::any::type_name::<P>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Debug for Messages<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages")
+            .field("framing", &std::any::type_name::<F>())
             .finish_non_exhaustive()
     }
 }

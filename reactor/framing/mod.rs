@@ -2,7 +2,7 @@
 //!
 //! TCP keeps the order of bytes and nothing else: what one side wrote in two calls may arrive in
 //! one piece or in twenty. A receiver is a [`Protocol`](crate::Protocol) that takes the pieces and
-//! tells a protocol of its own, which it wraps, of each whole message:
+//! calls the protocol that it wraps with each whole message:
 //!
 //! ```text
 //!   data_received    "HEL"   "O\r\nQU"       "IT\r\n"
@@ -11,6 +11,17 @@
 //!                               ▼               ▼
 //!   line_received            "HELO"          "QUIT"
 //! ```
+//!
+//! A receiver is a [`Receiver`] of one of two kinds, [`Lines`] or [`Messages`]:
+//!
+//! | file | what it has |
+//! | --- | --- |
+//! | `receiver` | what both kinds share: the order of bytes, pauses, the end, events that are passed on |
+//! | `undelivered` | bytes that wait |
+//! | `lines`, `line_transport` | lines and raw data, and what a line protocol is lent |
+//! | `splitter` | where lines end: no connection, only bytes |
+//! | `messages` | messages that a [`Framing`] finds |
+//! | `netstrings`, `length_prefix` | two framings |
 //!
 //! What holds for each of them:
 //!
@@ -38,13 +49,16 @@ mod netstrings;
 
 mod length_prefix;
 
-// What both are made of.
+// What both share.
+mod receiver;
+
 pub(crate) mod undelivered;
 
 pub use length_prefix::LengthPrefix;
 pub use line_transport::LineTransport;
-pub use lines::{LineProtocol, LineReceiver, TooLong};
+pub use lines::{LineProtocol, LineReceiver, Lines, TooLong};
 pub use messages::{
-    Framing, MessageProtocol, MessageReceiver, MessageTooLong, MessageTransport, Parsed,
+    Framing, MessageProtocol, MessageReceiver, MessageTooLong, MessageTransport, Messages, Parsed,
 };
 pub use netstrings::Netstrings;
+pub use receiver::Receiver;

@@ -4,8 +4,8 @@
 //! netstring = length ":" bytes ","        length = "0" / ( "1" … "9" digit* )
 //! ```
 //!
-//! What deviates from it by a byte ends the connection: a length with a zero before it, a sign or a
-//! space is what somebody sends who wants two programs to understand two things. From
+//! What deviates from it by a byte ends the connection: two programs that read a length with a zero, a
+//! sign or a space before it may read two lengths, which an attacker makes use of. From
 //! D. J. Bernstein, *Netstrings*, 1997.
 
 use crate::framing::messages::{DEFAULT_MAX_LENGTH, Framing, LONGEST, MessageTooLong, Parsed};
@@ -18,19 +18,26 @@ pub struct Netstrings {
 }
 
 impl Netstrings {
+    /// Netstrings of at most 99,999 bytes are taken, unless [`max_length`](Self::max_length) says
+    /// otherwise.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            max_length: DEFAULT_MAX_LENGTH,
+        }
+    }
+
     /// Netstrings of at most this many bytes are taken. Those that are sent may have any length.
     #[must_use]
-    pub fn max_length(bytes: usize) -> Self {
-        Self {
-            max_length: bytes.min(LONGEST),
-        }
+    pub fn max_length(mut self, bytes: usize) -> Self {
+        self.max_length = bytes.min(LONGEST);
+        self
     }
 }
 
 impl Default for Netstrings {
-    /// Netstrings of at most 99,999 bytes.
     fn default() -> Self {
-        Self::max_length(DEFAULT_MAX_LENGTH)
+        Self::new()
     }
 }
 
@@ -81,7 +88,7 @@ mod tests {
     use super::*;
 
     fn parse(received: &[u8]) -> Result<Parsed, String> {
-        Netstrings::default().parse(received)
+        Netstrings::new().parse(received)
     }
 
     #[test]
@@ -119,7 +126,7 @@ mod tests {
 
     #[test]
     fn no_limit_is_a_limit() {
-        let endless = Netstrings::max_length(usize::MAX);
+        let endless = Netstrings::new().max_length(usize::MAX);
         assert!(endless.parse(b"99999999999999999999999999:").is_err());
         assert!(endless.parse(b"18446744073709551615:").is_err());
     }

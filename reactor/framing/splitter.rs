@@ -38,7 +38,7 @@ impl Delimiter {
     }
 }
 
-/// Something to tell a protocol. Borrowed, when it lies whole in the piece that came last.
+/// What a protocol is called with. Borrowed, when it lies whole in the piece that came last.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Split<'a> {
     /// A line, without its delimiter, and that: LF where the end of the stream has ended it.

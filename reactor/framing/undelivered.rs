@@ -16,13 +16,26 @@ impl Undelivered {
         self.delivered == self.bytes.len()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.delivered
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[self.delivered..]
     }
 
-    /// Appends bytes. The delivered ones make room first, once they are the larger part, so that
-    /// each byte is moved at most twice.
+    /// Appends bytes.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        // After each line there is nothing to append: that is worth no call.
+        if !bytes.is_empty() {
+            self.append(bytes);
+        }
+    }
+
+    /// The delivered bytes make room first, once they are the larger part, so that each byte is moved
+    /// at most twice.
+    fn append(&mut self, bytes: &[u8]) {
         if self.delivered > self.bytes.len() / 2 {
             self.bytes.drain(..self.delivered);
             self.delivered = 0;
@@ -31,10 +44,11 @@ impl Undelivered {
     }
 
     /// Puts bytes before those that are undelivered.
+    #[inline]
     pub(crate) fn push_front(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             let behind = std::mem::take(self);
-            self.push(bytes);
+            self.append(bytes);
             self.push(behind.bytes());
         }
     }
