@@ -101,6 +101,14 @@ impl Queue {
         let free = self.idle + self.size.saturating_sub(self.threads);
         self.waiting.len() < self.limit.saturating_add(free)
     }
+
+    fn check(&self) {
+        debug_assert!(self.idle <= self.threads, "an idle thread is a thread");
+        debug_assert!(
+            self.waiting.is_empty() || self.threads > 0,
+            "work waits that no thread will take"
+        );
+    }
 }
 
 impl Shared {
@@ -155,6 +163,7 @@ impl ThreadPool {
             0 => queue.waiting.remove(&number),
             _ => None,
         };
+        queue.check();
         drop(queue);
         self.0.changed.notify_one();
         match started {
@@ -178,6 +187,7 @@ impl ThreadPool {
         queue.size = size;
         queue.limit = limit;
         let started = self.start_threads(&mut queue);
+        queue.check();
         drop(queue);
         self.0.changed.notify_all();
         if let Err(error) = started {
@@ -241,6 +251,7 @@ fn work_off(shared: &Shared) {
     }
     queue.threads -= 1;
     queue.idle -= 1;
+    queue.check();
     // A surplus thread may have taken the call that was to wake one that stays.
     shared.changed.notify_one();
 }
@@ -324,6 +335,23 @@ mod tests {
         assert!(pool.give(Box::new(|| ())).is_err());
         pool.set_limits(3, 0);
         drop((keep_busy(&pool), busy));
+    }
+
+    #[test]
+    fn all_work_is_done_once_while_the_size_changes() {
+        let pool = ThreadPool::new("test", 1, 100_000);
+        let (done, is_done) = mpsc::channel();
+        for n in 0..10_000 {
+            let done = done.clone();
+            give(&pool, move || done.send(n).expect("the test waits"));
+            if n % 100 == 0 {
+                pool.set_limits(1 + n / 100 % 7, 100_000);
+            }
+        }
+        drop(done);
+        let mut all: Vec<_> = is_done.into_iter().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..10_000).collect::<Vec<_>>());
     }
 
     #[test]
