@@ -146,7 +146,7 @@ impl HttpChannel {
 
     /// Nothing was received for a while, which may be right.
     pub(super) fn nothing_came(&mut self, transport: &Transport) {
-        let is_idle = self.waiting.is_none() && !self.reader.is_within() && self.held.is_empty();
+        let is_idle = self.waiting.is_none() && !self.reader.is_within() && self.held.is_none();
         let waiting = self.waiting.as_ref();
         let awaits_body = waiting.is_some_and(|waiting| waiting.exchange.feed.is_some());
         if is_idle {

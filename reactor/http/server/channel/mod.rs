@@ -50,7 +50,8 @@ pub struct HttpChannel {
     /// The number of the last exchange, so that what is late is not taken for the next one's.
     serial: u32,
     /// Bytes behind the request that is being answered. Reading some of them moves none.
-    held: Undelivered,
+    /// In a box, since most connections never hold any; an empty one is `None`.
+    held: Option<Box<Undelivered>>,
     /// The peer will send no more.
     input_ended: bool,
     /// The answer that is being sent, or was, is the last.
@@ -91,7 +92,7 @@ impl HttpChannel {
             reader: RequestReader::sharing(&site.heads),
             waiting: None,
             serial: 0,
-            held: Undelivered::default(),
+            held: None,
             input_ended: false,
             closing: false,
             client_is_done: false,
@@ -131,8 +132,8 @@ impl HttpChannel {
             .as_ref()
             .and_then(|waiting| waiting.exchange.feed.as_ref());
         let is_wanted = feed.is_none_or(|feed| !feed.is_full());
-        let has_room =
-            self.held.bytes().len() <= self.site.limits.pipelined || transport.has_yielded();
+        let held = self.held.as_ref().map_or(0, |held| held.bytes().len());
+        let has_room = held <= self.site.limits.pipelined || transport.has_yielded();
         if is_wanted && has_room {
             transport.resume_reading();
         }
@@ -155,7 +156,7 @@ impl HttpChannel {
         if self.client_is_done && !self.reader.is_within() {
             transport.expect_no_more();
         }
-        self.held = Undelivered::default();
+        self.held = None;
         self.stop_waiting();
         self.limit_sending(transport);
         transport.lose_connection();
@@ -169,7 +170,7 @@ impl Protocol for HttpChannel {
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         self.work(transport, |channel, work| {
-            if !channel.held.is_empty() {
+            if channel.held.is_some() {
                 // Behind what is held, or two requests would change places.
                 return channel.hold(work.transport, data);
             }
@@ -202,7 +203,7 @@ impl Protocol for HttpChannel {
     }
 
     fn reading_resumed(&mut self, transport: &Transport) {
-        if !self.held.is_empty() && self.takes_input() {
+        if self.held.is_some() && self.takes_input() {
             self.work(transport, Self::read_held);
         }
     }

@@ -84,11 +84,10 @@ impl HttpChannel {
 
     /// Reads what was held, as far as that goes now.
     pub(super) fn read_held(&mut self, work: &mut Work<'_>) {
-        if self.held.is_empty() {
-            return self.check_for_the_end(work);
-        }
         // Taken out for as long as it is read, since what is read changes the connection.
-        let mut held = std::mem::take(&mut self.held);
+        let Some(mut held) = self.held.take() else {
+            return self.check_for_the_end(work);
+        };
         let left = self.read(work, held.bytes());
         held.keep(left);
         self.hold_on(work.transport, held);
@@ -98,12 +97,12 @@ impl HttpChannel {
 
     /// Keeps what comes behind the request that is being answered.
     pub(super) fn hold(&mut self, transport: &Transport, data: &[u8]) {
-        let mut held = std::mem::take(&mut self.held);
+        let mut held = self.held.take().unwrap_or_default();
         held.push(data);
         self.hold_on(transport, held);
     }
 
-    fn hold_on(&mut self, transport: &Transport, held: Undelivered) {
+    fn hold_on(&mut self, transport: &Transport, held: Box<Undelivered>) {
         if held.is_empty() {
             return;
         }
@@ -111,16 +110,17 @@ impl HttpChannel {
         if self.closing && !self.takes_input() {
             return;
         }
-        self.held = held;
+        let length = held.bytes().len();
+        self.held = Some(held);
         // A connection that has only had its share of the turn goes on with it in the next one.
-        if self.held.bytes().len() > self.site.limits.pipelined && !transport.has_yielded() {
+        if length > self.site.limits.pipelined && !transport.has_yielded() {
             transport.pause_reading();
         }
     }
 
     /// After the last request of a peer that will send no more, the connection ends.
     pub(super) fn check_for_the_end(&mut self, work: &mut Work<'_>) {
-        if !self.input_ended || !self.held.is_empty() {
+        if !self.input_ended || self.held.is_some() {
             return;
         }
         if self.takes_input() && self.reader.is_within() {

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::exchange::{Exchange, Stage, Written};
 use super::{HttpChannel, Work};
 use crate::deferred::Failure;
-use crate::framing::undelivered::Undelivered;
 use crate::handle::Handle;
 use crate::http::body::Kind;
 use crate::http::body::outgoing::{Outgoing, Sender};
@@ -131,12 +130,12 @@ impl HttpChannel {
                 ..
             })
         );
-        waits && self.held.is_empty() && !self.reader.is_within()
+        waits && self.held.is_none() && !self.reader.is_within()
     }
 
     /// The client is gone, and does not get the rest of the answer.
     pub(super) fn break_off(&mut self, reason: &Reason) {
-        self.held = Undelivered::default();
+        self.held = None;
         if let Some(waiting) = self.waiting.take() {
             waiting.break_off(Failure::from(reason.clone()));
         }
