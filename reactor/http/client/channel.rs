@@ -87,7 +87,7 @@ impl ClientChannel {
         };
         let sent_on = Self::sent_on(transport);
         in_flight.progress.set(Position::Sending(sent_on));
-        let sender = Rc::new(Connection(transport.handle()));
+        let sender = Rc::new(RequestSender(transport.handle()));
         let outgoing = Outgoing::new(transport, &reactor.downgrade(), sender, framing);
         match body {
             Kind::Chunks(chunks) => {
@@ -293,9 +293,9 @@ impl Drop for ClientChannel {
 }
 
 /// The connection as a body on its way out sees it.
-struct Connection(Handle<ClientChannel>);
+struct RequestSender(Handle<ClientChannel>);
 
-impl Sender for Connection {
+impl Sender for RequestSender {
     fn room_made(&self) {
         self.0.call(|channel, _| channel.there_is_room());
     }

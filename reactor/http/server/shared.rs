@@ -16,7 +16,7 @@ use crate::reactor::WeakReactor;
 
 /// What the connections of a site share.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct SiteState {
     pub(crate) reactor: WeakReactor,
     pub(crate) root: Rc<dyn Resource>,
     pub(crate) limits: HttpLimits,
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
 
 pub(crate) type ErrorPages = dyn Fn(Status, &str) -> Response;
 
-impl Shared {
+impl SiteState {
     /// Whether a line for a request is read by anybody now.
     #[inline]
     pub(crate) fn logs_access(&self) -> bool {

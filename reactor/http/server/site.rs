@@ -9,7 +9,7 @@ use crate::http::server::channel::HttpChannel;
 use crate::http::server::function::IntoResource;
 use crate::http::server::limits::HttpLimits;
 use crate::http::server::response::Response;
-use crate::http::server::shared::Shared;
+use crate::http::server::shared::SiteState;
 use crate::http::wire::status::Status;
 use crate::limits::Limits;
 use crate::protocol::Factory;
@@ -29,13 +29,13 @@ use crate::reactor::Reactor;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Site(Rc<Shared>);
+pub struct Site(Rc<SiteState>);
 
 impl Site {
     /// A site whose paths begin at `root`.
     #[must_use]
     pub fn new<K>(reactor: &Reactor, root: impl IntoResource<K>) -> Self {
-        Self(Rc::new(Shared {
+        Self(Rc::new(SiteState {
             reactor: reactor.downgrade(),
             root: Rc::new(root.into_resource()),
             limits: HttpLimits::default(),

@@ -34,7 +34,7 @@ use self::exchange::{Phase, Waiting};
 use crate::delayed_call::DelayedCall;
 use crate::framing::undelivered::Undelivered;
 use crate::http::limits::unless_zero;
-use crate::http::server::shared::Shared;
+use crate::http::server::shared::SiteState;
 use crate::http::wire::request_reader::RequestReader;
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
@@ -43,7 +43,7 @@ use crate::transport::Transport;
 
 /// The protocol of a connection that a [`Site`](crate::http::Site) serves.
 pub struct HttpChannel {
-    site: Rc<Shared>,
+    site: Rc<SiteState>,
     reader: RequestReader,
     /// The request that is being read or answered, where that takes more than one callback.
     waiting: Option<Box<Waiting>>,
@@ -86,7 +86,7 @@ impl Work<'_> {
 }
 
 impl HttpChannel {
-    pub(crate) fn new(site: &Rc<Shared>) -> Self {
+    pub(crate) fn new(site: &Rc<SiteState>) -> Self {
         Self {
             site: Rc::clone(site),
             reader: RequestReader::sharing(&site.heads),

@@ -51,7 +51,7 @@ impl HttpChannel {
     }
 
     fn outgoing(&self, transport: &Transport, framing: Framing) -> Outgoing {
-        let sender = Rc::new(Connection {
+        let sender = Rc::new(AnswerSender {
             handle: transport.handle(),
             serial: self.serial,
         });
@@ -149,13 +149,13 @@ impl HttpChannel {
 }
 
 /// The connection as a body on its way out sees it.
-struct Connection {
+struct AnswerSender {
     handle: Handle<HttpChannel>,
     /// The exchange that the body belongs to.
     serial: u32,
 }
 
-impl Sender for Connection {
+impl Sender for AnswerSender {
     fn room_made(&self) {
         self.handle.call(|channel, transport| {
             channel.work(transport, HttpChannel::go_on_sending);
