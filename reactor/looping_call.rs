@@ -115,7 +115,7 @@ impl LoopingCall {
         self.0.run.replace(Some(run));
         self.0.set_next(Duration::ZERO);
         if let Some(before) = before {
-            // The last thing here, because who hears of it may start the call again.
+            // The last thing here, because a callback of it may start the call again.
             before.callback(());
         }
         deferred
@@ -140,7 +140,7 @@ impl Inner {
         }
     }
 
-    /// Ends the run, if it runs, but for telling who waits for that.
+    /// Ends the run, if it runs, except that its Deferred is not fired: the caller does that.
     fn take_run(&self) -> Option<Resolver<()>> {
         let Run { ended, next, .. } = self.run.take()?;
         if let Some(next) = next {

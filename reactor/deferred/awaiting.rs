@@ -49,6 +49,7 @@ impl<T: 'static> Future for Awaiting<T> {
         match deferred.now() {
             Now::Fired(result) => Poll::Ready(result.map(Carried::take)),
             Now::Later(end) => {
+                // The waker of the latest poll counts: it takes the place of the one before.
                 let waker = context.waker().clone();
                 end.node.outlet().lead_to(Next::Future(waker));
                 awaiting.deferred = Some(Deferred::waiting(end));
@@ -63,6 +64,8 @@ impl<T: 'static> Drop for Awaiting<T> {
         let Some(deferred) = self.deferred.take() else {
             return;
         };
+        // Cancelled behind `end`, so that the failure which this makes is swallowed there and is not
+        // reported as one that was not handled.
         let canceller = deferred.canceller();
         let swallow = |result: Passing<T>| match result {
             Err(failure) if failure.check::<Cancelled>().is_none() => report(&failure),

@@ -79,6 +79,7 @@ impl Canceller {
     #[track_caller]
     pub fn cancel(&self) {
         let Some(chain) = &self.chain else { return };
+        // Those in between wait for others and have nothing of their own to stop.
         let source = last(Rc::clone(chain));
         if peek(source.waits(), |waits| matches!(waits, Waits::ForResolver)) {
             source.cancel(Location::caller());

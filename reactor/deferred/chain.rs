@@ -252,14 +252,12 @@ impl<T: 'static> Deferred<T> {
         let row = outlet.row().get();
         let row = row.map(|row| row.add(names(), type_name::<U>(), place));
         let made = end.chain.made();
+        // The result may have come since this Deferred was made, and then it rests in the outlet.
         match (outlet.take(), row) {
             (None, row) => Deferred::waiting(Link::after(end, step, place, row)),
             (Some(result), None) => at_once(step, result, made, place),
             // Not at once: what a chart shows of a step is noted by its link.
-            (Some(result), row) => {
-                let end = Link::behind_fired(result, made, step, place, row);
-                Deferred::waiting(end)
-            }
+            (Some(result), row) => Link::behind_fired(result, made, step, place, row),
         }
     }
 
@@ -350,6 +348,8 @@ impl<T: 'static> Deferred<T> {
         let end = match self.now() {
             Now::Later(end) => end,
             Now::Fired(result) => {
+                // Charts are written by nodes, and a result that is here has none: it gets a source, as if
+                // it were fired now.
                 record.fired_with(&result);
                 let source = Source::new(made);
                 Rc::clone(&source).fire(result);
@@ -403,8 +403,9 @@ fn at_once<T: 'static, U: 'static>(
     place: Place,
 ) -> Deferred<U> {
     if !firing::may_nest() {
-        return Deferred::waiting(Link::behind_fired(result, made, step, place, None));
+        return Link::behind_fired(result, made, step, place, None);
     }
+    // What comes out is still the end of the chain that was made there, as a report has to say.
     firing::nest(|| step::call(step, result, place)).ended_in(made)
 }
 

@@ -114,6 +114,8 @@ impl Failure {
 
     /// What is known, to add to it. If copies share it, this failure goes on alone from here.
     fn record_mut(&mut self) -> &mut Record {
+        // Where no copy shares the record this does not allocate, except after a rest: the list points
+        // there weakly, and so the record moves away from it. That costs one failure one allocation.
         Rc::make_mut(&mut self.record)
     }
 

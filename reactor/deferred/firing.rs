@@ -53,6 +53,8 @@ pub(super) fn run(source: Rc<dyn Root>) {
 pub(super) fn nest<R>(callbacks: impl FnOnce() -> R) -> R {
     let _level = Level::enter();
     let returned = callbacks();
+    // At this depth again, since the callbacks above have returned: what was put off puts off
+    // nothing itself unless it goes as deep.
     if ANY_PUT_OFF.get() {
         run_put_off();
     }
@@ -62,6 +64,7 @@ pub(super) fn nest<R>(callbacks: impl FnOnce() -> R) -> R {
 /// Callbacks keep their panics to themselves. What is left is a waker, or the drop of a value for
 /// which nobody came, and who fires has nothing to do with either.
 fn run_down(source: Rc<dyn Root>) {
+    // One guard for the whole way down and none for each link: a callback has its own, in `step`.
     let run = || {
         let mut chain = Rc::clone(&source);
         let mut next = source.run(&mut chain);

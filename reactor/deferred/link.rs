@@ -56,11 +56,11 @@ impl<T: 'static, U: 'static, S: Step<T, U>> Link<T, U, S> {
         step: S,
         place: Place,
         row: Option<Rc<Row>>,
-    ) -> End<U> {
+    ) -> Deferred<U> {
         let source = Source::new(made);
         let end = Self::after(source.end(), step, place, row);
         source.fire(result);
-        end
+        Deferred::waiting(end)
     }
 
     /// Puts the result of the step where it leaves, and returns what is to hand it on.

@@ -241,6 +241,8 @@ fn wait<T: 'static>(inputs: Vec<Deferred<T>>, until: Until, place: Place) -> Def
         resolver.callback(Ending::All(Vec::new()));
         return deferred;
     }
+    // For all of them before the first is consumed: one that is fired already may decide, and
+    // cancel the others, which are still in the loop below.
     let cancellers: Rc<[Canceller]> = inputs.iter().map(Deferred::canceller).collect();
     let to_cancel = Rc::clone(&cancellers);
     resolver.on_cancel(move || to_cancel.iter().for_each(Canceller::cancel));
@@ -265,6 +267,7 @@ impl<T: 'static> Waiting<T> {
     /// Takes in the result of one input, and fires when that decides.
     fn arrived(&self, index: usize, result: Passing<T>) {
         let mut collection = self.collection.borrow_mut();
+        // Out while this result decides, and back if others are still missing.
         let Some(resolver) = collection.resolver.take() else {
             drop(collection);
             return self.too_late(result);
@@ -292,6 +295,7 @@ impl<T: 'static> Waiting<T> {
             .into_iter()
             .flatten()
             .for_each(|result| self.too_late(result));
+        // Before the list fires, so that its callbacks find the others cancelled.
         if self.until.cancel_rest {
             self.cancellers.iter().for_each(Canceller::cancel);
         }

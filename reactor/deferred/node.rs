@@ -234,6 +234,8 @@ fn settle_adopters<T: 'static>(
         if let Some(row) = outlet.row.get() {
             row.left(&result);
         }
+        // Before the result is handed on: a callback that cancels its own chain must not reach what
+        // has just been fired.
         adopter.chain.waits().set(Waits::ForNothing);
         *chain = adopter.chain;
         match outlet.take_adopter() {

@@ -117,6 +117,8 @@ impl<T: 'static> Recovery<T> for Deferred<T> {
 impl<T> Recovery<T> for () {
     #[inline]
     fn pass(value: Carried<T>) -> Carried<()> {
+        // Taken and not only dropped: a value that passes here is used up, and would go back to its
+        // queue otherwise.
         drop(value.take());
         Carried::given(())
     }

@@ -16,6 +16,8 @@ impl<T: 'static> Deferred<T> {
     pub fn pause(self) -> (Self, Pause) {
         let (resolver, gate) = Deferred::pending();
         let place = Location::caller();
+        // The result rests in this closure, where no cancellation comes: what is cancelled is the gate,
+        // whose failure then replaces the result.
         let wait = move |result| {
             let open = move |opened: Passing<()>| match opened {
                 Ok(_) => Self::fired(result, place),

@@ -216,6 +216,7 @@ impl Row {
     /// Calls the function, whose Deferreds belong on the chart.
     pub(super) fn observe<R>(&self, call: impl FnOnce() -> R) -> R {
         // What ends a list is no function of the consumer's.
+        // Put back without a guard: the panics of consumers are contained inside `call`.
         let asked_for = ASKED_FOR.replace(self.level.is_some());
         let returned = call();
         ASKED_FOR.set(asked_for);

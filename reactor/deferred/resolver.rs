@@ -52,6 +52,7 @@ impl<T: 'static> Resolver<T> {
     /// Fires the Deferred with a value or a failure.
     #[inline]
     pub fn fire(mut self, result: Result<T, Failure>) {
+        // Taken out, so that the drop of the resolver does not fire `Abandoned` as well.
         if let Some(source) = self.source.take() {
             source.fire(result.map(Carried::given));
         }
@@ -202,6 +203,8 @@ impl<T: 'static> Source<T> {
         if self.is_fired() {
             return;
         }
+        // Before the canceller is dropped: that drops values of the consumer, whose code may cancel
+        // this chain, and must find it fired.
         self.waits.set(Waits::ForNothing);
         if let Some(canceller) = self.canceller.take() {
             drop_contained(canceller);

@@ -64,6 +64,8 @@ impl Semaphore {
     #[track_caller]
     pub fn run<R: Outcome>(&self, function: impl FnOnce() -> R + 'static) -> Deferred<R::Output> {
         self.acquire().add_callback(|permit| {
+            // The permit is in a step that runs either way, and in a closure that is dropped if it never
+            // runs: so it is given back whatever happens.
             maybe_deferred(function).add_both(|result| {
                 drop(permit);
                 result

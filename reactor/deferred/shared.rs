@@ -89,6 +89,8 @@ impl<T: 'static> SharedState<T> {
     }
 
     fn read(&self) -> Option<Result<Rc<T>, Failure>> {
+        // Taken out and put back, because a loan is taken by value. No code of the consumer runs in
+        // between: the value is moved and not dropped.
         let mut slot = self.result.borrow_mut();
         let (result, seen) = match slot.take()? {
             Seen::Value(value) => (Ok(Rc::clone(&value)), Seen::Value(value)),

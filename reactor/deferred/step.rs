@@ -28,6 +28,7 @@ pub(super) fn call<T, U>(step: impl Step<T, U>, result: Passing<T>, place: Place
     match contain(|| step(result, place)) {
         Ok(deferred) => deferred,
         Err(panicked) => {
+            // A panic has no `?` whose place could be the origin.
             let mut failure = Failure::at(panicked, place);
             failure.raised_at(place);
             Deferred::fired(Err(failure), place)

@@ -49,6 +49,8 @@ impl<T: 'static> Deferred<T> {
         clock: &impl Clock,
         on_timeout: impl FnOnce(Result<T, Failure>) -> R + 'static,
     ) -> Deferred<R::Output> {
+        // A cancellation by hand fails with the same error as one by the clock: only this flag tells
+        // them apart.
         let is_due = Rc::new(Cell::new(false));
         let mut take_back = None;
         if !self.is_fired() {
@@ -65,6 +67,7 @@ impl<T: 'static> Deferred<T> {
             if is_due.get() {
                 return on_timeout(result.map(Carried::take)).into_deferred();
             }
+            // Otherwise the call would keep the loop running, and the chain alive, until it is due.
             if let Some(take_back) = take_back {
                 take_back();
             }

@@ -64,6 +64,7 @@ impl Unhandled {
 impl Drop for Unhandled {
     fn drop(&mut self) {
         if let Some(failure) = self.failure.take() {
+            // Before the hook is called, which may ask for the failures that are held.
             failure.rests_no_more();
             report(&failure);
         }
