@@ -75,3 +75,37 @@ fn a_time_that_no_header_can_say() {
     visitor.say(request("GET /"));
     assert_eq!(visitor.bodies()[0].0, 200);
 }
+
+#[test]
+fn a_client_that_waits_for_it_is_told_to_go_on_once() {
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    for (path, body) in [("/echo", "hello"), ("/meter", "5 bytes, []")] {
+        for (framing, pieces) in [
+            ("Content-Length: 5", ["he", "llo"]),
+            (
+                "Transfer-Encoding: chunked",
+                ["2\r\nhe\r\n", "3\r\nllo\r\n0\r\n\r\n"],
+            ),
+        ] {
+            let visitor = Visitor::new();
+            let head = head.replace("/echo", path);
+            visitor.say(head.replace("Content-Length: 5", framing));
+            assert_eq!(visitor.hear(), "HTTP/1.1 100 Continue\r\n\r\n", "{path}");
+            visitor.say(pieces[0]);
+            assert_eq!(visitor.hear(), "", "{path}");
+            assert_eq!(visitor.exchange(pieces[1]), [(200, body.to_owned())]);
+        }
+    }
+    // Who does not wait, speaks HTTP/1.0, or expects something else, is not.
+    for said in [
+        format!("{head}hello"),
+        head.replace("1.1", "1.0"),
+        head.replace("100-continue", "tea"),
+        head.replace("/echo", "/nowhere"),
+    ] {
+        let visitor = Visitor::new();
+        visitor.say(said);
+        assert!(!visitor.hear().contains("100 Continue"));
+    }
+}

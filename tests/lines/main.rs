@@ -1,16 +1,17 @@
 //! Lines, as a line protocol on a connection sees them.
 
-#[path = "support/lines.rs"]
+mod costs;
+mod pauses;
+#[path = "../support/lines.rs"]
 mod support;
 
-use std::cell::{Cell, RefCell};
-use std::ops::Range;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport, TooLong};
-use reactor::testing::{Conversation, Simulation};
-use reactor::{Group, Handle, Limits, Protocol, Reason, Transport};
+use reactor::testing::Conversation;
+use reactor::{Handle, Reason};
+
 use support::{CLOSED, LOST, Lines, Log, Script};
 
 #[test]
@@ -189,96 +190,6 @@ fn pausing() -> Lines {
 }
 
 #[test]
-fn lines_behind_a_pause_wait_and_come_in_order_before_what_is_received_later() {
-    let lines = pausing();
-    lines.say(b"1\npause\n2\npause\n3\nunfin");
-    lines.say(b"ished\n4\n");
-    lines.happened(&["1", "pause"]);
-    lines.resume();
-    lines.happened(&["reading_resumed", "2", "pause"]);
-    lines.resume();
-    lines.happened(&["reading_resumed", "3", "unfinished", "4"]);
-}
-
-/// Resumes somebody else's reading.
-struct Resume(Transport);
-
-impl Protocol for Resume {
-    fn data_received(&mut self, _: &Transport, _: &[u8]) {
-        self.0.resume_reading();
-    }
-}
-
-#[test]
-fn what_waits_does_not_grow_when_reading_is_resumed_for_one_line_a_turn() {
-    let lines = pausing();
-    lines.say(b"pause\npause too\n");
-    lines.happened(&["pause"]);
-    let simulation = lines.conversation.simulation();
-    let resume = Resume(lines.transport().clone());
-    let resume = Conversation::begin(simulation, resume, Limits::default());
-    // The pause ends in the same turn in which these bytes are there, and before they are read.
-    resume.peer().write(b"resume");
-    lines.say(b"3\n");
-    lines.happened(&["reading_resumed", "pause too"]);
-    lines.resume();
-    lines.happened(&["reading_resumed", "3"]);
-}
-
-#[test]
-fn the_end_of_the_stream_waits_behind_lines_that_wait() {
-    let lines = pausing();
-    lines.say(b"1\npause\n2\npause again\nunfinished");
-    lines.ends(&["1", "pause"]);
-    lines.resume();
-    lines.happened(&["reading_resumed", "2", "pause again"]);
-    lines.resume();
-    lines.happened(&["reading_resumed", "unfinished", "read_closed", CLOSED]);
-}
-
-#[test]
-fn an_unfinished_line_waits_too_when_reading_is_paused_at_the_end_of_the_stream() {
-    let lines = Lines::doing(|_, _| {});
-    lines.say(b"unfinished");
-    lines.transport().pause_reading();
-    lines.ends(&[]);
-    lines.resume();
-    lines.happened(&["reading_resumed", "unfinished", "read_closed", CLOSED]);
-}
-
-/// Joins a group, and says nothing.
-struct Listener(Group);
-
-impl Protocol for Listener {
-    fn connection_made(&mut self, transport: &Transport) {
-        self.0.add(transport);
-    }
-
-    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
-}
-
-#[test]
-fn lines_of_a_talker_wait_while_a_listener_of_the_group_is_behind() {
-    let group = Group::new();
-    let room = group.clone();
-    let lines = Lines::doing(move |_, line| {
-        if line == b"shout" {
-            room.write(&vec![b'x'; 400_000]);
-        }
-    });
-    let simulation = lines.conversation.simulation();
-    let listener = Conversation::begin(simulation, Listener(group), Limits::default());
-    listener.peer().pause_reading();
-    lines.conversation.peer().write(b"shout\nwhisper\n");
-    simulation.run_for(Duration::from_millis(50));
-    lines.happened(&["shout"]);
-    assert!(!lines.transport().is_reading());
-    listener.peer().resume_reading();
-    simulation.run_for(Duration::from_millis(10));
-    lines.happened(&["reading_resumed", "whisper"]);
-}
-
-#[test]
 fn a_handle_reaches_the_protocol_inside_the_receiver() {
     let lines = Lines::doing(|_, _| {});
     let handle: Handle<Script> = lines.transport().handle();
@@ -387,76 +298,4 @@ fn a_line_protocol_has_the_defaults_of_a_protocol() {
     let lazy = Conversation::with(LineReceiver::new(Lazy));
     lazy.close();
     assert!(matches!(lazy.reason(), Some(Reason::PeerClosed)));
-}
-
-#[test]
-fn eighty_thousand_lines_take_linear_time_also_with_a_pause_after_each() {
-    for pausing in [false, true] {
-        let count = Rc::new(Cell::new(0));
-        let counted = Rc::clone(&count);
-        let simulation = Simulation::new();
-        let reactor = simulation.reactor().downgrade();
-        let receiver = LineReceiver::new(Count(move |transport: &Transport| {
-            counted.set(counted.get() + 1);
-            if pausing {
-                transport.pause_reading();
-                let transport = transport.clone();
-                let reactor = reactor.upgrade().unwrap();
-                reactor.call_soon(move || transport.resume_reading());
-            }
-        }));
-        let conversation = Conversation::begin(&simulation, receiver, Limits::default());
-        let began = Instant::now();
-        conversation.say(&b"\n".repeat(80_000));
-        assert_eq!(count.get(), 80_000);
-        assert!(began.elapsed() < Duration::from_secs(5));
-    }
-}
-
-#[test]
-fn a_long_line_that_comes_byte_by_byte_takes_linear_time() {
-    let counted = Rc::new(Cell::new(0));
-    let count = Rc::clone(&counted);
-    let count = Count(move |_: &Transport| count.set(count.get() + 1));
-    let mut receiver = LineReceiver::new(count).max_length(1 << 20);
-    let anybody = Lines::doing(|_, _| {});
-    let began = Instant::now();
-    for _ in 0..1 << 20 {
-        receiver.data_received(anybody.transport(), b"x");
-    }
-    assert_eq!(counted.get(), 0);
-    receiver.data_received(anybody.transport(), b"\n");
-    assert_eq!(counted.get(), 1);
-    assert!(began.elapsed() < Duration::from_secs(5));
-}
-
-/// Calls a function for each line.
-struct Count<F>(F);
-
-impl<F: FnMut(&Transport) + 'static> LineProtocol for Count<F> {
-    fn line_received(&mut self, transport: &LineTransport<'_>, _: &[u8]) {
-        (self.0)(transport);
-    }
-}
-
-/// Notes where in memory its lines are.
-struct Where(Rc<RefCell<Vec<Range<*const u8>>>>);
-
-impl LineProtocol for Where {
-    fn line_received(&mut self, _: &LineTransport<'_>, line: &[u8]) {
-        self.0.borrow_mut().push(line.as_ptr_range());
-    }
-}
-
-#[test]
-fn a_line_that_lies_whole_in_a_read_is_not_copied() {
-    let found = Rc::new(RefCell::new(Vec::new()));
-    let anybody = Lines::doing(|_, _| {});
-    let mut receiver = LineReceiver::new(Where(Rc::clone(&found)));
-    receiver.data_received(anybody.transport(), b"unfin");
-    let read = b"ished\none\r\ntwo\nunfinished";
-    receiver.data_received(anybody.transport(), read);
-    let lies_in = |line: &Range<*const u8>| read.as_ptr_range().contains(&line.start);
-    let lent: Vec<_> = found.borrow().iter().map(lies_in).collect();
-    assert_eq!(lent, [false, true, true]);
 }
