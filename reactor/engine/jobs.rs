@@ -1,4 +1,14 @@
-//! The reactor's own Deferreds: time that passes, work on other threads, connections, the whole run.
+//! Work on threads, and the reactor's other Deferreds: time that passes, and the whole run.
+//!
+//! A job is in two halves, since a Deferred may not leave its thread:
+//!
+//! ```text
+//! the loop                                     a thread of a pool
+//! Job in the table: ticket, how to fire        closure: the work, where its result goes
+//!        │ cancel, grace over: take it back ─────> while it waits
+//!        │                                          │ done: the result is put into `Made`
+//!        └──────── fire <── queue of the loop <─────┘
+//! ```
 
 use std::cell::{OnceCell, RefCell};
 use std::error::Error;
@@ -8,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::contained::{Contained, contain};
-use crate::deferred::{Clock, Deferred, Failure, Panicked};
+use crate::deferred::{Clock, Deferred, Failure, Panicked, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::engine::table::{Table, Token};
 use crate::engine::thread_pool::{ThreadPool, Ticket};
@@ -32,6 +42,18 @@ struct Job {
 /// Where a thread puts what it has made, for the loop to take: the value, or what its panic said. A
 /// place that both halves of a job know by its type, so that nothing has to be cast.
 type Made<T> = Arc<Mutex<Option<Contained<Result<T, Panicked>>>>>;
+
+/// What fires the Deferred of a job: with what the thread has made, or with a failure before it began.
+fn end_of_job<T>(resolver: Resolver<T>, made: Made<T>) -> impl FnOnce(Result<(), Failure>) {
+    move |ended| {
+        if let Err(failure) = ended {
+            return resolver.errback(failure);
+        }
+        let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let result = made.expect("it is put there before the end is queued");
+        resolver.fire(result.into_inner().map_err(Failure::from));
+    }
+}
 
 impl Jobs {
     pub(crate) fn len(&self) -> usize {
@@ -149,15 +171,7 @@ impl Reactor {
                 drop(reactor.take_back_job(token));
             }
         });
-        let end = move |ended: Result<(), Failure>| {
-            if let Err(failure) = ended {
-                return resolver.errback(failure);
-            }
-            let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let result = made.expect("it is put there before the end is queued");
-            resolver.fire(result.into_inner().map_err(Failure::from));
-        };
-        let end = Box::new(end);
+        let end = Box::new(end_of_job(resolver, made));
         let left_over = self.0.jobs.0.borrow_mut().put(token, Job { ticket, end });
         debug_assert!(left_over.is_none(), "the slot was reserved");
         deferred
