@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reactor::deferred::{Deferred, Resolver};
+use reactor::deferred::{Deferred, Queue, Resolver};
 
 struct Counting;
 
@@ -84,6 +84,23 @@ fn main() {
         assert!(all.as_mut().poll(&mut context).is_ready());
     });
     assert_eq!(awaiting, 0, "a thousand awaits of fired Deferreds");
+
+    // Both have room for a first one, so that growing is not counted.
+    let queue = Queue::new();
+    queue.put(1_u64).unwrap();
+    drop(queue.get().into_result());
+    queue.get().add_callback(|_| ());
+    queue.put(1).unwrap();
+    let (there, _) = allocations(|| {
+        queue.put(2).unwrap();
+        queue.get().into_result().is_ok()
+    });
+    assert_eq!(there, 1, "the loan of an item that was there");
+    let (waiting, _) = allocations(|| {
+        queue.get().add_callback(|_| ());
+        queue.put(3).unwrap();
+    });
+    assert_eq!(waiting, 4, "source, canceller, callback, loan");
 
     println!("as many allocations as expected");
 }
