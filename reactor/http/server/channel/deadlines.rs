@@ -185,7 +185,7 @@ impl HttpChannel {
                 channel.sending_took_long(transport, unsent, is_last);
             });
         });
-        self.send_deadline = Some(call);
+        self.send_deadline = Some(Box::new(call));
     }
 
     /// A peer that has taken much meanwhile gets as much time again. The operating system reports

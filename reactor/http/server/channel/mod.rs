@@ -60,7 +60,8 @@ pub struct HttpChannel {
     client_is_done: bool,
     /// What is waited for, of which request, and until when.
     deadline: Option<(Phase, u32, DelayedCall)>,
-    send_deadline: Option<DelayedCall>,
+    /// Until when the peer takes what is unsent. In a box, which an idle connection has not.
+    send_deadline: Option<Box<DelayedCall>>,
 }
 
 /// What one callback works with. What it answers is gathered, and written once.
