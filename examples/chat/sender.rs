@@ -52,7 +52,7 @@ impl OwnNames {
 
 /// The value of a header that a browser sends once. Of two of them nobody knows which is its own.
 fn single<'r>(request: &'r Request, name: &str) -> Result<Option<&'r str>, ()> {
-    let mut values = request.header_values(name);
+    let mut values = request.headers().get_all_bytes(name);
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => std::str::from_utf8(value).map(Some).map_err(|_| ()),

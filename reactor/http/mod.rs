@@ -40,6 +40,7 @@ pub use server::events::{Audience, ServerEvent};
 pub use server::files::{Files, Validators};
 pub use server::function::{Async, IntoAnswer, IntoResource, Later, Now};
 pub use server::guard::Guard;
+pub use server::header_lines::HeaderLines;
 pub use server::limits::HttpLimits;
 pub use server::methods::Methods;
 pub use server::request::{NotAForm, Request};

@@ -1,4 +1,4 @@
-//! The heads of answers.
+//! The heads of answers, and the header lines of requests.
 
 use std::time::Duration;
 
@@ -108,4 +108,24 @@ fn a_client_that_waits_for_it_is_told_to_go_on_once() {
         visitor.say(said);
         assert!(!visitor.hear().contains("100 Continue"));
     }
+}
+
+#[test]
+fn header_lines_are_had_by_name_and_as_they_came() {
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |request: Request| {
+        let headers = request.headers();
+        assert_eq!(headers.get("HOST"), request.header("host"));
+        assert_eq!(headers.get("latin"), None, "it is not UTF-8");
+        assert_eq!(headers.get_bytes("latin"), Some(&b"caf\xe9"[..]));
+        assert_eq!(headers.get_all("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert!(headers.len() == 4 && !headers.is_empty());
+        let names: Vec<_> = headers.iter_bytes().map(|(name, _)| name).collect();
+        Response::text(format!("{names:?} {:?}\n", headers.get("none")))
+    });
+    let visitor = Visitor::visit(simulation, site);
+    visitor.say(b"GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nLatin: caf\xe9\r\na: 2\r\n\r\n");
+    let heard = visitor.hear();
+    let expected = "[\"Host\", \"A\", \"Latin\", \"a\"] None\n";
+    assert!(heard.ends_with(expected), "{heard}");
 }

@@ -116,7 +116,7 @@ impl Guard {
 fn credentials<'r>(request: &'r Request, scheme: &str) -> Option<&'r str> {
     // Two could be read in two ways, by a proxy that checks the one and by this server, which would
     // check the other.
-    if request.header_values("authorization").count() != 1 {
+    if request.headers().get_all_bytes("authorization").count() != 1 {
         return None;
     }
     let (found, rest) = request.header("authorization")?.split_once(' ')?;

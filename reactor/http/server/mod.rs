@@ -10,7 +10,8 @@
 //! - `tree`: what is behind which path. `guard`: a password or a token before a resource.
 //! - `files/`: the files of a folder, with ranges and conditions.
 //! - `events`: server-sent events to every page that listens.
-//! - `request`, `response`: what a resource is given, and what it answers.
+//! - `request`, `response`: what a resource is given, and what it answers. `header_lines`: the headers
+//!   of the first.
 //! - `limits`: how much a client may send, and how long it may take.
 //! - `channel/`: the protocol of one connection.
 //! - `writer`: the head of an answer as bytes.
@@ -35,6 +36,8 @@ pub(crate) mod guard;
 pub(crate) mod files;
 
 pub(crate) mod request;
+
+pub(crate) mod header_lines;
 
 pub(crate) mod response;
 

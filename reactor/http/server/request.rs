@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::address::Address;
 use crate::http::body::budget::{Budget, Share};
 use crate::http::body::incoming::BodyStream;
+use crate::http::server::header_lines::HeaderLines;
 use crate::http::wire::chunked::trailers;
 use crate::http::wire::head::RequestHead;
 use crate::http::wire::method::Method;
@@ -138,23 +139,13 @@ impl Request {
     /// The value of the first header line of this name, if it is UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.header_values(name);
-        values
-            .next()
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.headers().get(name)
     }
 
-    /// The values of all header lines of this name.
-    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let lines = self.headers();
-        lines
-            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    }
-
-    /// Names and values of all header lines, in the order in which they came.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.head().fields()
+    /// The header lines.
+    #[must_use]
+    pub fn headers(&self) -> HeaderLines<'_> {
+        HeaderLines(self.head())
     }
 
     /// The host that the request is for, and perhaps a port. There always is one, except in HTTP/1.0.

@@ -165,7 +165,7 @@ fn is_alike(one: &str, other: &str) -> bool {
 
 /// The tags of all header lines of this name. A comma may be part of a tag.
 fn list(request: &Request, name: &str) -> Option<Vec<String>> {
-    let mut values = request.header_values(name).peekable();
+    let mut values = request.headers().get_all_bytes(name).peekable();
     values.peek()?;
     let mut tags = Vec::new();
     for value in values {
