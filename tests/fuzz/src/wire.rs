@@ -1,5 +1,5 @@
 //! Whatever bytes are read, in whatever pieces: the readers of `http::wire` neither panic nor hang, find the
-//! same parts, and make the same mistake of them.
+//! same parts, and no mistake in pieces that the whole has not.
 
 #![no_main]
 
@@ -74,8 +74,10 @@ fuzz_target!(|data: &[u8]| {
     let whole = requests(std::iter::once(bytes));
     let split = requests(bytes.chunks(size));
     assert_eq!(whole.0, split.0);
-    // A mistake may show sooner in a head that has come in part, and be another one of its mistakes.
-    assert_eq!(whole.1.is_some(), split.1.is_some());
+    // A head that has come in part is looked at when another line has ended, so that a mistake in it
+    // may show later; one that shows in pieces shows in the whole.
+    assert!(whole.1.is_some() || split.1.is_none());
     let (whole, split) = (answer(std::iter::once(bytes)), answer(bytes.chunks(size)));
-    assert_eq!(whole, split);
+    assert_eq!(whole.0, split.0);
+    assert!(split.1 || !whole.1, "a whole answer is whole in pieces");
 });
