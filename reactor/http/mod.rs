@@ -12,6 +12,9 @@
 //!   an `async` block: [`Answer`]. A function is a resource, also an `async` one: [`IntoResource`].
 //! - Whatever two parsers could read in different ways is refused, and the connection closed.
 //! - Every buffer has a limit and every wait a deadline: [`HttpLimits`].
+//!
+//! The rooms: [`wire`], bytes to heads, chunks and numbers, without I/O; `body`, what goes behind a head, in
+//! and out; [`server`], sites; and `client`, an [`Agent`] that asks others.
 
 // Bytes to heads, chunks and numbers. It imports nothing from outside.
 pub mod wire;

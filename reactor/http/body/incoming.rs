@@ -129,7 +129,7 @@ impl BodyStream {
     ///
     /// One piece is asked for at a time; asking for another one before it has come fails with
     /// [`AskedTwice`].
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     pub fn next_chunk(&mut self) -> Deferred<Option<Vec<u8>>> {
         let mut state = self.0.state.borrow_mut();
         if state.waiting.as_ref().is_some_and(|w| !w.is_cancelled()) {
@@ -149,7 +149,7 @@ impl BodyStream {
 
     /// All of the body, which may have at most `limit` bytes. Fails with [`BodyTooLong`] as soon as
     /// there are more.
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     pub fn collect(self, limit: usize) -> Deferred<Vec<u8>> {
         self.collect_into(Vec::new(), limit)
     }

@@ -169,7 +169,7 @@ impl BodySink {
     /// Whoever writes much waits for it in between, or the connection is dropped with
     /// [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). Fails with [`BodyIsOver`] when the
     /// peer is gone.
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     pub fn ready(&self) -> Deferred<()> {
         if self.is_over() {
             return Deferred::fail(BodyIsOver);

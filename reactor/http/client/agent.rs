@@ -67,7 +67,7 @@ impl Agent {
 
     /// Asks for what is at `url`. As [`request`](Self::request), and fails with
     /// [`BadUrl`](crate::http::BadUrl) for a text that is no URL.
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     #[track_caller]
     pub fn get(&self, url: &str) -> Deferred<ClientResponse> {
         match Url::parse(url) {
@@ -87,7 +87,7 @@ impl Agent {
     /// that it has waited for a request in vain.
     ///
     /// Cancelling the Deferred ends the request wherever it is, and closes its connection.
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     #[track_caller]
     pub fn request(&self, request: ClientRequest) -> Deferred<ClientResponse> {
         let place = Location::caller();
@@ -176,7 +176,7 @@ impl fmt::Debug for Agent {
 ///
 /// Fails with [`UnexpectedStatus`](crate::http::UnexpectedStatus) for a status other than 2xx. For
 /// more than one request, keep an [`Agent`], and with it the connection.
-#[must_use = "a Deferred that is dropped tells nobody"]
+#[must_use = "the result is lost with the Deferred"]
 #[track_caller]
 pub fn get_page(reactor: &Reactor, url: &str) -> Deferred<Vec<u8>> {
     let agent = Agent::new(reactor);

@@ -100,7 +100,7 @@ impl ClientResponse {
     /// [`BodyTooLong`](crate::http::BodyTooLong) when there is more, and with
     /// [`RequestError`](crate::http::RequestError) when it does not come whole. Cancelling it aborts
     /// the connection.
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     pub fn read_body(self) -> Deferred<Vec<u8>> {
         let asked = self.asked;
         self.stream
@@ -109,7 +109,7 @@ impl ClientResponse {
     }
 
     /// The answer itself if its status is 2xx; otherwise a failure with [`UnexpectedStatus`].
-    #[must_use = "a Deferred that is dropped tells nobody"]
+    #[must_use = "the result is lost with the Deferred"]
     pub fn expect_success(self) -> Deferred<Self> {
         if self.status().is_success() {
             return Deferred::succeed(self);
