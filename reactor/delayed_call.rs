@@ -3,60 +3,32 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::contained::Contained;
-use crate::engine::table::Token;
-use crate::engine::timers::{Nanos, TimerId};
-use crate::observe::Event;
-use crate::reactor::{Reactor, WeakReactor, as_nanos};
+use crate::engine::Engine;
+use crate::engine::timers::{Nanos, TimerId, as_nanos};
 
-/// What the timers of a loop hold.
-pub(crate) enum Due {
-    /// A consumer's call.
-    Call {
-        call: Contained<Box<dyn NamedCall>>,
-        place: &'static Location<'static>,
-    },
-    /// The earliest of a connection's deadlines may be over.
-    Connection(Token),
-    /// A port whose `accept` failed tries again.
-    Port(Token),
-    /// An attempt to connect has taken too long.
-    Attempt(Token),
-    /// The grace of a shutdown is over.
-    Grace,
-}
-
-/// A closure that knows the name of its type.
-pub(crate) trait NamedCall {
-    fn name(&self) -> &'static str;
-    fn call(self: Box<Self>);
-}
-
-impl<F: FnOnce()> NamedCall for F {
-    fn name(&self) -> &'static str {
-        std::any::type_name::<F>()
-    }
-
-    fn call(self: Box<Self>) {
-        self();
-    }
-}
-
-/// A call set with [`Reactor::call_later`] or [`Reactor::call_at`].
+/// A call set with [`Reactor::call_later`](crate::Reactor::call_later) or
+/// [`Reactor::call_at`](crate::Reactor::call_at).
 ///
 /// Dropping this handle does not cancel the call.
 pub struct DelayedCall {
-    reactor: WeakReactor,
+    engine: Weak<Engine>,
     timer: Cell<TimerId>,
 }
 
 impl DelayedCall {
-    pub(crate) fn new(reactor: WeakReactor, timer: TimerId) -> Self {
+    #[inline]
+    pub(crate) fn set(
+        engine: &Rc<Engine>,
+        deadline: Nanos,
+        f: impl FnOnce() + 'static,
+        place: &'static Location<'static>,
+    ) -> Self {
         Self {
-            reactor,
-            timer: Cell::new(timer),
+            engine: Rc::downgrade(engine),
+            timer: Cell::new(engine.set_call(deadline, f, place)),
         }
     }
 
@@ -65,16 +37,8 @@ impl DelayedCall {
     /// Returns whether this kept the call from being made: false when it was made, is being made,
     /// or was cancelled before.
     pub fn cancel(&self) -> bool {
-        let Some((reactor, _)) = self.pending() else {
-            return false;
-        };
-        // Dropped below, after the borrow: the closure may own what sets timers in its drop.
-        let call = reactor.0.timers.borrow_mut().remove(self.timer.get());
-        reactor.observe(|| Event::TimerCancelled {
-            timer: self.timer.get().number(),
-        });
-        drop(call);
-        true
+        let engine = self.engine.upgrade();
+        engine.is_some_and(|engine| engine.cancel_call(self.timer.get()))
     }
 
     /// Makes the call due after `delay` from now, whatever it was before.
@@ -82,13 +46,12 @@ impl DelayedCall {
     /// Returns whether it did: false when the call was made, is being made, or was cancelled.
     #[track_caller]
     pub fn reset(&self, delay: Duration) -> bool {
-        let Some((reactor, _)) = self.pending() else {
+        let place = Location::caller();
+        let Some(engine) = self.engine.upgrade() else {
             return false;
         };
-        let now = reactor.nanos(reactor.now());
-        let deadline = now.saturating_add(as_nanos(delay));
-        self.reset_to(&reactor, deadline, Location::caller());
-        true
+        let deadline = engine.after(delay);
+        self.move_to(&engine, deadline, place)
     }
 
     /// Makes the call due later than it was by `delay`.
@@ -96,12 +59,11 @@ impl DelayedCall {
     /// Returns whether it did: false when the call was made, is being made, or was cancelled.
     #[track_caller]
     pub fn delay(&self, delay: Duration) -> bool {
-        let Some((reactor, deadline)) = self.pending() else {
+        let place = Location::caller();
+        let Some((engine, deadline)) = self.pending() else {
             return false;
         };
-        let deadline = deadline.saturating_add(as_nanos(delay));
-        self.reset_to(&reactor, deadline, Location::caller());
-        true
+        self.move_to(&engine, deadline.saturating_add(as_nanos(delay)), place)
     }
 
     /// Whether the call is still to be made. False inside the call itself.
@@ -113,30 +75,22 @@ impl DelayedCall {
     /// When the call is due, if it is still to be made.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let (reactor, deadline) = self.pending()?;
-        Some(reactor.instant(deadline))
+        let (engine, deadline) = self.pending()?;
+        Some(engine.instant(deadline))
     }
 
     /// When the call is due. The timers know neither one that was made nor one that was cancelled.
-    fn pending(&self) -> Option<(Reactor, Nanos)> {
-        let reactor = self.reactor.upgrade()?;
-        let deadline = reactor.0.timers.borrow_mut().deadline(self.timer.get())?;
-        Some((reactor, deadline))
+    fn pending(&self) -> Option<(Rc<Engine>, Nanos)> {
+        let engine = self.engine.upgrade()?;
+        let deadline = engine.call_deadline(self.timer.get())?;
+        Some((engine, deadline))
     }
 
-    fn reset_to(&self, reactor: &Reactor, deadline: Nanos, place: &'static Location<'static>) {
+    fn move_to(&self, engine: &Engine, deadline: Nanos, place: &'static Location<'static>) -> bool {
         let mut timer = self.timer.get();
-        let before = timer.number();
-        reactor.0.timers.borrow_mut().reset(&mut timer, deadline);
+        let is_moved = engine.move_call(&mut timer, deadline, place);
         self.timer.set(timer);
-        reactor.observe(|| Event::TimerCancelled { timer: before });
-        let timer = timer.number();
-        let deadline = reactor.instant(deadline);
-        reactor.observe(|| Event::TimerSet {
-            timer,
-            deadline,
-            place,
-        });
+        is_moved
     }
 }
 

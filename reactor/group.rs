@@ -6,7 +6,7 @@
 //! Whoever talks to a group is read from no faster than the listeners can take what it says: when
 //! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 //! connection in whose callback the group is written to is not read until that member has caught
-//! up. How long a member is waited for, and by whom, is in `transport/company.rs`. One
+//! up. How long a member is waited for, and by whom, is in `transport/group_flow.rs`. One
 //! who says so much at once that others would have to wait goes on when they have had their share.
 
 use std::cell::{OnceCell, RefCell};
@@ -145,18 +145,18 @@ impl Group {
         if data.is_empty() {
             return;
         }
-        let requests = first.requests();
-        let talker = requests.talker();
+        let loop_side = first.loop_side();
+        let talker = Transport::current(loop_side);
         // Copied for the first who takes it, so that nothing grows where nobody does.
         let part = OnceCell::new();
-        let part = || *part.get_or_init(|| requests.blocks.append(data));
+        let part = || *part.get_or_init(|| loop_side.blocks.append(data));
         let mut much = None;
         for (_, member) in members.iter() {
             if except == Some(member) {
                 continue;
             }
             // A member that belongs to another loop has another block.
-            let is_taken = match Rc::ptr_eq(member.requests(), requests) {
+            let is_taken = match Rc::ptr_eq(member.loop_side(), loop_side) {
                 true => member.write_part(part),
                 false => member.write(data),
             };
@@ -179,7 +179,7 @@ impl Group {
         let work = members.len() * (1 + data.len() / BYTES_A_DELIVERY);
         match &talker {
             Some(talker) => talker.charge(work),
-            None => _ = requests.budget.charge(work),
+            None => _ = loop_side.budget.charge(work),
         }
     }
 

@@ -6,8 +6,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 
 use crate::contained::Contained;
-use crate::engine::loop_side::Post;
-use crate::transport::{Transport, WeakTransport};
+use crate::transport::{Post, Transport, WeakTransport};
 
 /// A weak, typed handle of the protocol of one connection.
 ///
@@ -71,8 +70,7 @@ impl<P: 'static> Handle<P> {
                 f(protocol, transport);
             }
         };
-        transport.requests().post(Post {
-            token: transport.token(),
+        transport.post(Post {
             wanted: TypeId::of::<P>(),
             name: std::any::type_name::<P>(),
             place: Location::caller(),

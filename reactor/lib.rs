@@ -99,6 +99,10 @@ pub mod deferred;
 // The loop: who runs next.
 mod reactor;
 
+mod remote_reactor;
+
+mod weak_reactor;
+
 mod delayed_call;
 
 mod looping_call;
@@ -126,24 +130,25 @@ pub mod testing;
 pub use address::{Address, BadAddress};
 pub use deferred::{Deferred, Failure, Resolver};
 pub use delayed_call::DelayedCall;
-pub use engine::jobs::StoppedBefore;
 pub use engine::pools::ThreadLimits;
+pub use engine::running::{RunError, StoppedBefore};
 pub use engine::thread_pool::ThreadPoolError;
-pub use engine::threads::{CallFromThreadError, RemoteReactor};
 pub use engine::triggers::{Phase, SystemEvent};
 pub use group::Group;
 pub use handle::Handle;
 pub use layer::Layer;
 pub use limits::Limits;
 pub use looping_call::LoopingCall;
-pub use observe::{Callback, Cause, Event, Observer};
+pub use observe::{Callback, Cause, ConnectionId, Event, Observer};
 pub use protocol::{Factory, Protocol, WithLimits};
-pub use reactor::{Reactor, RunError, WeakReactor};
+pub use reactor::Reactor;
 pub use reason::Reason;
+pub use remote_reactor::{CallFromThreadError, RemoteReactor};
 pub use sources::attempt::Connector;
 pub use sources::port::{CannotListen, ListeningPort};
-pub use transport::{ConnectionId, Transport};
+pub use transport::Transport;
 pub use visible::{visible, visible_bytes};
+pub use weak_reactor::WeakReactor;
 
 /// The README, whose program is compiled.
 #[cfg(doctest)]

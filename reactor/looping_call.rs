@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use crate::contained::contain;
 use crate::deferred::{Deferred, Failure, Outcome, Resolver};
 use crate::delayed_call::DelayedCall;
-use crate::reactor::{Reactor, WeakReactor};
+use crate::reactor::Reactor;
+use crate::weak_reactor::WeakReactor;
 
 /// Calls a function at once and then at every interval, until it is stopped or the function fails.
 ///

@@ -1,21 +1,13 @@
-//! The one dispatch point: every call of a consumer's code goes through [`Dispatch::call`].
+//! What an observer of the loop sees: turns, callbacks, connections, bytes and timers.
 //!
-//! The guard against panics, the name in log lines, the time that a callback took and the
-//! [`Observer`] live here and nowhere else. Without an observer the clock is not read and no event
-//! is made.
+//! An [`Observer`] changes nothing: the loop does the same, in the same order, with one and without.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::Location;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
-use crate::contained::{Panicked, contain, drop_contained};
-use crate::driver::Clock;
 use crate::reason::Reason;
-use crate::transport::ConnectionId;
-use crate::visible::visible;
 
 /// Sees what the loop does, while it does it: to log slow callbacks, draw a timeline, record a run.
 ///
@@ -24,6 +16,17 @@ use crate::visible::visible;
 pub trait Observer {
     /// Something happens, at `now` by the reactor's clock.
     fn event(&self, now: Instant, event: &Event<'_>);
+}
+
+/// Names a connection in log lines and for an [`Observer`]; never used twice
+/// within one reactor, until 2³² connections have been made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub(crate) u32);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
 }
 
 /// What an [`Observer`] sees.
@@ -201,128 +204,4 @@ impl fmt::Display for Callback {
         }
         Ok(())
     }
-}
-
-/// Calls consumers' code, guarded and observed.
-pub(crate) struct Dispatch {
-    /// The reactor's time, which is a virtual one in a simulation.
-    clock: Clock,
-    observers: RefCell<Vec<Rc<dyn Observer>>>,
-    /// Whether there are observers, so that looking costs one load.
-    observed: Cell<bool>,
-}
-
-impl Dispatch {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            observers: RefCell::default(),
-            observed: Cell::new(false),
-        }
-    }
-
-    /// Calls `f`. A panic is caught and logged under the callback's name. `callback` is only made
-    /// when somebody wants to know.
-    #[inline]
-    pub(crate) fn call<R>(
-        &self,
-        callback: impl Fn() -> Callback,
-        f: impl FnOnce() -> R,
-    ) -> Result<R, String> {
-        self.call_on(&mut (), |()| callback(), |()| f())
-    }
-
-    /// As [`call`](Self::call), of a `target` that knows its own name, which is not asked for
-    /// otherwise.
-    #[inline(always)]
-    pub(crate) fn call_on<T: ?Sized, R>(
-        &self,
-        target: &mut T,
-        callback: impl Fn(&T) -> Callback,
-        f: impl FnOnce(&mut T) -> R,
-    ) -> Result<R, String> {
-        let began = self.observed.get().then(|| self.began(&callback(target)));
-        let result = contain(|| f(target));
-        if let Some(began) = began {
-            self.ended(&callback(target), began, result.is_err());
-        }
-        match result {
-            Ok(value) => Ok(value),
-            Err(Panicked(said)) => Err(panicked(&callback(target), said)),
-        }
-    }
-
-    /// Tells the observers. `event` is only made when there are any.
-    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        if self.observed.get() {
-            self.tell((self.clock)(), &event());
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_observed(&self) -> bool {
-        self.observed.get()
-    }
-
-    pub(crate) fn add_observer(&self, observer: Rc<dyn Observer>) {
-        self.observers.borrow_mut().push(observer);
-        self.observed.set(true);
-    }
-
-    pub(crate) fn remove_observer(&self, observer: &Rc<dyn Observer>) {
-        let mut observers = self.observers.borrow_mut();
-        let all = std::mem::take(&mut *observers).into_iter();
-        let (gone, kept) = all.partition(|other| Rc::ptr_eq(other, observer));
-        *observers = kept;
-        self.observed.set(!observers.is_empty());
-        drop(observers);
-        let gone: Vec<_> = gone;
-        gone.into_iter().for_each(drop_contained);
-    }
-
-    #[cold]
-    fn began(&self, callback: &Callback) -> Instant {
-        let now = (self.clock)();
-        self.tell(now, &Event::CallbackBegan(callback));
-        now
-    }
-
-    #[cold]
-    fn ended(&self, callback: &Callback, began: Instant, panicked: bool) {
-        let now = (self.clock)();
-        let event = Event::CallbackEnded {
-            callback,
-            took: now - began,
-            panicked,
-        };
-        self.tell(now, &event);
-    }
-
-    #[cold]
-    fn tell(&self, now: Instant, event: &Event<'_>) {
-        let observers = self.observers.borrow().clone();
-        for observer in observers {
-            if let Err(Panicked(said)) = contain(|| observer.event(now, event)) {
-                let said = visible(&said);
-                log::error!("an observer panicked and is detached: {said}");
-                self.remove_observer(&observer);
-            }
-            if Rc::strong_count(&observer) == 1 {
-                drop_contained(observer); // it was detached meanwhile
-            }
-        }
-    }
-}
-
-/// Observers are not [`Contained`](crate::contained::Contained), because they are cloned for each event.
-impl Drop for Dispatch {
-    fn drop(&mut self) {
-        self.observers.take().into_iter().for_each(drop_contained);
-    }
-}
-
-#[cold]
-fn panicked(callback: &Callback, said: String) -> String {
-    log::error!("{callback} panicked: {}", visible(&said));
-    said
 }

@@ -1,33 +1,30 @@
-//! The reactor: an event loop as its consumer holds it, and what the loop is made of.
-//!
-//! What one may ask of it is here, and in the files that are named after what they add: `sources/port`,
-//! `sources/attempt`, and in `engine`: `stopping`, `jobs`, `tasks`. What it does all day is in `engine/turn`.
+//! The reactor: an event loop as its consumer holds it. All that one may ask of it is here, and each
+//! method says to whom it goes: the loop itself is in `engine/`, what it serves in `sources/`.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
+use std::future::Future;
 use std::io;
+use std::net::ToSocketAddrs;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::contained::Contained;
-use crate::delayed_call::{DelayedCall, Due, NamedCall};
+use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
+use crate::delayed_call::DelayedCall;
 use crate::driver::Driver;
 use crate::driver::mio::MioDriver;
-use crate::engine::jobs::Jobs;
-use crate::engine::loop_side::Requests;
-use crate::engine::pools::{Pools, ThreadLimits};
-use crate::engine::stopping::Life;
-use crate::engine::table::{Table, Token};
-use crate::engine::tasks::Tasks;
-use crate::engine::threads::{RemoteReactor, ThreadQueue};
-use crate::engine::timers::Timers;
-use crate::engine::turn::Scratch;
-use crate::observe::{Callback, Cause, Dispatch, Event, Observer};
-use crate::sources::attempt::Attempt;
-use crate::sources::connection::Connection;
-use crate::sources::port::Port;
+use crate::engine::Engine;
+use crate::engine::pools::ThreadLimits;
+use crate::engine::running::{RunError, StoppedBefore};
+use crate::engine::stopping::DEFAULT_GRACE;
+use crate::engine::triggers::{Phase, SystemEvent};
+use crate::observe::Observer;
+use crate::protocol::Factory;
+use crate::remote_reactor::RemoteReactor;
+use crate::sources::attempt::{self, Connector};
+use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::weak_reactor::WeakReactor;
 
 /// An event loop, and all that one may ask of it.
 ///
@@ -44,60 +41,9 @@ use crate::sources::port::Port;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Reactor(pub(crate) Rc<Inner>);
+pub struct Reactor(pub(crate) Rc<Engine>);
 
-pub(crate) struct Inner {
-    pub(crate) driver: RefCell<Box<dyn Driver>>,
-    /// Timers count nanoseconds from here.
-    pub(crate) began: Instant,
-    pub(crate) requests: Rc<Requests>,
-    pub(crate) dispatch: Dispatch,
-    pub(crate) table: RefCell<Table<Occupant>>,
-    pub(crate) timers: RefCell<Timers<Due>>,
-    pub(crate) queued: RefCell<VecDeque<QueuedCall>>,
-    /// Who may have something to read or to accept, in the order in which it is their turn.
-    pub(crate) ready: RefCell<VecDeque<Token>>,
-    /// Connections whose `connection_lost` is due.
-    pub(crate) lost: RefCell<Vec<Token>>,
-    pub(crate) thread_queue: ThreadQueue,
-    pub(crate) pools: Pools,
-    pub(crate) jobs: Jobs,
-    pub(crate) tasks: Tasks,
-    pub(crate) life: Life,
-    pub(crate) scratch: RefCell<Scratch>,
-    /// Whether a turn is being made, so that a callback cannot make another inside it.
-    pub(crate) turning: Cell<bool>,
-    pub(crate) handles_signals: Cell<bool>,
-}
-
-impl Drop for Inner {
-    /// Transports that are kept somewhere are those of lost connections from now on, and none of
-    /// them keeps a call that will not be made, which may keep it in turn.
-    fn drop(&mut self) {
-        let table = self.table.get_mut();
-        for token in table.tokens() {
-            if let Some(Occupant::Connection(connection)) = table.peek(token) {
-                connection.transport.lost();
-            }
-        }
-        self.requests.close();
-    }
-}
-
-/// Who can own a token. Boxed, because being served means being moved.
-pub(crate) enum Occupant {
-    Connection(Box<Connection>),
-    Port(Box<Port>),
-    Attempt(Box<Attempt>),
-    /// One address that the attempt with this token tries.
-    Trial(Token),
-}
-
-pub(crate) struct QueuedCall {
-    pub(crate) call: Contained<Box<dyn NamedCall>>,
-    pub(crate) place: &'static Location<'static>,
-}
-
+/// The loop's life: `engine/running.rs`, `engine/turn.rs`, `engine/stopping.rs`.
 impl Reactor {
     /// Makes a loop on the operating system's sockets and clock.
     ///
@@ -109,27 +55,7 @@ impl Reactor {
     }
 
     pub(crate) fn with_driver(driver: Box<dyn Driver>) -> Self {
-        let began = driver.now();
-        let thread_limits = ThreadLimits::new();
-        Self(Rc::new(Inner {
-            thread_queue: ThreadQueue::new(driver.waker(), thread_limits.calls()),
-            pools: Pools::new(thread_limits),
-            jobs: Jobs::default(),
-            tasks: Tasks::new(driver.waker()),
-            dispatch: Dispatch::new(driver.clock()),
-            requests: Requests::new(began, driver.clock()),
-            driver: RefCell::new(driver),
-            began,
-            table: RefCell::new(Table::new()),
-            timers: RefCell::new(Timers::new()),
-            queued: RefCell::default(),
-            ready: RefCell::default(),
-            lost: RefCell::default(),
-            life: Life::default(),
-            scratch: RefCell::new(Scratch::default()),
-            turning: Cell::new(false),
-            handles_signals: Cell::new(true),
-        }))
+        Self(Engine::new(driver))
     }
 
     /// Runs the loop until it was asked to [`stop`](Self::stop), or until nothing is left that could
@@ -150,30 +76,58 @@ impl Reactor {
     /// [`RunError::Driver`] when the operating system does not let the loop wait; then no trigger is
     /// called.
     pub fn run(&self) -> Result<(), RunError> {
-        let running = self.begin_run()?;
-        while !self.has_stopped() {
-            if !self.has_something_to_wait_for() {
-                self.stop();
-            }
-            self.make_turn(None)?;
-        }
-        drop(running);
-        Ok(())
+        self.0.run()
     }
 
-    /// Runs the loop while that is wanted and something is left to wait for, and leaves it as it is
-    /// then. A stop that was asked for is carried out first.
-    pub(crate) fn run_while(&self, is_wanted: impl Fn() -> bool) -> Result<(), RunError> {
-        let running = self.begin_run()?;
-        while !self.has_stopped() {
-            let pauses = !is_wanted() || !self.has_something_to_wait_for();
-            if pauses && !self.is_stopping() {
-                break;
+    /// Runs the loop until the Deferred fires, and returns the result. Of a Deferred that is fired
+    /// already the result is returned at once.
+    ///
+    /// The loop only pauses, at the end of the turn in which the Deferred fires: connections, ports,
+    /// timers and tasks are still there, and go on in the next [`run`](Self::run), `run_until` or
+    /// [`turn`](Self::turn). No trigger of the shutdown is called. A program that is done ends in the
+    /// orderly way by a stop, which sends what was written last and closes what is open:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use reactor::Reactor;
+    /// let reactor = Reactor::new()?;
+    /// let first = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 1))?;
+    /// let second = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 2))?;
+    /// assert_eq!(first + second, 3);
+    /// reactor.stop();
+    /// reactor.run()?; // carries the stop out
+    /// # Ok::<(), reactor::Failure>(())
+    /// ```
+    ///
+    /// When the loop is asked to stop before, by [`stop`](Self::stop) or by a signal, it does so, with
+    /// all that belongs to a stop. Then, or when nothing is left to wait for, or when the loop cannot
+    /// run, a Deferred that has not fired is cancelled, and what it makes of that is returned.
+    ///
+    /// # Errors
+    ///
+    /// The Deferred's own failure; the [`RunError`](crate::RunError) of a loop that cannot run; or
+    /// [`StoppedBefore`] when the Deferred did not even fire when it was cancelled.
+    pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
+        let deferred = match deferred.into_result() {
+            Ok(result) => return result,
+            Err(pending) => pending,
+        };
+        let canceller = deferred.canceller();
+        let result = Rc::new(RefCell::new(None));
+        let (to_set, reactor) = (Rc::clone(&result), self.downgrade());
+        deferred.add_both(move |fired| {
+            to_set.replace(Some(fired));
+            if let Some(reactor) = reactor.upgrade() {
+                reactor.call_soon(|| ()); // so that the turn which is under way does not sleep
             }
-            self.make_turn(None)?;
+        });
+        let run = self.0.run_while(|| result.borrow().is_none());
+        if let Some(result) = result.take() {
+            return result;
         }
-        drop(running);
-        Ok(())
+        canceller.cancel();
+        run?;
+        result.take().unwrap_or_else(|| Err(StoppedBefore.into()))
     }
 
     /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
@@ -186,10 +140,69 @@ impl Reactor {
     ///
     /// As [`run`](Self::run).
     pub fn turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
-        if self.is_turning() || self.is_running() {
-            return Err(RunError::AlreadyRunning);
-        }
-        self.make_turn(timeout)
+        self.0.turn(timeout)
+    }
+
+    /// Stops the loop in an orderly way, with a grace of three seconds; see
+    /// [`shutdown`](Self::shutdown).
+    pub fn stop(&self) {
+        self.shutdown(DEFAULT_GRACE);
+    }
+
+    /// Stops the loop: from the end of this turn on no connection is accepted, every protocol hears
+    /// `shutdown_requested`, what is buffered is sent, and [`run`](Self::run) returns when all
+    /// connections are lost. Those that are left when the grace is over are aborted, with
+    /// [`Reason::Shutdown`](crate::Reason::Shutdown).
+    ///
+    /// A second call may shorten the grace, not lengthen it. The grace counts from the call.
+    ///
+    /// Delayed calls and tasks go on meanwhile and are not waited for. A port that is opened while
+    /// connections drain is closed at the end of the turn, and an attempt to connect that is begun
+    /// then fails with [`Reason::Shutdown`](crate::Reason::Shutdown): whoever says goodbye to others does it in a trigger
+    /// "before".
+    ///
+    /// A loop that does not run is stopped by what makes its next turns. A stop before
+    /// [`run`](Self::run) lets it call the triggers of the startup, carry the stop out, and return.
+    /// In a program that calls [`turn`](Self::turn), the stop goes on in the turns that follow, and
+    /// is complete when [`is_stopping`](Self::is_stopping) says `false` again:
+    ///
+    /// ```
+    /// # use reactor::Reactor;
+    /// let reactor = Reactor::new()?;
+    /// reactor.stop(); // perhaps in a callback
+    /// while reactor.is_stopping() {
+    ///     reactor.turn(None)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(&self, grace: Duration) {
+        self.0.shutdown(grace);
+    }
+
+    /// Whether the loop was asked to stop, and the stop is not complete yet.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.0.is_stopping()
+    }
+
+    /// Calls `f` once, at the next event of this kind. Triggers of one phase are called in the
+    /// order in which they were added.
+    ///
+    /// Triggers of the startup are called when [`run`](Self::run) or
+    /// [`run_until`](Self::run_until) begins; a Deferred of theirs is not waited for. Triggers of the
+    /// shutdown are called in every stop, whether [`stop`](Self::stop), a signal or the end of `run`
+    /// for want of anything to wait for has begun it, and also when its grace is over. A stop waits,
+    /// within its grace, for a Deferred that they return. A failure is logged.
+    #[track_caller]
+    pub fn add_system_event_trigger<R>(
+        &self,
+        phase: Phase,
+        event: SystemEvent,
+        f: impl FnOnce() -> R + 'static,
+    ) where
+        R: Outcome<Output = ()>,
+    {
+        self.0.triggers().add(phase, event, f, Location::caller());
     }
 
     /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run). With
@@ -203,21 +216,88 @@ impl Reactor {
     /// handler that is set after the first run is not either: then the program says `false`, or both
     /// happen, the handler and the default action.
     pub fn handle_signals(&self, handle: bool) {
-        self.0.handles_signals.set(handle);
+        self.0.handle_signals(handle);
+    }
+}
+
+/// Places to listen and to connect: `sources/`.
+impl Reactor {
+    /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
+    /// operating system choose; [`ListeningPort::local_addr`] tells what it chose.
+    ///
+    /// An address is for its own family: `0.0.0.0` is every IPv4 address of this machine and `::`
+    /// every IPv6 address, and who wants both listens at both, on the same port if need be. So the
+    /// IPv4 address of a peer is always one, and never `::ffff:127.0.0.1`.
+    ///
+    /// A host name is looked up at once, which blocks. Of its addresses the first is taken that
+    /// can be listened at.
+    ///
+    /// ```
+    /// # use reactor::{Protocol, Reactor, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    /// let reactor = Reactor::new()?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", |_| Echo)?;
+    /// println!("listening at {}", port.local_addr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the address is none, is in use, or is not for this user or this machine.
+    pub fn listen_tcp(
+        &self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<ListeningPort, CannotListen> {
+        port::listen(&self.0, address, factory)
     }
 
+    /// Connects to a TCP port, and gives the connection a protocol of `factory`.
+    ///
+    /// `host` is an address or a name, which is looked up on another thread. All its addresses are
+    /// tried within [`Limits::connect`](crate::Limits::connect), those of IPv6 and of IPv4 in turn: the next one when the one
+    /// before has failed or has not answered for 250 ms, beside it. The first that is connected is
+    /// taken, and the factory is asked for a protocol for this one only. When none can be connected,
+    /// the factory hears `connection_failed`; nothing is called before this method has returned.
+    pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
+        attempt::connect(&self.0, host, port, factory)
+    }
+
+    /// Limits the bytes that all connections together may have unsent; 256 MiB by default.
+    ///
+    /// When their peers have left more of what they were offered, connections are dropped with
+    /// [`Reason::TotalOverflow`](crate::Reason::TotalOverflow) until an eighth is free again: first the
+    /// one with most bytes for the longest time, that is the product of what its peer has left and of
+    /// how long it has taken nothing. Nobody else is made to wait.
+    ///
+    /// One turn may write as much again before any of it could be offered to a socket. A connection
+    /// that is written to beyond that is dropped with
+    /// [`Reason::TurnOverflow`](crate::Reason::TurnOverflow). Write so much in pieces, each when
+    /// [`writing_resumed`](crate::Protocol::writing_resumed) says that there is room. A message to a
+    /// [`Group`](crate::Group) counts once in the turn that writes it, and then for each member whose
+    /// peer has left it.
+    ///
+    /// The memory that the operating system has for sockets is not counted: on Linux up to 4 MiB more
+    /// for each peer that does not read.
+    pub fn set_unsent_limit(&self, bytes: usize) {
+        self.0.loop_side().blocks.set_limit(bytes);
+    }
+}
+
+/// Time and calls: `engine/timers.rs`, `delayed_call.rs`.
+impl Reactor {
     /// The time by the loop's clock, which is read anew, and is a virtual one in a simulation.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.0.driver.borrow().now()
+        self.0.now()
     }
 
     /// Calls `f` once, after `delay`; never earlier, and first in, first out for equal deadlines.
     /// A delay of zero is due in the next turn. One that is too long to count is never over.
     #[track_caller]
     pub fn call_later(&self, delay: Duration, f: impl FnOnce() + 'static) -> DelayedCall {
-        let deadline = self.nanos(self.now()).saturating_add(as_nanos(delay));
-        self.set_timer(deadline, f, Location::caller())
+        DelayedCall::set(&self.0, self.0.after(delay), f, Location::caller())
     }
 
     /// Calls `f` once, at `deadline` or as soon as possible afterwards. Costs less than
@@ -225,18 +305,14 @@ impl Reactor {
     #[track_caller]
     #[inline]
     pub fn call_at(&self, deadline: Instant, f: impl FnOnce() + 'static) -> DelayedCall {
-        self.set_timer(self.nanos(deadline), f, Location::caller())
+        DelayedCall::set(&self.0, self.0.nanos(deadline), f, Location::caller())
     }
 
     /// Calls `f` in the next turn, before the loop sleeps, in the order in which calls were queued. When
     /// there are thousands, some of them wait for the turns that follow.
     #[track_caller]
     pub fn call_soon(&self, f: impl FnOnce() + 'static) {
-        let queued = QueuedCall {
-            call: Contained::new(Box::new(f)),
-            place: Location::caller(),
-        };
-        self.0.queued.borrow_mut().push_back(queued);
+        self.0.call_soon(f, Location::caller());
     }
 
     /// Calls `f` as soon as the loop runs: in its first turn when it does not yet, otherwise in
@@ -246,206 +322,159 @@ impl Reactor {
         self.call_soon(f);
     }
 
+    /// A Deferred that fires after `delay`. Cancelling it cancels the call.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use reactor::Reactor;
+    /// let reactor = Reactor::new()?;
+    /// let tea = reactor.defer_later(Duration::from_millis(1)).map(|()| "tea is ready");
+    /// assert_eq!(reactor.run_until(tea).unwrap(), "tea is ready");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn defer_later(&self, delay: Duration) -> Deferred<()> {
+        let (resolver, deferred) = Deferred::pending();
+        let call: Rc<OnceCell<DelayedCall>> = Rc::default();
+        let to_cancel = Rc::clone(&call);
+        resolver.on_cancel(move || {
+            // It was set before anybody could cancel, and it has not been made.
+            let _ = to_cancel.get().map(DelayedCall::cancel);
+        });
+        // Fails only when it is set already.
+        let _ = call.set(self.call_later(delay, move || resolver.callback(())));
+        deferred
+    }
+}
+
+/// Tasks and threads: `engine/tasks.rs`, `engine/jobs.rs`, `engine/threads.rs`.
+impl Reactor {
+    /// Runs a future on the loop, from the next turn on, and returns its result as a Deferred.
+    ///
+    /// The future may await Deferreds, and whatever else needs no executor of its own; its wakers
+    /// work from any thread. It ends with what a callback may return, so `?` and a last `Ok(value)`
+    /// make a `Deferred` of the value. A panic makes it fail with
+    /// [`Panicked`](crate::deferred::Panicked). Cancelling the Deferred drops the future.
+    ///
+    /// While there are tasks, [`run`](Self::run) does not return for want of anything to wait for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reactor::Reactor;
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let clock = reactor.clone();
+    /// let answer = reactor.spawn(async move {
+    ///     clock.defer_later(Duration::from_millis(1)).await?;
+    ///     Ok(6 * 7)
+    /// });
+    /// assert_eq!(reactor.run_until(answer).unwrap(), 42);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn<F, R>(&self, future: F) -> Deferred<R::Output>
+    where
+        F: Future<Output = R> + 'static,
+        R: TaskOutcome,
+    {
+        self.0.tasks().spawn(future, Location::caller())
+    }
+
+    /// Does work that blocks, or that takes long, on a thread of the reactor's pool, and fires with
+    /// what it returns. A panic makes it fail with [`Panicked`](crate::deferred::Panicked).
+    ///
+    /// The pool has at most eight threads, unless [`ThreadLimits`](crate::ThreadLimits) say
+    /// otherwise; other work waits for one of them, and begins in the order in which it was given. The
+    /// Deferred fires on the loop's thread, in the order in which work is done. While work is to be
+    /// done, [`run`](Self::run) does not return for want of anything to wait for, and a shutdown waits
+    /// for it.
+    ///
+    /// Work that has not begun is not done when its Deferred is cancelled, when the grace of a shutdown
+    /// is over, which fails it with [`Reason::Shutdown`](crate::Reason::Shutdown), or when the loop is gone. Work that has begun
+    /// goes on, and its result is dropped. When as much work waits as the limits allow, or when no
+    /// thread can be started, the Deferred fails at once with
+    /// [`ThreadPoolError`](crate::ThreadPoolError), and `work` is dropped. It is never done on the
+    /// loop's thread.
+    ///
+    /// ```
+    /// # use reactor::Reactor;
+    /// let reactor = Reactor::new()?;
+    /// let lines = reactor
+    ///     .defer_to_thread(|| std::fs::read_to_string("Cargo.toml"))
+    ///     .add_callback(|text| Ok(text?.lines().count()));
+    /// assert!(reactor.run_until(lines).unwrap() > 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn defer_to_thread<T, F>(&self, work: F) -> Deferred<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        self.0.defer_to_thread(work)
+    }
+
+    /// Sets how many threads the reactor has, and how much may wait for them and for the loop.
+    ///
+    /// May be called at any time. Threads that are too many end when they have done what they are at;
+    /// what waits already stays.
+    pub fn set_thread_limits(&self, limits: ThreadLimits) {
+        self.0.pools().set_limits(limits, self.0.thread_queue());
+    }
+
+    /// The limits that are set, to change one of them and leave the others.
+    pub fn thread_limits(&self) -> ThreadLimits {
+        self.0.pools().limits()
+    }
+
+    /// Sets how many threads at most do the work of [`defer_to_thread`](Self::defer_to_thread), and
+    /// leaves the other [`ThreadLimits`] as they are.
+    ///
+    /// # Panics
+    ///
+    /// When `size` is zero.
+    #[track_caller]
+    pub fn suggest_thread_pool_size(&self, size: usize) {
+        self.set_thread_limits(self.thread_limits().threads(size));
+    }
+
     /// A handle for other threads, which keeps the loop running until it is dropped.
     #[must_use]
     pub fn remote(&self) -> RemoteReactor {
-        self.0.thread_queue.remote()
+        RemoteReactor::new(self.0.thread_queue().remote())
     }
+}
 
+/// Looking on, and holding on: `observe.rs`.
+impl Reactor {
     /// Attaches an observer, after those that are attached already.
     pub fn add_observer(&self, observer: Rc<dyn Observer>) {
-        self.0.dispatch.add_observer(observer);
+        self.0.dispatch().add_observer(observer);
     }
 
     /// Detaches an observer. Does nothing when it is not attached.
     pub fn remove_observer(&self, observer: &Rc<dyn Observer>) {
-        self.0.dispatch.remove_observer(observer);
+        self.0.dispatch().remove_observer(observer);
     }
 
     /// A handle that does not keep the loop in memory, for a closure that the loop itself keeps.
     #[must_use]
     pub fn downgrade(&self) -> WeakReactor {
-        WeakReactor(Rc::downgrade(&self.0))
+        WeakReactor::new(&self.0)
     }
 }
 
-/// What the other parts of the loop need.
-impl Reactor {
-    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
-        self.0.dispatch.observe(event);
+impl Clock for Reactor {
+    fn schedule(&self, delay: Duration, call: Box<dyn FnOnce()>) -> Box<dyn FnOnce()> {
+        let call = self.call_later(delay, call);
+        Box::new(move || {
+            call.cancel(); // does nothing if it was made
+        })
     }
-
-    #[inline]
-    pub(crate) fn take(&self, token: Token) -> Option<Occupant> {
-        self.0.table.borrow_mut().take(token)
-    }
-
-    #[inline]
-    pub(crate) fn put(&self, token: Token, occupant: Occupant) {
-        let left_over = self.0.table.borrow_mut().put(token, occupant);
-        if let Some(left_over) = left_over {
-            self.drop_guarded(left_over);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn put_connection(&self, connection: Box<Connection>) {
-        self.put(
-            connection.transport.token(),
-            Occupant::Connection(connection),
-        );
-    }
-
-    /// Drops what owns values of a consumer, whose own drop may panic.
-    #[inline(never)]
-    pub(crate) fn drop_guarded<T>(&self, value: T) {
-        let callback = || Callback {
-            cause: Cause::Dropped,
-            connection: None,
-            name: std::any::type_name::<T>(),
-            place: None,
-        };
-        // A panic was logged, and concerns nobody else.
-        let _ = self.0.dispatch.call(callback, || drop(value));
-    }
-
-    #[inline]
-    pub(crate) fn nanos(&self, time: Instant) -> u64 {
-        as_nanos(time.saturating_duration_since(self.0.began))
-    }
-
-    pub(crate) fn instant(&self, nanos: u64) -> Instant {
-        self.0.began + Duration::from_nanos(nanos)
-    }
-
-    pub(crate) fn call_named(
-        &self,
-        cause: Cause,
-        call: Contained<Box<dyn NamedCall>>,
-        place: &'static Location<'static>,
-    ) {
-        let name = call.name();
-        let callback = || Callback {
-            cause,
-            connection: None,
-            name,
-            place: Some(place),
-        };
-        // A panic was logged, and concerns nobody else.
-        let _ = self.0.dispatch.call(callback, || call.into_inner().call());
-    }
-
-    pub(crate) fn is_turning(&self) -> bool {
-        self.0.turning.get()
-    }
-
-    pub(crate) fn takes_signals(&self) -> bool {
-        self.0.handles_signals.get()
-    }
-
-    pub(crate) fn has_something_to_wait_for(&self) -> bool {
-        self.0.table.borrow().len() > 0
-            || self.0.timers.borrow().len() > 0
-            || !self.0.queued.borrow().is_empty()
-            || !self.0.requests.is_empty()
-            || self.0.tasks.len() > 0
-            || self.0.thread_queue.has_remotes()
-    }
-
-    #[inline]
-    fn set_timer(
-        &self,
-        deadline: u64,
-        f: impl FnOnce() + 'static,
-        place: &'static Location<'static>,
-    ) -> DelayedCall {
-        let due = Due::Call {
-            call: Contained::new(Box::new(f)),
-            place,
-        };
-        let timer = self.0.timers.borrow_mut().insert(deadline, due);
-        let call = DelayedCall::new(self.downgrade(), timer);
-        self.observe(|| Event::TimerSet {
-            timer: timer.number(),
-            deadline: self.instant(deadline),
-            place,
-        });
-        call
-    }
-}
-
-#[inline]
-pub(crate) fn as_nanos(duration: Duration) -> u64 {
-    duration
-        .as_secs()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(duration.subsec_nanos().into())
 }
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reactor")
-            .field("occupants", &self.0.table.borrow().len())
-            .field("timers", &self.0.timers.borrow().len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// A handle of a loop that does not keep it in memory.
-///
-/// The rule: what stays in the loop holds this, and what is called once may hold a [`Reactor`].
-///
-/// A factory, a protocol, a resource, an observer and the function of a `LoopingCall` stay: with a
-/// [`Reactor`] in it, it and the loop keep each other for ever, its sockets open. They upgrade this
-/// in their callbacks, where the loop is always there. The closure of a delayed call, a task and a
-/// callback of a Deferred are gone when they are done, and so is what they hold.
-#[derive(Clone, Debug)]
-pub struct WeakReactor(Weak<Inner>);
-
-impl WeakReactor {
-    /// The loop, if it still exists.
-    #[must_use]
-    pub fn upgrade(&self) -> Option<Reactor> {
-        self.0.upgrade().map(Reactor)
-    }
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner").finish_non_exhaustive()
-    }
-}
-
-/// Why a loop did not run, or stopped running.
-#[non_exhaustive]
-pub enum RunError {
-    /// The loop is running: `run` or `turn` was called from inside one of its callbacks.
-    AlreadyRunning,
-    /// The operating system does not let the loop wait.
-    Driver(io::Error),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadyRunning => write!(f, "the reactor is running already"),
-            Self::Driver(error) => write!(f, "the reactor cannot wait for events: {error}"),
-        }
-    }
-}
-
-/// As `main` shows what it returns.
-impl fmt::Debug for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for RunError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::AlreadyRunning => None,
-            Self::Driver(error) => Some(error),
-        }
+        fmt::Debug::fmt(&self.0, f)
     }
 }

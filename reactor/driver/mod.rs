@@ -10,6 +10,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::BitOr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -85,24 +86,55 @@ pub(crate) trait Driver {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
     pub(crate) token: Token,
-    /// There may be something to read: bytes, their end or an error.
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    /// The peer has closed its sending half, perhaps behind bytes that are still to be read. Then
-    /// it is `readable`, too.
-    pub(crate) read_closed: bool,
-    /// Both halves are gone. Then it is `read_closed`, too.
-    pub(crate) broken: bool,
+    pub(crate) what: Readiness,
 }
 
-impl Ready {
-    /// Merges a later event of the same source.
-    pub(crate) fn add(&mut self, event: Self) {
-        // An edge is reported once: what is overwritten here would never come again.
-        self.readable |= event.readable;
-        self.writable |= event.writable;
-        self.read_closed |= event.read_closed;
-        self.broken |= event.broken;
+/// A set of what a source may be ready for. A byte, because one is handed on with each event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness(u8);
+
+impl Readiness {
+    pub(crate) const NONE: Self = Self(0);
+    /// There may be something to read: bytes, their end or an error.
+    pub(crate) const READABLE: Self = Self(1);
+    pub(crate) const WRITABLE: Self = Self(2);
+    /// The peer has closed its sending half, perhaps behind bytes that are still to be read. Comes
+    /// with `READABLE`.
+    pub(crate) const READ_CLOSED: Self = Self(4);
+    /// Both halves are gone. Comes with `READ_CLOSED`.
+    pub(crate) const BROKEN: Self = Self(8);
+
+    pub(crate) const ALL: Self = Self(15);
+
+    /// This set if it holds, otherwise none.
+    #[inline]
+    pub(crate) fn when(self, holds: bool) -> Self {
+        Self(self.0 * u8::from(holds))
+    }
+
+    /// Whether one of `others` is in the set.
+    #[inline]
+    pub(crate) fn has(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, others: Self) {
+        self.0 &= !others.0;
+    }
+}
+
+impl BitOr for Readiness {
+    type Output = Self;
+
+    #[inline]
+    fn bitor(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 }
 

@@ -93,6 +93,13 @@ impl Budget {
         self.share_ends.set(ends.min(self.phase_ends.get()));
     }
 
+    /// Begins to serve another connection, with work that is always done for it.
+    #[inline]
+    pub(crate) fn begin_share_with(&self, units: usize) {
+        self.spent.set(self.spent.get() + units);
+        self.begin_share();
+    }
+
     /// Counts work that was done. Returns whether it was enough for the connection that is served.
     #[inline]
     pub(crate) fn charge(&self, units: usize) -> bool {

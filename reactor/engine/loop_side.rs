@@ -1,32 +1,40 @@
-//! What transports and handles ask of the loop: a list that it works off, never a call into it.
+//! The loop as transports see it: lists that they write down for it, and a few facts of the turn.
 //!
 //! A transport that has something to send, or wants to be closed, or to be read again, puts its
-//! token on the list `asking`, once, and the loop looks at it at the end of the turn. A handle puts
-//! a call on the list `posts`, and the loop makes it when the callback that is running has returned.
-//! So nothing that a consumer does from inside a callback can start another callback.
+//! token on the list `asking`, once, and the loop looks at it at the end of the turn. A handle whose
+//! connection has a call for its protocol puts the token on the list `posts`, and the loop makes the
+//! call when the callback that is running has returned. So nothing that a consumer does from inside a
+//! callback can start another callback.
+//!
+//! Transports hold this and not the engine: they outlive it, and are used while it is borrowed.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::panic::Location;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::contained::Contained;
 use crate::driver::Clock;
-use crate::engine::budget::{Budget, COPIED};
+use crate::engine::budget::{Budget, CALL, COPIED, LEAST};
+use crate::engine::dispatch::Dispatch;
 use crate::engine::table::Token;
-use crate::transport::Transport;
 use crate::unsent::Blocks;
 
-/// The lists of one reactor, shared by all its transports.
-pub(crate) struct Requests {
-    asking: RefCell<Vec<Token>>,
-    posts: RefCell<VecDeque<Post>>,
-    /// Whether the loop is gone.
-    closed: Cell<bool>,
-    /// Whose callback is running: who talks, when a group is written to.
-    talker: Cell<Option<Transport>>,
+/// What asks the loop for something at the end of the turn: a transport.
+pub(crate) trait Asks {
+    /// Sends what was written, if this is all that there is to do. Otherwise returns the token of the
+    /// source that has to do more.
+    fn flush(self: Rc<Self>, dispatch: &Dispatch) -> Option<Token>;
+}
+
+/// Shared by the engine and all its transports.
+pub(crate) struct LoopSide {
+    asking: RefCell<Vec<Rc<dyn Asks>>>,
+    /// Connections with a call for their protocol, once for each call.
+    posts: RefCell<VecDeque<Token>>,
+    /// Whose callback is running: who talks, when a group is written to. A `Transport`, of which this
+    /// file knows nothing.
+    current: Cell<Option<Rc<dyn Any>>>,
     /// When the turn's wait ended. The clock is not read again for what comes from the peers; for
     /// what a consumer asks for it is, because its callback may have taken long.
     turn_time: Cell<Instant>,
@@ -41,36 +49,12 @@ pub(crate) struct Requests {
     yielded: RefCell<VecDeque<Token>>,
 }
 
-/// A call that gets the part of a protocol which it wants.
-pub(crate) type PartCall = Box<dyn FnOnce(&mut dyn Any, &Transport)>;
-
-/// A call for the protocol of one connection.
-pub(crate) struct Post {
-    pub(crate) token: Token,
-    /// The type that the call wants to reach: the protocol, or what it wraps.
-    pub(crate) wanted: TypeId,
-    pub(crate) name: &'static str,
-    pub(crate) place: &'static Location<'static>,
-    /// Whether the socket is looked at before: see `Handle::call_after_look`.
-    pub(crate) looks: bool,
-    pub(crate) call: Contained<PartCall>,
-}
-
-impl std::fmt::Debug for Post {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Post")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Requests {
+impl LoopSide {
     pub(crate) fn new(now: Instant, clock: Clock) -> Rc<Self> {
         Rc::new(Self {
             asking: RefCell::default(),
             posts: RefCell::default(),
-            closed: Cell::new(false),
-            talker: Cell::new(None),
+            current: Cell::new(None),
             turn_time: Cell::new(now),
             clock,
             active: RefCell::default(),
@@ -110,29 +94,25 @@ impl Requests {
     }
 
     #[inline(always)]
-    pub(crate) fn ask(&self, token: Token) {
-        self.asking.borrow_mut().push(token);
+    pub(crate) fn ask(&self, asks: Rc<dyn Asks>) {
+        self.asking.borrow_mut().push(asks);
     }
 
-    pub(crate) fn post(&self, post: Post) {
-        if !self.closed.get() {
-            self.posts.borrow_mut().push_back(post);
-        }
-    }
-
-    /// The loop is gone: drops the calls that it did not make, and takes no more.
-    pub(crate) fn close(&self) {
-        self.closed.set(true);
-        let posts = self.posts.take();
-        drop(posts);
+    pub(crate) fn post(&self, token: Token) {
+        self.posts.borrow_mut().push_back(token);
     }
 
     pub(crate) fn has_posts(&self) -> bool {
         !self.posts.borrow().is_empty()
     }
 
-    pub(crate) fn next_post(&self) -> Option<Post> {
+    pub(crate) fn next_post(&self) -> Option<Token> {
         self.posts.borrow_mut().pop_front()
+    }
+
+    /// Begins another kind of work. Of each, some is done in every turn, so that none starves.
+    pub(crate) fn begin_kind(&self) {
+        self.begin_phase(LEAST);
     }
 
     /// Begins another kind of work, of which at least so much is done. What was written before, also by
@@ -149,6 +129,15 @@ impl Requests {
         self.budget.is_spent(self.blocks.written() / COPIED)
     }
 
+    /// Counts another call of this turn. Returns whether there is time for it.
+    pub(crate) fn count_call(&self) -> bool {
+        let has_time = !self.turn_is_spent();
+        if has_time {
+            self.budget.charge(CALL);
+        }
+        has_time
+    }
+
     /// A connection has had its share of the turn, and goes on behind the others.
     pub(crate) fn yields(&self, token: Token) {
         self.yielded.borrow_mut().push_back(token);
@@ -163,8 +152,14 @@ impl Requests {
         !self.yielded.borrow().is_empty()
     }
 
+    /// The loop is gone, and so are all connections: nobody asks any more.
+    pub(crate) fn close(&self) {
+        let asking = self.asking.take();
+        drop(asking);
+    }
+
     /// Exchanges the list of who is asking for an empty one, whose memory is used again.
-    pub(crate) fn swap_asking(&self, empty: &mut Vec<Token>) {
+    pub(crate) fn swap_asking(&self, empty: &mut Vec<Rc<dyn Asks>>) {
         std::mem::swap(&mut *self.asking.borrow_mut(), empty);
     }
 
@@ -173,13 +168,13 @@ impl Requests {
     }
 
     /// Notes whose callback begins, or `None` when it has ended.
-    pub(crate) fn set_talker(&self, talker: Option<Transport>) {
-        self.talker.set(talker);
+    pub(crate) fn set_current(&self, transport: Option<Rc<dyn Any>>) {
+        self.current.set(transport);
     }
 
-    pub(crate) fn talker(&self) -> Option<Transport> {
-        let talker = self.talker.take();
-        self.talker.set(talker.clone());
-        talker
+    pub(crate) fn current(&self) -> Option<Rc<dyn Any>> {
+        let current = self.current.take();
+        self.current.set(current.clone());
+        current
     }
 }

@@ -1,10 +1,34 @@
-//! The loop.
+//! The engine: the state of the loop, closed, and the narrow interface to it.
+//!
+//! ```text
+//!            Reactor              what a consumer calls: reactor.rs
+//!               │
+//!   Source ◀── Engine ──▶ Driver  the turn is in `turn`, what it serves in `sources/`
+//!               │
+//!            LoopSide             what transports see of the loop, and write down for it
+//! ```
+//!
+//! The engine knows of what it serves only that it is a [`Source`]: something that owns a token, is
+//! ready, due, or to be stopped. A new kind of source is one file in `sources/` and changes nothing here.
+//!
+//! - `turn`: the order of a turn
+//! - `stopping`, `triggers`: the stages of a stop, and who is called at each
+//! - `jobs`, `tasks`, `threads`, `pools`, `thread_pool`: other ways for work to come to the loop
+//! - `calls`, `due`: calls that are made later
+//! - `dispatch`: the one place that calls a consumer's code
+//! - `table`, `timers`, `budget`, `pressure`: who owns which token, who is due when, how much a turn
+//!   does, how much may wait to be sent
 
 pub(crate) mod budget;
+mod calls;
+pub(crate) mod dispatch;
+mod due;
 pub(crate) mod jobs;
+mod life;
 pub(crate) mod loop_side;
 pub(crate) mod pools;
-pub(crate) mod pressure;
+mod pressure;
+pub(crate) mod running;
 pub(crate) mod stopping;
 pub(crate) mod table;
 pub(crate) mod tasks;
@@ -12,4 +36,351 @@ pub(crate) mod thread_pool;
 pub(crate) mod threads;
 pub(crate) mod timers;
 pub(crate) mod triggers;
-pub(crate) mod turn;
+mod turn;
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Instant;
+
+use self::dispatch::Dispatch;
+use self::due::{Due, QueuedCall};
+use self::jobs::Jobs;
+use self::life::Life;
+use self::loop_side::{Asks, LoopSide};
+use self::pools::{Pools, ThreadLimits};
+use self::table::{Table, Token};
+use self::tasks::Tasks;
+use self::threads::ThreadQueue;
+use self::timers::{TimerId, Timers};
+use self::triggers::Triggers;
+use crate::deferred::Deferred;
+use crate::driver::{Driver, Readiness, Ready};
+use crate::observe::{Callback, Cause, Event};
+use crate::reason::Reason;
+
+/// Size of the read buffer that all sources share; a stream is read at most this much per turn.
+pub(crate) const READ_BUFFER: usize = 64 << 10;
+
+/// One such buffer serves all sources.
+pub(crate) type ReadBuffer = [u8; READ_BUFFER];
+
+/// What can own a token: a connection, a listening port, an attempt to connect, a descriptor of the
+/// program's own.
+///
+/// A source is out of the table while one of these methods runs, so it may call a consumer's code, and
+/// that may ask anything of the loop. It is put back afterwards, unless its token was
+/// [removed](Engine::remove) meanwhile; then it is dropped.
+pub(crate) trait Source {
+    /// Remembers what an event said, when the turn has no time for it. Returns whether the source is
+    /// to get in line, in which it is not yet.
+    fn note(&mut self, what: Readiness) -> bool;
+
+    /// Something has happened to it. `buffer` is for what it reads.
+    fn ready(&mut self, what: Readiness, engine: &Engine, buffer: &mut ReadBuffer);
+
+    /// It is its turn in the line.
+    fn turn(&mut self, engine: &Engine, buffer: &mut ReadBuffer);
+
+    /// Its timer has fired.
+    fn due(&mut self, engine: &Engine);
+
+    /// The loop stops.
+    fn stop(&mut self, how: Stop, engine: &Engine);
+
+    /// Whether a stop waits for it to be gone.
+    fn holds_up(&self, how: &Stop) -> bool {
+        let _ = how;
+        true
+    }
+
+    // The rest is asked only of a source that a `Transport` speaks for.
+
+    /// Its transport was asked for more than to send bytes since the end of the last turn.
+    fn asked(&mut self, engine: &Engine) {
+        let _ = engine;
+    }
+
+    /// A handle has a call for its protocol.
+    fn called(&mut self, engine: &Engine) {
+        let _ = engine;
+    }
+
+    /// It has had its share of the turn, and the others have had theirs since.
+    fn yielded(&mut self, engine: &Engine) {
+        let _ = engine;
+    }
+
+    /// The turn in which its peer was active, and which took long, has ended.
+    fn was_active_until(&mut self, end: Instant) {
+        let _ = end;
+    }
+
+    /// What its peer has left of the bytes that it was offered, and since when it took none.
+    fn backlog(&self) -> Option<(usize, Instant)> {
+        None
+    }
+
+    /// It ended in this turn, by [`Engine::lose`], and its token is free.
+    fn lost(self: Box<Self>, engine: &Engine) {
+        let _ = engine;
+    }
+}
+
+/// How a source is stopped.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// It may end in its own time: the loop waits for it, within a grace.
+    Asked,
+    /// It has to end now, for this reason.
+    Aborted(Reason),
+    /// The loop is gone. No consumer's code may be called.
+    Gone,
+}
+
+/// Memory that every turn uses again.
+#[derive(Default)]
+struct Scratch {
+    ready: Vec<Ready>,
+    asking: Vec<Rc<dyn Asks>>,
+}
+
+/// The state of one loop.
+pub(crate) struct Engine {
+    driver: RefCell<Box<dyn Driver>>,
+    /// Timers count nanoseconds from here.
+    began: Instant,
+    loop_side: Rc<LoopSide>,
+    dispatch: Dispatch,
+    table: RefCell<Table<Box<dyn Source>>>,
+    timers: RefCell<Timers<Due>>,
+    queued: RefCell<VecDeque<QueuedCall>>,
+    /// Who may have something to read or to accept, in the order in which it is their turn.
+    line: RefCell<VecDeque<Token>>,
+    /// Sources whose end is to be reported in this turn.
+    lost: RefCell<Vec<Token>>,
+    thread_queue: ThreadQueue<Self>,
+    pools: Pools,
+    jobs: Jobs,
+    tasks: Rc<Tasks>,
+    life: Life,
+    scratch: RefCell<Scratch>,
+    /// For all that is read. Made when the first source is ready, since a loop may have only timers.
+    buffer: Cell<Option<Box<ReadBuffer>>>,
+    /// Whether a turn is being made, so that a callback cannot make another inside it.
+    turning: Cell<bool>,
+    running: Cell<bool>,
+    handles_signals: Cell<bool>,
+}
+
+impl Engine {
+    pub(crate) fn new(driver: Box<dyn Driver>) -> Rc<Self> {
+        let began = driver.now();
+        let thread_limits = ThreadLimits::new();
+        Rc::new(Self {
+            thread_queue: ThreadQueue::new(driver.waker(), thread_limits.calls()),
+            pools: Pools::new(thread_limits),
+            jobs: Jobs::default(),
+            tasks: Rc::new(Tasks::new(driver.waker())),
+            dispatch: Dispatch::new(driver.clock()),
+            loop_side: LoopSide::new(began, driver.clock()),
+            driver: RefCell::new(driver),
+            began,
+            table: RefCell::new(Table::new()),
+            timers: RefCell::new(Timers::new()),
+            queued: RefCell::default(),
+            line: RefCell::default(),
+            lost: RefCell::default(),
+            life: Life::default(),
+            scratch: RefCell::new(Scratch::default()),
+            buffer: Cell::new(None),
+            turning: Cell::new(false),
+            running: Cell::new(false),
+            handles_signals: Cell::new(true),
+        })
+    }
+}
+
+/// For sources: their tokens and their turn.
+impl Engine {
+    /// A token for a source that is about to be made.
+    pub(crate) fn reserve(&self) -> Token {
+        self.table.borrow_mut().reserve()
+    }
+
+    /// Gives a source the token that was reserved for it. While the loop drains, it will be told so.
+    pub(crate) fn insert(&self, token: Token, source: Box<dyn Source>) {
+        self.put(token, source);
+        self.note_begun(token);
+    }
+
+    /// Ends what a token names, whether it is in the table, out of it, or was never put there.
+    pub(crate) fn remove(&self, token: Token) {
+        let source = self.table.borrow_mut().remove(token);
+        drop(source); // outside the borrow: it may own what asks for something in its drop
+    }
+
+    /// Whether the token is still taken, even if its source is out of the table.
+    pub(crate) fn contains(&self, token: Token) -> bool {
+        self.table.borrow_mut().contains(token)
+    }
+
+    /// Lets a source have another turn, without an event. It says so itself, and only once.
+    #[inline]
+    pub(crate) fn line_up(&self, token: Token) {
+        self.line.borrow_mut().push_back(token);
+    }
+
+    /// As if an event had come for a source, of which none will. Does nothing for one that is out.
+    pub(crate) fn wake(&self, token: Token) {
+        let gets_in_line = match self.table.borrow_mut().peek(token) {
+            Some(source) => source.note(Readiness::READABLE),
+            None => false,
+        };
+        if gets_in_line {
+            self.line_up(token);
+        }
+    }
+
+    /// A source has ended: at the end of the turn its token is freed, and [`Source::lost`] called.
+    pub(crate) fn lose(&self, token: Token) {
+        self.lost.borrow_mut().push(token);
+    }
+
+    /// Sets a source's one timer, or moves it there if it is set.
+    pub(crate) fn arm(&self, timer: &mut Option<TimerId>, token: Token, deadline: Instant) {
+        let deadline = self.nanos(deadline);
+        let mut timers = self.timers.borrow_mut();
+        let is_moved = timer
+            .as_mut()
+            .is_some_and(|timer| timers.reset(timer, deadline));
+        if !is_moved {
+            *timer = Some(timers.insert(deadline, Due::Source(token)));
+        }
+    }
+
+    /// As [`arm`](Self::arm), but leaves a timer alone that fires earlier: it will look again then,
+    /// which costs less than to move it each time that its deadline moves into the future.
+    pub(crate) fn arm_earlier(&self, timer: &mut Option<TimerId>, token: Token, deadline: Instant) {
+        let set = timer.and_then(|timer| self.timers.borrow_mut().deadline(timer));
+        if set.is_none_or(|set| self.nanos(deadline) < set) {
+            self.arm(timer, token, deadline);
+        }
+    }
+
+    pub(crate) fn disarm(&self, timer: &mut Option<TimerId>) {
+        if let Some(timer) = timer.take() {
+            self.timers.borrow_mut().remove(timer);
+        }
+    }
+
+    /// What makes sockets. Not to be held while a consumer's code runs.
+    pub(crate) fn driver(&self) -> RefMut<'_, Box<dyn Driver>> {
+        self.driver.borrow_mut()
+    }
+
+    /// What transports see of the loop.
+    #[inline]
+    pub(crate) fn loop_side(&self) -> &Rc<LoopSide> {
+        &self.loop_side
+    }
+
+    #[inline]
+    pub(crate) fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+
+    /// Tells the observers. `event` is only made when there are any.
+    #[inline]
+    pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        self.dispatch.observe(event);
+    }
+
+    /// When the turn's wait ended, which is the time for all that comes from the peers.
+    #[inline]
+    pub(crate) fn turn_time(&self) -> Instant {
+        self.loop_side.turn_time()
+    }
+
+    /// Drops what owns values of a consumer, whose own drop may panic.
+    #[inline(never)]
+    pub(crate) fn drop_guarded<T>(&self, value: T) {
+        let callback = || Callback {
+            cause: Cause::Dropped,
+            connection: None,
+            name: std::any::type_name::<T>(),
+            place: None,
+        };
+        // A panic was logged, and concerns nobody else.
+        let _ = self.dispatch.call(callback, || drop(value));
+    }
+}
+
+/// For the handle: the other parts of the loop.
+impl Engine {
+    pub(crate) fn tasks(&self) -> &Rc<Tasks> {
+        &self.tasks
+    }
+
+    pub(crate) fn triggers(&self) -> &Triggers {
+        &self.life.triggers
+    }
+
+    pub(crate) fn handle_signals(&self, handle: bool) {
+        self.handles_signals.set(handle);
+    }
+
+    /// Does work on a thread of the pool for jobs, and fires with what it returns.
+    pub(crate) fn defer_to_thread<T, F>(&self, work: F) -> Deferred<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let remote = self.thread_queue.remote();
+        self.jobs.begin(&self.pools.jobs, remote, work)
+    }
+
+    /// As [`defer_to_thread`](Self::defer_to_thread), on the threads for files.
+    pub(crate) fn defer_to_file_thread<T, F>(&self, work: F) -> Deferred<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let remote = self.thread_queue.remote();
+        self.jobs.begin(&self.pools.files, remote, work)
+    }
+
+    /// Calls from other threads.
+    pub(crate) fn thread_queue(&self) -> &ThreadQueue<Self> {
+        &self.thread_queue
+    }
+
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+}
+
+impl Drop for Engine {
+    /// Transports that are kept somewhere are those of lost connections from now on, and none of
+    /// them keeps a call that will not be made, which may keep it in turn.
+    fn drop(&mut self) {
+        for token in self.table.get_mut().tokens() {
+            let source = self.table.get_mut().take(token);
+            if let Some(mut source) = source {
+                source.stop(Stop::Gone, self);
+                self.put(token, source);
+            }
+        }
+        self.loop_side.close();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("sources", &self.table.borrow().len())
+            .field("timers", &self.timers.borrow().len())
+            .finish_non_exhaustive()
+    }
+}

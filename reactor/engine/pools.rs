@@ -14,7 +14,6 @@ use std::cell::Cell;
 
 use crate::engine::thread_pool::ThreadPool;
 use crate::engine::threads::ThreadQueue;
-use crate::reactor::Reactor;
 
 /// How many threads a reactor has, and how much may wait for them and for the loop.
 ///
@@ -55,7 +54,7 @@ impl ThreadLimits {
     }
 
     /// At most this many threads do the work of
-    /// [`defer_to_thread`](Reactor::defer_to_thread). Eight by default.
+    /// [`defer_to_thread`](crate::Reactor::defer_to_thread). Eight by default.
     ///
     /// # Panics
     ///
@@ -79,7 +78,7 @@ impl ThreadLimits {
     }
 
     /// At most this many threads look up host names for
-    /// [`connect_tcp`](Reactor::connect_tcp). Eight by default.
+    /// [`connect_tcp`](crate::Reactor::connect_tcp). Eight by default.
     ///
     /// # Panics
     ///
@@ -92,7 +91,7 @@ impl ThreadLimits {
 
     /// At most this much work of each kind waits for a thread. What is over it fails at once with
     /// [`ThreadPoolError::QueueFull`](crate::ThreadPoolError::QueueFull): the Deferred of
-    /// [`defer_to_thread`](Reactor::defer_to_thread), an attempt to connect, a file, which is
+    /// [`defer_to_thread`](crate::Reactor::defer_to_thread), an attempt to connect, a file, which is
     /// answered with 503. With zero, work is only taken while a thread is free. 100,000 by default.
     pub fn waiting_jobs(mut self, jobs: usize) -> Self {
         self.waiting_jobs = jobs;
@@ -147,7 +146,7 @@ impl Pools {
         }
     }
 
-    fn set_limits(&self, limits: ThreadLimits, calls: &ThreadQueue) {
+    pub(crate) fn set_limits<L>(&self, limits: ThreadLimits, calls: &ThreadQueue<L>) {
         self.limits.set(limits);
         let waiting = limits.waiting_jobs;
         self.jobs.set_limits(limits.threads, waiting);
@@ -166,29 +165,9 @@ impl Drop for Pools {
     }
 }
 
-impl Reactor {
-    /// Sets how many threads the reactor has, and how much may wait for them and for the loop.
-    ///
-    /// May be called at any time. Threads that are too many end when they have done what they are at;
-    /// what waits already stays.
-    pub fn set_thread_limits(&self, limits: ThreadLimits) {
-        self.0.pools.set_limits(limits, &self.0.thread_queue);
-    }
-
-    /// The limits that are set, to change one of them and leave the others.
-    pub fn thread_limits(&self) -> ThreadLimits {
-        self.0.pools.limits.get()
-    }
-
-    /// Sets how many threads at most do the work of [`defer_to_thread`](Self::defer_to_thread), and
-    /// leaves the other [`ThreadLimits`] as they are.
-    ///
-    /// # Panics
-    ///
-    /// When `size` is zero.
-    #[track_caller]
-    pub fn suggest_thread_pool_size(&self, size: usize) {
-        self.set_thread_limits(self.thread_limits().threads(size));
+impl Pools {
+    pub(crate) fn limits(&self) -> ThreadLimits {
+        self.limits.get()
     }
 }
 
@@ -198,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::Protocol;
+    use crate::reactor::Reactor;
     use crate::transport::Transport;
 
     struct Silent;
@@ -212,7 +192,7 @@ mod tests {
         reactor.set_thread_limits(ThreadLimits::new().name_threads(1).waiting_jobs(0));
         let (go_on, goes_on) = mpsc::channel::<()>();
         let (begun, begins) = mpsc::channel();
-        let busy = reactor.0.pools.names.give(Box::new(move || {
+        let busy = reactor.0.pools().names.give(Box::new(move || {
             begun.send(()).expect("the test waits");
             goes_on.recv().expect_err("the test drops its end");
         }));

@@ -1,8 +1,13 @@
 //! Stopping: in stages, each of which waits for the one before, and within a grace.
 //!
 //! ```text
-//! stop ─▶ triggers "before" ─▶ ports closed, shutdown_requested, triggers "during"
-//!      ─▶ connections drain and threads end ─▶ triggers "after" ─▶ run returns
+//!  Up ─stop─▶ Asked ─▶ Preparing ────────▶ Draining ──────────────────────▶ Finishing ─▶ Stopped
+//!                      triggers "before"   ports closed, protocols asked,   triggers     run returns
+//!                                          triggers "during"; waits for     "after"
+//!                                          connections and threads
+//!                                             │ the grace is over               ▲
+//!                                             ▼                                 │
+//!                                          Aborting ── all that is left is aborted
 //! ```
 //!
 //! A trigger may return a Deferred, which its stage waits for. When the grace is over nothing is
@@ -10,121 +15,28 @@
 //! aborted. Whatever makes the turns carries a stop out, `run` and `turn` alike: each turn ends by
 //! going as far as it can.
 
-use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use crate::delayed_call::Due;
+use super::due::Due;
+use super::life::{Life, Stage};
+use super::table::Token;
+use super::triggers::{Phase, SystemEvent};
+use super::{Engine, Stop};
 use crate::driver::Signal;
-use crate::engine::table::Token;
-use crate::engine::timers::TimerId;
-use crate::engine::triggers::{Phase, SystemEvent, Triggers};
-use crate::observe::Cause;
-use crate::reactor::{Occupant, Reactor, RunError, as_nanos};
 use crate::reason::Reason;
 
-/// The grace of [`Reactor::stop`] and of a signal.
+/// The grace of [`Reactor::stop`](crate::Reactor::stop) and of a signal.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(3);
 
-/// Where a loop stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// It runs, or may.
-    Up,
-    /// It was asked to stop; nothing is done yet.
-    Asked,
-    /// It waits for the triggers "before".
-    Preparing,
-    /// It waits for its connections, for work on threads and for the triggers "during".
-    Draining,
-    /// The grace is over, and what is left is aborted.
-    Aborting,
-    /// It waits for the triggers "after".
-    Finishing,
-    /// The stop is complete, and `run` returns.
-    Stopped,
-}
-
-/// Where a loop stands, and who wants to know when that changes.
-pub(crate) struct Life {
-    stage: Cell<Stage>,
-    running: Cell<bool>,
-    grace: Cell<Option<TimerId>>,
-    grace_is_over: Cell<bool>,
-    pub(crate) triggers: Triggers,
-    /// What was begun while the loop drains, and is to be told.
-    latecomers: RefCell<Vec<Token>>,
-    /// Attempts of those who try again when they are told that the one before has failed. Telling
-    /// them again and again would be a loop without sleep, so nothing waits for these.
-    persistent: RefCell<Vec<Token>>,
-    /// Whether an attempt is being failed by the stop.
-    fails_attempt: Cell<bool>,
-}
-
-impl Default for Life {
-    fn default() -> Self {
-        Self {
-            stage: Cell::new(Stage::Up),
-            running: Cell::new(false),
-            grace: Cell::new(None),
-            grace_is_over: Cell::new(false),
-            triggers: Triggers::default(),
-            latecomers: RefCell::default(),
-            persistent: RefCell::default(),
-            fails_attempt: Cell::new(false),
-        }
-    }
-}
-
-/// While it exists, the loop runs.
-pub(crate) struct Running<'a>(&'a Reactor);
-
-impl Reactor {
-    /// Stops the loop in an orderly way, with a grace of three seconds; see
-    /// [`shutdown`](Self::shutdown).
-    pub fn stop(&self) {
-        self.shutdown(DEFAULT_GRACE);
-    }
-
-    /// Stops the loop: from the end of this turn on no connection is accepted, every protocol hears
-    /// `shutdown_requested`, what is buffered is sent, and [`run`](Self::run) returns when all
-    /// connections are lost. Those that are left when the grace is over are aborted, with
-    /// [`Reason::Shutdown`].
-    ///
-    /// A second call may shorten the grace, not lengthen it. The grace counts from the call.
-    ///
-    /// The stages, each of which waits for the one before:
-    ///
-    /// ```text
-    /// triggers "before" -> ports closed, shutdown_requested, triggers "during"
-    ///                   -> connections drain and threads end -> triggers "after" -> run returns
-    /// ```
-    ///
-    /// Delayed calls and tasks go on meanwhile and are not waited for. A port that is opened while
-    /// connections drain is closed at the end of the turn, and an attempt to connect that is begun
-    /// then fails with [`Reason::Shutdown`]: whoever says goodbye to others does it in a trigger
-    /// "before".
-    ///
-    /// A loop that does not run is stopped by what makes its next turns. A stop before
-    /// [`run`](Self::run) lets it call the triggers of the startup, carry the stop out, and return.
-    /// In a program that calls [`turn`](Self::turn), the stop goes on in the turns that follow, and
-    /// is complete when [`is_stopping`](Self::is_stopping) says `false` again:
-    ///
-    /// ```
-    /// # use reactor::Reactor;
-    /// let reactor = Reactor::new()?;
-    /// reactor.stop(); // perhaps in a callback
-    /// while reactor.is_stopping() {
-    ///     reactor.turn(None)?;
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn shutdown(&self, grace: Duration) {
-        let life = &self.0.life;
+impl Engine {
+    /// Begins a stop, or shortens the grace of one that is under way.
+    pub(crate) fn shutdown(&self, grace: Duration) {
+        let life = &self.life;
         if life.stage.get() == Stage::Up {
             life.stage.set(Stage::Asked);
         }
-        let deadline = self.nanos(self.now()).saturating_add(as_nanos(grace));
-        let mut timers = self.0.timers.borrow_mut();
+        let deadline = self.after(grace);
+        let mut timers = self.timers.borrow_mut();
         match life.grace.get() {
             Some(mut timer) if timers.deadline(timer).is_some_and(|set| deadline < set) => {
                 timers.reset(&mut timer, deadline);
@@ -136,40 +48,17 @@ impl Reactor {
     }
 
     /// Whether the loop was asked to stop, and the stop is not complete yet.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
-        self.0.life.stage.get() != Stage::Up
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.life.stage.get() != Stage::Up
     }
 
-    pub(crate) fn begin_run(&self) -> Result<Running<'_>, RunError> {
-        if self.is_turning() || self.0.life.running.replace(true) {
-            return Err(RunError::AlreadyRunning);
-        }
-        let running = Running(self);
-        if self.takes_signals() {
-            self.0
-                .driver
-                .borrow_mut()
-                .take_signals(true)
-                .map_err(RunError::Driver)?;
-        }
-        for phase in [Phase::Before, Phase::During, Phase::After] {
-            self.call_triggers(SystemEvent::Startup, phase);
-        }
-        Ok(running)
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.0.life.running.get()
-    }
-
-    pub(crate) fn has_stopped(&self) -> bool {
-        self.0.life.stage.get() == Stage::Stopped
+    pub(super) fn has_stopped(&self) -> bool {
+        self.life.stage.get() == Stage::Stopped
     }
 
     /// Whether there is something to do for a stop before the loop may sleep.
-    pub(crate) fn stops_at_once(&self) -> bool {
-        match self.0.life.stage.get() {
+    pub(super) fn stops_at_once(&self) -> bool {
+        match self.life.stage.get() {
             Stage::Asked | Stage::Aborting => true,
             Stage::Preparing | Stage::Finishing => !self.waits_for_triggers(),
             Stage::Draining => self.has_latecomers() || self.has_drained(),
@@ -178,22 +67,24 @@ impl Reactor {
     }
 
     /// The end of each turn: goes as far towards the stop as it can.
-    pub(crate) fn go_on_stopping(&self) {
+    pub(super) fn go_on_stopping(&self) {
         let Life {
             stage,
             grace_is_over,
             ..
-        } = &self.0.life;
+        } = &self.life;
         if stage.get() == Stage::Asked {
             stage.set(Stage::Preparing);
-            self.call_triggers(SystemEvent::Shutdown, Phase::Before);
+            self.life
+                .triggers
+                .call(&self.dispatch, SystemEvent::Shutdown, Phase::Before);
         }
         if stage.get() == Stage::Preparing && !self.waits_for_triggers() {
             stage.set(Stage::Draining);
             self.begin_draining();
         }
         if stage.get() == Stage::Draining {
-            self.tell_latecomers();
+            self.stop_latecomers();
         }
         if stage.get() == Stage::Draining && grace_is_over.get() {
             stage.set(Stage::Aborting);
@@ -203,10 +94,12 @@ impl Reactor {
         }
         if self.has_drained() {
             stage.set(Stage::Finishing);
-            self.call_triggers(SystemEvent::Shutdown, Phase::After);
+            self.life
+                .triggers
+                .call(&self.dispatch, SystemEvent::Shutdown, Phase::After);
         }
         if stage.get() == Stage::Finishing && !self.waits_for_triggers() {
-            self.give_up_jobs();
+            self.jobs.give_up(&self.dispatch);
             stage.set(Stage::Stopped);
             if !self.is_running() {
                 self.end_stop();
@@ -215,56 +108,56 @@ impl Reactor {
     }
 
     /// A complete stop leaves nothing behind: the loop may be used again.
-    fn end_stop(&self) {
-        let life = &self.0.life;
+    pub(super) fn end_stop(&self) {
+        let life = &self.life;
         life.stage.set(Stage::Up);
         life.grace_is_over.set(false);
         if let Some(timer) = life.grace.take() {
-            self.0.timers.borrow_mut().remove(timer);
+            self.timers.borrow_mut().remove(timer);
         }
         life.triggers.give_up_waiting();
         life.latecomers.take();
-        life.persistent.take();
+        life.has_persistent.set(false);
     }
 
     fn waits_for_triggers(&self) -> bool {
-        self.0.life.triggers.are_waited_for() && !self.0.life.grace_is_over.get()
+        self.life.triggers.are_waited_for() && !self.life.grace_is_over.get()
     }
 
     /// Whether nothing is left to wait for.
     fn has_drained(&self) -> bool {
-        let mut table = self.0.table.borrow_mut();
-        match self.0.life.stage.get() {
+        match self.life.stage.get() {
             Stage::Draining => {
-                let persistent = self.0.life.persistent.borrow();
-                let slots = |token: &Token| match table.peek(*token) {
-                    Some(Occupant::Attempt(attempt)) => attempt.slots(),
-                    _ => 0,
-                };
-                let left: usize = persistent.iter().map(slots).sum();
-                left == table.len() && self.0.jobs.len() == 0 && !self.waits_for_triggers()
+                self.jobs.len() == 0
+                    && !self.waits_for_triggers()
+                    && !self.are_held_up(&Stop::Asked)
             }
-            // Attempts that are begun again and again do not hold up an abort either.
-            Stage::Aborting => {
-                let mut left = table.tokens().into_iter();
-                left.all(|token| {
-                    let left = table.peek(token);
-                    matches!(left, None | Some(Occupant::Attempt(_) | Occupant::Trial(_)))
-                })
-            }
+            Stage::Aborting => !self.are_held_up(&Stop::Aborted(Reason::Shutdown)),
             Stage::Up | Stage::Asked | Stage::Preparing | Stage::Finishing | Stage::Stopped => {
                 false
             }
         }
     }
 
-    pub(crate) fn grace_is_over(&self) {
-        self.0.life.grace.set(None);
-        self.0.life.grace_is_over.set(true);
+    /// Whether a source holds a stop up. They are asked only where some may not.
+    fn are_held_up(&self, how: &Stop) -> bool {
+        let mut table = self.table.borrow_mut();
+        if matches!(how, Stop::Asked) && !self.life.has_persistent.get() {
+            return table.len() > 0;
+        }
+        let mut left = table.tokens().into_iter();
+        // What is out of the table is being served, and will be asked again.
+        left.any(|token| table.peek(token).is_some_and(|source| source.holds_up(how)))
     }
 
-    /// SIGINT and SIGTERM ask for an orderly stop; while one is under way, they end it at once.
-    pub(crate) fn signalled(&self, signal: Signal) {
+    pub(super) fn grace_is_over(&self) {
+        self.life.grace.set(None);
+        self.life.grace_is_over.set(true);
+    }
+
+    /// SIGINT and SIGTERM ask for an orderly stop; a SIGTERM while one is under way ends it at once.
+    /// (A second SIGINT ends the process, and never comes here.)
+    pub(super) fn signalled(&self, signal: Signal) {
         let again = self.is_stopping();
         log::info!(
             "{} {}",
@@ -279,88 +172,60 @@ impl Reactor {
     }
 
     fn begin_draining(&self) {
-        let tokens = self.0.table.borrow().tokens();
+        let tokens = self.table.borrow().tokens();
         for token in tokens {
-            self.request_shutdown(token);
+            self.stop_source(token, Stop::Asked);
         }
-        self.call_triggers(SystemEvent::Shutdown, Phase::During);
+        self.life
+            .triggers
+            .call(&self.dispatch, SystemEvent::Shutdown, Phase::During);
     }
 
-    /// Remembers a port, an attempt or a connection that was begun too late to be told with the
-    /// others.
+    /// Remembers a source that was begun too late to be stopped with the others.
     pub(crate) fn note_begun(&self, token: Token) {
-        let life = &self.0.life;
-        if life.stage.get() != Stage::Draining {
-            return;
+        if self.life.stage.get() == Stage::Draining && !self.life.fails_attempt.get() {
+            self.life.latecomers.borrow_mut().push(token);
         }
-        let list = match life.fails_attempt.get() {
-            true => &life.persistent,
-            false => &life.latecomers,
-        };
-        list.borrow_mut().push(token);
+    }
+
+    /// Calls `f`, which fails an attempt to connect because the loop stops.
+    pub(crate) fn fail_attempt(&self, f: impl FnOnce()) {
+        self.life.fails_attempt.set(true);
+        f();
+        self.life.fails_attempt.set(false);
+    }
+
+    /// Whether an attempt that is begun now answers to the failure of another one by a stop, which
+    /// does not wait for it then.
+    pub(crate) fn note_if_persistent(&self) -> bool {
+        let is_persistent = self.life.fails_attempt.get();
+        if is_persistent {
+            self.life.has_persistent.set(true);
+        }
+        is_persistent
     }
 
     fn has_latecomers(&self) -> bool {
-        !self.0.life.latecomers.borrow().is_empty()
+        !self.life.latecomers.borrow().is_empty()
     }
 
-    /// What those who are told begin in turn is told at the end of the next turn.
-    fn tell_latecomers(&self) {
-        for token in self.0.life.latecomers.take() {
-            self.request_shutdown(token);
+    /// What latecomers begin in turn is stopped at the end of the next turn.
+    fn stop_latecomers(&self) {
+        for token in self.life.latecomers.take() {
+            self.stop_source(token, Stop::Asked);
         }
-    }
-
-    /// Closes a port, gives an attempt up, or asks a connection to end.
-    fn request_shutdown(&self, token: Token) {
-        if self.is_port(token) {
-            self.stop_listening(token);
-        }
-        self.0.life.fails_attempt.set(true);
-        self.fail_attempt(token, Reason::Shutdown);
-        self.0.life.fails_attempt.set(false);
-        let Some(occupant) = self.take(token) else {
-            return;
-        };
-        let Occupant::Connection(mut connection) = occupant else {
-            return self.put(token, occupant);
-        };
-        self.call(
-            &mut connection,
-            Cause::ShutdownRequested,
-            |protocol, transport| {
-                protocol.shutdown_requested(transport);
-            },
-        );
-        self.put_connection(connection);
     }
 
     fn abort_all(&self) {
-        self.give_up_jobs();
-        let tokens = self.0.table.borrow().tokens();
+        self.jobs.give_up(&self.dispatch);
+        let tokens = self.table.borrow().tokens();
         for token in tokens {
-            self.fail_attempt(token, Reason::Shutdown);
-            if self.is_port(token) {
-                self.stop_listening(token);
-            }
-            let mut table = self.0.table.borrow_mut();
-            if let Some(Occupant::Connection(connection)) = table.peek(token) {
-                connection.transport.fail_connection(Reason::Shutdown);
-            }
+            self.stop_source(token, Stop::Aborted(Reason::Shutdown));
         }
     }
-}
 
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let Reactor(inner) = self.0;
-        inner.life.running.set(false);
-        if self.0.has_stopped() {
-            self.0.end_stop();
-        }
-        if let Err(error) = inner.driver.borrow_mut().take_signals(false) {
-            log::warn!("signal handlers cannot be taken back: {error}");
-        }
+    fn stop_source(&self, token: Token, how: Stop) {
+        self.serve(token, |source| source.stop(how, self));
     }
 }
 

@@ -20,9 +20,10 @@ use std::thread::{self, ThreadId};
 use crate::contained::Contained;
 use crate::deferred::{Deferred, Panicked, TaskOutcome};
 use crate::driver;
+use crate::engine::dispatch::Dispatch;
+use crate::engine::loop_side::LoopSide;
 use crate::engine::table::{Table, Token};
 use crate::observe::{Callback, Cause};
-use crate::reactor::Reactor;
 
 /// The tasks of one loop.
 pub(crate) struct Tasks {
@@ -123,41 +124,23 @@ impl Tasks {
     }
 }
 
-impl Reactor {
-    /// Runs a future on the loop, from the next turn on, and returns its result as a Deferred.
-    ///
-    /// The future may await Deferreds, and whatever else needs no executor of its own; its wakers
-    /// work from any thread. It ends with what a callback may return, so `?` and a last `Ok(value)`
-    /// make a `Deferred` of the value. A panic makes it fail with
-    /// [`Panicked`](crate::deferred::Panicked). Cancelling the Deferred drops the future.
-    ///
-    /// While there are tasks, [`run`](Self::run) does not return for want of anything to wait for.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use reactor::Reactor;
-    ///
-    /// let reactor = Reactor::new()?;
-    /// let clock = reactor.clone();
-    /// let answer = reactor.spawn(async move {
-    ///     clock.defer_later(Duration::from_millis(1)).await?;
-    ///     Ok(6 * 7)
-    /// });
-    /// assert_eq!(reactor.run_until(answer).unwrap(), 42);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[track_caller]
-    pub fn spawn<F, R>(&self, future: F) -> Deferred<R::Output>
+impl Tasks {
+    /// Begins a task.
+    pub(crate) fn spawn<F, R>(
+        self: &Rc<Self>,
+        future: F,
+        place: &'static Location<'static>,
+    ) -> Deferred<R::Output>
     where
         F: Future<Output = R> + 'static,
         R: TaskOutcome,
     {
         let (resolver, deferred) = Deferred::pending();
-        let token = self.0.tasks.table.borrow_mut().reserve();
-        let reactor = self.downgrade();
+        let token = self.table.borrow_mut().reserve();
+        let tasks = Rc::downgrade(self);
         resolver.on_cancel(move || {
-            if let Some(reactor) = reactor.upgrade() {
-                reactor.drop_task(token);
+            if let Some(tasks) = tasks.upgrade() {
+                tasks.drop_task(token);
             }
         });
         let resolver = Rc::new(RefCell::new(Some(resolver)));
@@ -171,14 +154,14 @@ impl Reactor {
         };
         let waker = TaskWaker {
             token,
-            woken: Arc::clone(&self.0.tasks.woken),
+            woken: Arc::clone(&self.woken),
             is_woken: AtomicBool::new(false),
         };
         let task = Task {
             future: Contained::new(Box::pin(run)),
             waker: Arc::new(waker),
             name: std::any::type_name::<F>(),
-            place: Location::caller(),
+            place,
             panicked: Box::new(move |message| {
                 if let Some(resolver) = for_panic.take() {
                     resolver.errback(Panicked(message));
@@ -186,29 +169,29 @@ impl Reactor {
             }),
         };
         task.waker.wake_by_ref();
-        let left_over = self.0.tasks.table.borrow_mut().put(token, task);
+        let left_over = self.table.borrow_mut().put(token, task);
         drop(left_over);
         deferred
     }
 
     /// Polls the tasks that were woken. Those that are woken meanwhile wait for the next time.
-    pub(crate) fn run_woken_tasks(&self) {
-        self.begin_phase();
-        for _ in 0..self.0.tasks.woken.len() {
-            if !self.may_call() {
+    pub(super) fn run_woken(&self, dispatch: &Dispatch, loop_side: &LoopSide) {
+        loop_side.begin_kind();
+        for _ in 0..self.woken.len() {
+            if !loop_side.count_call() {
                 return;
             }
-            let Some(token) = self.0.tasks.woken.next() else {
+            let Some(token) = self.woken.next() else {
                 return;
             };
-            let task = self.0.tasks.table.borrow_mut().take(token);
+            let task = self.table.borrow_mut().take(token);
             if let Some(task) = task {
-                self.poll_task(token, task);
+                self.poll(dispatch, token, task);
             }
         }
     }
 
-    fn poll_task(&self, token: Token, mut task: Task) {
+    fn poll(&self, dispatch: &Dispatch, token: Token, mut task: Task) {
         // Who wakes it from now on, even while it is polled, puts it on the list again.
         task.waker.is_woken.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(&task.waker));
@@ -220,17 +203,12 @@ impl Reactor {
             place,
         };
         let mut context = Context::from_waker(&waker);
-        let polled = self
-            .0
-            .dispatch
-            .call(callback, || task.future.as_mut().poll(&mut context));
+        let polled = dispatch.call(callback, || task.future.as_mut().poll(&mut context));
         match polled {
             Ok(Poll::Pending) => {
                 // It may have been cancelled by what it did itself.
-                let left_over = self.0.tasks.table.borrow_mut().put(token, task);
-                if let Some(left_over) = left_over {
-                    self.drop_guarded(left_over);
-                }
+                let left_over = self.table.borrow_mut().put(token, task);
+                drop(left_over); // outside the borrow
             }
             Ok(Poll::Ready(())) => self.drop_task(token),
             Err(message) => {
@@ -238,15 +216,15 @@ impl Reactor {
                 let Task {
                     future, panicked, ..
                 } = task;
-                self.drop_guarded(future);
+                drop(future); // before the Deferred fires: what it held is free then
                 panicked(message);
             }
         }
     }
 
     fn drop_task(&self, token: Token) {
-        let task = self.0.tasks.table.borrow_mut().remove(token);
-        self.drop_guarded(task);
+        let task = self.table.borrow_mut().remove(token);
+        drop(task); // outside the borrow
     }
 }
 

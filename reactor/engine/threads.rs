@@ -1,4 +1,4 @@
-//! Calls from other threads: the one handle of the loop that they may hold, and the queue behind it.
+//! Calls from other threads: the queue behind the one handle of the loop that they may hold.
 //!
 //! ```text
 //! other threads                         the loop's thread
@@ -13,34 +13,41 @@
 //! and one that was refused would be a Deferred that never fires.
 
 use std::collections::VecDeque;
-use std::error::Error;
-use std::fmt;
 use std::panic::Location;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::contained::Contained;
 use crate::driver::Wake;
+use crate::engine::table::Token;
 use crate::engine::thread_pool::{ThreadPool, ThreadPoolError, Ticket};
-use crate::reactor::Reactor;
 
-type ThreadCall = Contained<Box<dyn FnOnce(&Reactor) + Send>>;
-
-/// A call that another thread has queued.
-pub(crate) struct QueuedThreadCall {
-    pub(crate) call: ThreadCall,
-    pub(crate) name: &'static str,
-    pub(crate) place: &'static Location<'static>,
-    /// Whether it counts against the limit.
-    is_counted: bool,
+/// What another thread has queued for the loop, which is an `L`.
+pub(crate) enum FromThread<L> {
+    /// A call of `call_from_thread`.
+    Call {
+        call: ThreadCall<L>,
+        name: &'static str,
+        place: &'static Location<'static>,
+    },
+    /// The work of a job is done.
+    JobEnded(Token),
+    /// Something was found for a source.
+    Wake(Token),
 }
 
-/// The loop's end of the queue.
-pub(crate) struct ThreadQueue(Arc<Shared>);
+/// A call that travels to the loop's thread.
+pub(crate) type BoxedCall<L> = Box<dyn FnOnce(&Rc<L>) + Send>;
 
-struct Shared {
+type ThreadCall<L> = Contained<BoxedCall<L>>;
+
+/// The loop's end of the queue.
+pub(crate) struct ThreadQueue<L>(Arc<Shared<L>>);
+
+struct Shared<L> {
     /// `None` when the loop is gone.
-    queue: Mutex<Option<Queue>>,
+    queue: Mutex<Option<Queue<L>>>,
     /// Whether there are calls, so that a turn without any takes no lock, and so that the loop is
     /// woken once for many calls.
     pending: AtomicBool,
@@ -48,12 +55,12 @@ struct Shared {
     waker: Arc<dyn Wake>,
 }
 
-struct Queue {
+struct Queue<L> {
     /// One queue for calls and ends of jobs, so that what work has queued is called before the
     /// Deferred of that work fires.
-    calls: VecDeque<QueuedThreadCall>,
-    /// How many of them count against the limit.
-    counted: usize,
+    all: VecDeque<FromThread<L>>,
+    /// How many of them are calls, which count against the limit.
+    calls: usize,
     limit: usize,
 }
 
@@ -66,32 +73,49 @@ impl Drop for Lookup {
     }
 }
 
-impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Option<Queue>> {
+impl<L> Shared<L> {
+    fn queue(&self) -> MutexGuard<'_, Option<Queue<L>>> {
         // Nothing that panics runs under this lock.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a call and wakes the loop, unless the queue is full or the loop is gone.
-    #[track_caller]
-    fn call<F>(&self, f: F, is_counted: bool) -> Result<(), CallFromThreadError<F>>
-    where
-        F: FnOnce(&Reactor) + Send + 'static,
-    {
+    /// Queues a call, unless the queue is full or the loop is gone. `f` comes back then. `boxed` makes
+    /// of it what the loop can call.
+    fn call<F>(
+        &self,
+        f: F,
+        place: &'static Location<'static>,
+        boxed: impl FnOnce(F) -> BoxedCall<L>,
+    ) -> Result<(), Refused<F>> {
         let mut guard = self.queue();
         let Some(queue) = guard.as_mut() else {
-            return Err(CallFromThreadError::ReactorGone(f));
+            return Err(Refused::LoopGone(f));
         };
-        if is_counted && queue.counted >= queue.limit {
-            return Err(CallFromThreadError::QueueFull(f));
+        if queue.calls >= queue.limit {
+            return Err(Refused::QueueFull(f));
         }
-        queue.counted += usize::from(is_counted);
-        queue.calls.push_back(QueuedThreadCall {
-            call: Contained::new(Box::new(f)),
+        queue.calls += 1;
+        queue.all.push_back(FromThread::Call {
+            call: Contained::new(boxed(f)),
             name: std::any::type_name::<F>(),
-            place: Location::caller(),
-            is_counted,
+            place,
         });
+        self.wake(guard);
+        Ok(())
+    }
+
+    /// Queues what does not count against the limit. Does nothing when the loop is gone, and with it
+    /// whoever it is for.
+    fn push(&self, news: FromThread<L>) {
+        let mut guard = self.queue();
+        if let Some(queue) = guard.as_mut() {
+            queue.all.push_back(news);
+            self.wake(guard);
+        }
+    }
+
+    /// Wakes the loop for the first of what is queued.
+    fn wake(&self, guard: MutexGuard<'_, Option<Queue<L>>>) {
         // Set under the lock: otherwise the loop could take the call first and find the flag set
         // afterwards, with nothing queued, and never sleep again.
         let is_first = !self.pending.swap(true, Ordering::SeqCst);
@@ -99,15 +123,20 @@ impl Shared {
         if is_first {
             self.waker.wake();
         }
-        Ok(())
     }
 }
 
-impl ThreadQueue {
+/// Why a call was not queued, and the call.
+pub(crate) enum Refused<F> {
+    QueueFull(F),
+    LoopGone(F),
+}
+
+impl<L> ThreadQueue<L> {
     pub(crate) fn new(waker: Arc<dyn Wake>, limit: usize) -> Self {
         let queue = Queue {
-            calls: VecDeque::new(),
-            counted: 0,
+            all: VecDeque::new(),
+            calls: 0,
             limit,
         };
         Self(Arc::new(Shared {
@@ -118,9 +147,10 @@ impl ThreadQueue {
         }))
     }
 
-    pub(crate) fn remote(&self) -> RemoteReactor {
+    /// An end of the queue for another thread.
+    pub(crate) fn remote(&self) -> Remote<L> {
         self.0.remotes.fetch_add(1, Ordering::SeqCst);
-        RemoteReactor(Arc::clone(&self.0))
+        Remote(Arc::clone(&self.0))
     }
 
     /// How many calls may be queued from now on. Those that are queued stay.
@@ -146,42 +176,45 @@ impl ThreadQueue {
         if !self.has_calls() {
             return 0;
         }
-        self.0.queue().as_ref().map_or(0, |queue| queue.calls.len())
+        self.0.queue().as_ref().map_or(0, |queue| queue.all.len())
     }
 
     /// Takes the call that was queued first.
-    pub(crate) fn next(&self) -> Option<QueuedThreadCall> {
+    pub(crate) fn next(&self) -> Option<FromThread<L>> {
         let mut guard = self.0.queue();
         let queue = guard.as_mut()?;
-        let next = queue.calls.pop_front();
-        let was_counted = next.as_ref().is_some_and(|call| call.is_counted);
-        queue.counted -= usize::from(was_counted);
-        if queue.calls.is_empty() {
+        let next = queue.all.pop_front();
+        if let Some(FromThread::Call { .. }) = next {
+            queue.calls -= 1;
+        }
+        if queue.all.is_empty() {
             // Under the lock, under which it is set.
             self.0.pending.store(false, Ordering::SeqCst);
         }
         next
     }
 
-    /// Calls `ask` on a thread of `names`, and `found` on the loop with its answer. This does not
-    /// keep the loop running, as a [`RemoteReactor`] does: the attempt that wants the answer does.
-    pub(crate) fn look_up<T: Send + 'static>(
+    /// Calls `ask` on a thread of `names`, and then wakes the source that wants to know. This does not
+    /// keep the loop running, as a [`Remote`] does: the source does.
+    pub(crate) fn look_up(
         &self,
         names: &ThreadPool,
-        ask: impl FnOnce() -> T + Send + 'static,
-        found: impl FnOnce(&Reactor, T) + Send + 'static,
-    ) -> Result<Lookup, ThreadPoolError> {
+        ask: impl FnOnce() + Send + 'static,
+        source: Token,
+    ) -> Result<Lookup, ThreadPoolError>
+    where
+        L: 'static,
+    {
         let shared = Arc::clone(&self.0);
         let ticket = names.give(Box::new(move || {
-            let answer = ask();
-            // It fails when the loop is gone, and with it the attempt.
-            let _ = shared.call(move |reactor| found(reactor, answer), false);
+            ask();
+            shared.push(FromThread::Wake(source));
         }))?;
         Ok(Lookup(ticket))
     }
 }
 
-impl Drop for ThreadQueue {
+impl<L> Drop for ThreadQueue<L> {
     /// What is queued is dropped without being called. A thread that waits for its call, on a
     /// channel whose sender the call holds, sees the channel closed.
     fn drop(&mut self) {
@@ -191,84 +224,36 @@ impl Drop for ThreadQueue {
     }
 }
 
-/// The handle of a loop that other threads may hold, clone and drop.
-///
-/// While one exists, the loop does not return for want of anything to wait for.
-///
-/// ```
-/// use reactor::Reactor;
-///
-/// let reactor = Reactor::new()?;
-/// let remote = reactor.remote();
-/// std::thread::spawn(move || {
-///     let answer = 6 * 7; // takes long
-///     remote.call_from_thread(move |reactor| {
-///         println!("{answer}");
-///         reactor.stop();
-///     })
-/// });
-/// reactor.run()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct RemoteReactor(Arc<Shared>);
+/// The queue's end for other threads. While one exists, the loop does not return for want of anything
+/// to wait for.
+pub(crate) struct Remote<L>(Arc<Shared<L>>);
 
-impl RemoteReactor {
-    /// Queues `f` for the next turn of the loop, and wakes the loop. Returns at once; `f` is called
-    /// on the loop's thread, never from inside this method, also when the loop's own thread calls
-    /// it.
-    ///
-    /// The calls of one thread are made in the order in which they were queued. Those of a job of
-    /// [`defer_to_thread`](Reactor::defer_to_thread) are made before its Deferred fires. A call
-    /// that is queued while the loop does not run is made when it runs next. One that is queued when
-    /// the last [`Reactor`] is dropped is dropped, on the loop's thread.
-    ///
-    /// # Errors
-    ///
-    /// When [`ThreadLimits::waiting_calls`](crate::ThreadLimits::waiting_calls) calls are queued
-    /// already, and when the loop is gone. The closure comes back in the error.
-    ///
-    /// A thread that is faster than the loop should wait for the loop, as it would for a full
-    /// channel. It can wait for its own call, since that is either made or dropped:
-    ///
-    /// ```
-    /// # use std::sync::mpsc;
-    /// # use reactor::{Reactor, RemoteReactor};
-    /// fn sum_on_loop(remote: &RemoteReactor, numbers: Vec<u64>) -> Option<u64> {
-    ///     let (answer, answered) = mpsc::channel();
-    ///     let call = move |_: &Reactor| _ = answer.send(numbers.iter().sum());
-    ///     remote.call_from_thread(call).ok()?;
-    ///     answered.recv().ok() // an error when the loop is gone before the call is made
-    /// }
-    /// # let reactor = Reactor::new()?;
-    /// # let remote = reactor.remote();
-    /// # let thread = std::thread::spawn(move || sum_on_loop(&remote, vec![1, 2]));
-    /// # reactor.run()?;
-    /// # assert_eq!(thread.join().ok(), Some(Some(3)));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[track_caller]
-    pub fn call_from_thread<F>(&self, f: F) -> Result<(), CallFromThreadError<F>>
-    where
-        F: FnOnce(&Reactor) + Send + 'static,
-    {
-        self.0.call(f, true)
+impl<L> Remote<L> {
+    /// Queues a call, of which `boxed` makes one that the loop can make.
+    pub(crate) fn call<F>(
+        &self,
+        f: F,
+        place: &'static Location<'static>,
+        boxed: impl FnOnce(F) -> BoxedCall<L>,
+    ) -> Result<(), Refused<F>> {
+        self.0.call(f, place, boxed)
     }
 
-    /// Queues the end of a job, which does not count against the limit.
-    pub(crate) fn end_job(&self, f: impl FnOnce(&Reactor) + Send + 'static) {
-        // It fails when the loop is gone, and with it the Deferred.
-        let _ = self.0.call(f, false);
+    /// Queues the end of a job. There are as many as jobs that were taken, which are bounded
+    /// themselves, and one that was refused would be a Deferred that never fires.
+    pub(crate) fn end_job(&self, job: Token) {
+        self.0.push(FromThread::JobEnded(job));
     }
 }
 
-impl Clone for RemoteReactor {
+impl<L> Clone for Remote<L> {
     fn clone(&self) -> Self {
         self.0.remotes.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(&self.0))
     }
 }
 
-impl Drop for RemoteReactor {
+impl<L> Drop for Remote<L> {
     fn drop(&mut self) {
         if self.0.remotes.fetch_sub(1, Ordering::SeqCst) == 1 {
             // The loop may sleep for nothing else, and has to notice that it is done.
@@ -276,53 +261,6 @@ impl Drop for RemoteReactor {
         }
     }
 }
-
-impl fmt::Debug for RemoteReactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteReactor").finish_non_exhaustive()
-    }
-}
-
-/// Why [`RemoteReactor::call_from_thread`] did not queue a call. The closure is in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum CallFromThreadError<F> {
-    /// As many calls are queued as
-    /// [`ThreadLimits::waiting_calls`](crate::ThreadLimits::waiting_calls) allows. There is room
-    /// again when the loop has made some of them.
-    QueueFull(F),
-    /// The last [`Reactor`] of the loop was dropped.
-    ReactorGone(F),
-}
-
-impl<F> CallFromThreadError<F> {
-    /// The closure that was not queued.
-    pub fn into_inner(self) -> F {
-        match self {
-            Self::QueueFull(f) | Self::ReactorGone(f) => f,
-        }
-    }
-}
-
-// By hand: a closure has no `Debug`, and the errors have to be printed all the same.
-impl<F> fmt::Debug for CallFromThreadError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::QueueFull(_) => "QueueFull",
-            Self::ReactorGone(_) => "ReactorGone",
-        })
-    }
-}
-
-impl<F> fmt::Display for CallFromThreadError<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::QueueFull(_) => "too many calls are waiting for the reactor",
-            Self::ReactorGone(_) => "the reactor is gone",
-        })
-    }
-}
-
-impl<F> Error for CallFromThreadError<F> {}
 
 #[cfg(test)]
 mod tests {
@@ -338,13 +276,14 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_empty_does_not_say_that_there_are_calls() {
-        let threads = ThreadQueue::new(Arc::new(NoLoop), 1);
+        let threads = ThreadQueue::<()>::new(Arc::new(NoLoop), 1);
         let remote = threads.remote();
         let (called, has_called) = mpsc::channel();
         let (go_on, goes_on) = mpsc::channel();
         let caller = std::thread::spawn(move || {
             for _ in 0..10_000 {
-                let queued = remote.call_from_thread(|_| ());
+                let call = |_: &Rc<()>| ();
+                let queued = remote.call(call, Location::caller(), |call| Box::new(call));
                 assert!(queued.is_ok());
                 called.send(()).expect("the test waits");
                 goes_on.recv().expect("the test goes on");
@@ -361,7 +300,7 @@ mod tests {
 
     #[test]
     fn names_leave_their_queue_when_nobody_wants_them_and_do_not_keep_the_loop_running() {
-        let threads = ThreadQueue::new(Arc::new(NoLoop), 0);
+        let threads = ThreadQueue::<()>::new(Arc::new(NoLoop), 0);
         let names = ThreadPool::new("test", 2, 2);
         let (go_on, goes_on) = mpsc::channel::<()>();
         let goes_on = Arc::new(Mutex::new(goes_on));
@@ -373,7 +312,7 @@ mod tests {
                 drop(goes_on.lock().map(|goes_on| goes_on.recv()));
             };
             threads
-                .look_up(&names, ask, |_, ()| ())
+                .look_up(&names, ask, Token::from_usize(1))
                 .expect("there is room")
         });
         for _ in &under_way {
@@ -382,7 +321,7 @@ mod tests {
         let look_up = |name: &'static str| {
             let asked = asked.clone();
             let ask = move || asked.send(name).expect("the test waits");
-            threads.look_up(&names, ask, |_, ()| ())
+            threads.look_up(&names, ask, Token::from_usize(1))
         };
         let [unwanted, wanted] = ["unwanted", "wanted"].map(look_up);
         assert!(matches!(

@@ -18,6 +18,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -222,6 +223,15 @@ impl<T> Timers<T> {
         });
         self.stale = 0;
     }
+}
+
+/// A duration that is too long to count is the longest one that can be counted.
+#[inline]
+pub(crate) fn as_nanos(duration: Duration) -> Nanos {
+    duration
+        .as_secs()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(duration.subsec_nanos().into())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use crate::contained::Contained;
 use crate::deferred::{Deferred, Outcome};
+use crate::engine::dispatch::Dispatch;
 use crate::observe::{Callback, Cause};
-use crate::reactor::Reactor;
 
 /// An event of a loop's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,21 +56,14 @@ struct Trigger {
     place: &'static Location<'static>,
 }
 
-impl Reactor {
-    /// Calls `f` once, at the next event of this kind. Triggers of one phase are called in the
-    /// order in which they were added.
-    ///
-    /// Triggers of the startup are called when [`run`](Self::run) or
-    /// [`run_until`](Self::run_until) begins; a Deferred of theirs is not waited for. Triggers of the
-    /// shutdown are called in every stop, whether [`stop`](Self::stop), a signal or the end of `run`
-    /// for want of anything to wait for has begun it, and also when its grace is over. A stop waits,
-    /// within its grace, for a Deferred that they return. A failure is logged.
-    #[track_caller]
-    pub fn add_system_event_trigger<R>(
+impl Triggers {
+    /// Sets a trigger.
+    pub(crate) fn add<R>(
         &self,
         phase: Phase,
         event: SystemEvent,
         f: impl FnOnce() -> R + 'static,
+        place: &'static Location<'static>,
     ) where
         R: Outcome<Output = ()>,
     {
@@ -79,25 +72,26 @@ impl Reactor {
             event,
             name: std::any::type_name_of_val(&f),
             call: Contained::new(Box::new(move || f().into_deferred())),
-            place: Location::caller(),
+            place,
         };
-        self.0.life.triggers.set.borrow_mut().push(trigger);
+        self.set.borrow_mut().push(trigger);
     }
 
-    pub(crate) fn call_triggers(&self, event: SystemEvent, phase: Phase) {
+    /// Calls the triggers of an event, those that they set included.
+    pub(super) fn call(&self, dispatch: &Dispatch, event: SystemEvent, phase: Phase) {
         loop {
-            let mut triggers = self.0.life.triggers.set.borrow_mut();
+            let mut triggers = self.set.borrow_mut();
             let next = triggers
                 .iter()
                 .position(|t| t.event == event && t.phase == phase);
             let Some(index) = next else { return };
             let trigger = triggers.remove(index);
             drop(triggers);
-            self.call_trigger(trigger);
+            self.call_one(dispatch, trigger);
         }
     }
 
-    fn call_trigger(&self, trigger: Trigger) {
+    fn call_one(&self, dispatch: &Dispatch, trigger: Trigger) {
         let callback = || Callback {
             cause: Cause::SystemEvent,
             connection: None,
@@ -105,11 +99,11 @@ impl Reactor {
             place: Some(trigger.place),
         };
         // A panic was logged, and concerns nobody else.
-        let Ok(deferred) = self.0.dispatch.call(callback, trigger.call.into_inner()) else {
+        let Ok(deferred) = dispatch.call(callback, trigger.call.into_inner()) else {
             return;
         };
         let waiting = match trigger.event {
-            SystemEvent::Shutdown => Rc::clone(&self.0.life.triggers.waiting.borrow()),
+            SystemEvent::Shutdown => Rc::clone(&self.waiting.borrow()),
             // Nothing waits for the startup, a stop least of all.
             SystemEvent::Startup => Rc::default(),
         };

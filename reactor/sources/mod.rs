@@ -1,5 +1,10 @@
-//! What can own a token: connections, listening ports, attempts to connect.
+//! What can own a token: each kind is a file, and a [`Source`](crate::engine::Source).
+//!
+//! - `connection`: an established connection, of any kind of stream
+//! - `port`, `seats`: a listening port, and the places that it has
+//! - `attempt`: an attempt to connect, and each address that it tries
 
 pub(crate) mod attempt;
 pub(crate) mod connection;
 pub(crate) mod port;
+mod seats;

@@ -4,21 +4,22 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use super::connection::Connection;
+use super::seats::Seats;
 use crate::address::Address;
 use crate::contained::Contained;
-use crate::delayed_call::Due;
-use crate::driver::{Listener, Stream};
+use crate::driver::{Listener, Readiness, Stream};
 use crate::engine::budget::ACCEPT;
 use crate::engine::table::Token;
+use crate::engine::timers::TimerId;
+use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::limits::Limits;
 use crate::observe::{Callback, Cause};
 use crate::protocol::{AnyFactory, AnyProtocol, Factory};
-use crate::reactor::{Occupant, Reactor, WeakReactor};
 use crate::report;
-use crate::sources::connection::Connection;
 use crate::transport::Transport;
 
 /// How many connections one port accepts in a turn, so that a storm of them leaves time for those
@@ -39,297 +40,239 @@ fn share(descriptors: usize) -> usize {
 }
 
 /// A port in the loop's hands.
-pub(crate) struct Port {
+struct Port {
     token: Token,
     listener: Box<dyn Listener>,
     factory: SharedFactory,
     limits: Rc<Limits>,
     local: Rc<Address>,
-    /// How many of its connections are not lost.
-    connections: usize,
-    /// How many it may have.
-    most: usize,
-    /// When it was logged that it has so many.
+    seats: Rc<Seats>,
+    /// When it was last logged that all seats are taken.
     told_at: Option<Instant>,
     /// Since when `accept` has failed without a success between; logged once.
     failing: Option<Instant>,
-    /// A timer will try again, and until then no event makes it try.
-    backs_off: bool,
+    /// Set while it backs off. Until then no event makes it try.
+    timer: Option<TimerId>,
     /// It is in line to accept.
     in_line: bool,
 }
 
-impl Port {
-    /// Whether to get in line, once.
-    pub(crate) fn gets_in_line(&mut self) -> bool {
-        !std::mem::replace(&mut self.in_line, true)
-    }
-}
-
 /// A factory, which several attempts to connect may share.
-pub(crate) type SharedFactory = Rc<RefCell<Contained<Box<dyn AnyFactory>>>>;
+pub(super) type SharedFactory = Rc<RefCell<Contained<Box<dyn AnyFactory>>>>;
 
 /// A factory that the attempts and the connections of a port share.
-pub(crate) fn shared(factory: impl Factory) -> SharedFactory {
+pub(super) fn shared(factory: impl Factory) -> SharedFactory {
     Rc::new(RefCell::new(Contained::new(Box::new(factory))))
 }
 
-impl Reactor {
-    /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
-    /// operating system choose; [`ListeningPort::local_addr`] tells what it chose.
-    ///
-    /// An address is for its own family: `0.0.0.0` is every IPv4 address of this machine and `::`
-    /// every IPv6 address, and who wants both listens at both, on the same port if need be. So the
-    /// IPv4 address of a peer is always one, and never `::ffff:127.0.0.1`.
-    ///
-    /// A host name is looked up at once, which blocks. Of its addresses the first is taken that
-    /// can be listened at.
-    ///
-    /// ```
-    /// # use reactor::{Protocol, Reactor, Transport};
-    /// # struct Echo;
-    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
-    /// let reactor = Reactor::new()?;
-    /// let port = reactor.listen_tcp("127.0.0.1:0", |_| Echo)?;
-    /// println!("listening at {}", port.local_addr());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the address is none, is in use, or is not for this user or this machine.
-    pub fn listen_tcp(
-        &self,
-        address: impl ToSocketAddrs + fmt::Debug,
-        factory: impl Factory,
-    ) -> Result<ListeningPort, CannotListen> {
-        let cannot = |address, source| CannotListen { address, source };
-        let addresses = address
-            .to_socket_addrs()
-            .map_err(|error| cannot(format!("{address:?}"), error))?;
-        let limits = Rc::new(factory.limits().in_order());
-        if let Some(mistake) = limits.mistake_to_listen() {
-            return Err(cannot(format!("{address:?}"), io::Error::other(mistake)));
-        }
-        let factory: SharedFactory = shared(factory);
-        let mut failed = cannot(
-            format!("{address:?}"),
-            io::ErrorKind::AddrNotAvailable.into(),
-        );
-        for address in addresses {
-            match self.listen(address.into(), Rc::clone(&factory), Rc::clone(&limits)) {
-                Ok(port) => return Ok(port),
-                Err(error) => failed = cannot(address.to_string(), error),
-            }
-        }
-        Err(failed)
+/// Listens at the first of the addresses where that is possible.
+pub(crate) fn listen(
+    engine: &Rc<Engine>,
+    address: impl ToSocketAddrs + fmt::Debug,
+    factory: impl Factory,
+) -> Result<ListeningPort, CannotListen> {
+    let cannot = |address, source| CannotListen { address, source };
+    let addresses = address
+        .to_socket_addrs()
+        .map_err(|error| cannot(format!("{address:?}"), error))?;
+    let limits = Rc::new(factory.limits().in_order());
+    if let Some(mistake) = limits.mistake_to_listen() {
+        return Err(cannot(format!("{address:?}"), io::Error::other(mistake)));
     }
+    let factory: SharedFactory = shared(factory);
+    let mut failed = cannot(
+        format!("{address:?}"),
+        io::ErrorKind::AddrNotAvailable.into(),
+    );
+    for address in addresses {
+        match Port::listen(engine, address.into(), Rc::clone(&factory), &limits) {
+            Ok((token, local)) => {
+                let engine = Rc::downgrade(engine);
+                return Ok(ListeningPort {
+                    engine,
+                    token,
+                    local,
+                });
+            }
+            Err(error) => failed = cannot(address.to_string(), error),
+        }
+    }
+    Err(failed)
+}
 
+impl Port {
     fn listen(
-        &self,
+        engine: &Engine,
         address: Address,
         factory: SharedFactory,
-        limits: Rc<Limits>,
-    ) -> io::Result<ListeningPort> {
-        let token = self.0.table.borrow_mut().reserve();
-        let mut driver = self.0.driver.borrow_mut();
+        limits: &Rc<Limits>,
+    ) -> io::Result<(Token, Rc<Address>)> {
+        let token = engine.reserve();
+        let mut driver = engine.driver();
         let listener = driver.listen(&address, limits.keepalive, token);
         let most = limits
             .connections
             .unwrap_or(share(driver.descriptor_limit()));
         drop(driver);
         let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        let (local, listener) = match bound {
-            Ok(bound) => bound,
-            Err(error) => {
-                self.0.table.borrow_mut().remove(token);
-                return Err(error);
-            }
-        };
+        let (local, listener) = bound.inspect_err(|_| engine.remove(token))?;
         let local = Rc::new(local);
-        let port = Port {
+        let port = Self {
             token,
             listener,
             factory,
-            limits,
+            limits: Rc::clone(limits),
             local: Rc::clone(&local),
-            connections: 0,
-            most,
+            seats: Seats::new(token, most),
             told_at: None,
             failing: None,
-            backs_off: false,
+            timer: None,
             in_line: false,
         };
-        self.put(token, Occupant::Port(Box::new(port)));
-        self.note_begun(token);
-        Ok(ListeningPort {
-            reactor: self.downgrade(),
-            token,
-            local,
-        })
+        engine.insert(token, Box::new(port));
+        Ok((token, local))
     }
 
-    /// Accepts what is there: because it is the port's turn, or because something has come. One that
-    /// is in line accepts when it is its turn.
-    pub(crate) fn accept(&self, port: &mut Port, something_came: bool) {
-        if something_came && port.in_line {
-            return;
-        }
-        port.in_line = false;
-        if port.backs_off {
-            return;
-        }
+    /// Accepts what is there.
+    fn accept_all(&mut self, engine: &Engine) {
         for _ in 0..ACCEPTS_A_TURN {
-            if !self.0.table.borrow_mut().contains(port.token) {
+            if !engine.contains(self.token) {
                 return; // a callback has stopped it
             }
-            if port.connections >= port.most {
-                return self.tell_full(port); // it goes on when one is lost
+            if self.seats.are_taken() {
+                return self.warn_full(engine); // it goes on when one is lost
             }
-            let token = self.0.table.borrow_mut().reserve();
-            let accepted = port.listener.accept(token);
-            self.0.requests.budget.charge(ACCEPT);
+            let token = engine.reserve();
+            let accepted = self.listener.accept(token);
+            engine.loop_side().budget.charge(ACCEPT);
             let Err(error) =
-                accepted.map(|(stream, peer)| self.accepted(port, token, stream, peer))
+                accepted.map(|(stream, peer)| self.accepted(engine, token, stream, peer))
             else {
                 continue;
             };
-            self.0.table.borrow_mut().remove(token);
+            engine.remove(token);
             match error.kind() {
-                io::ErrorKind::WouldBlock => return self.has_accepted_all(port),
+                io::ErrorKind::WouldBlock => return self.note_recovered(engine),
                 // The peer went away before it was its turn.
                 io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
-                _ => return self.back_off(port, &error),
+                _ => return self.back_off(engine, &error),
             }
         }
         // No event will come for those who are still waiting.
-        port.in_line = true;
-        self.0.ready.borrow_mut().push_back(port.token);
+        self.in_line = true;
+        engine.line_up(self.token);
     }
 
-    fn accepted(&self, port: &mut Port, token: Token, stream: Box<dyn Stream>, peer: Address) {
+    fn accepted(&self, engine: &Engine, token: Token, stream: Box<dyn Stream>, peer: Address) {
         // A socket that is bound to every address has another one for each connection.
-        let local = match port.local.socket_addr() {
+        let local = match self.local.socket_addr() {
             Some(address) if address.ip().is_unspecified() => stream
                 .local_addr()
-                .map_or_else(|_| Rc::clone(&port.local), Rc::new),
-            _ => Rc::clone(&port.local),
+                .map_or_else(|_| Rc::clone(&self.local), Rc::new),
+            _ => Rc::clone(&self.local),
         };
-        let Some(protocol) = self.build_protocol(&port.factory, &peer) else {
-            self.0.table.borrow_mut().remove(token);
-            return;
+        let Some(protocol) = build_protocol(engine, &self.factory, &peer) else {
+            return engine.remove(token);
         };
-        let transport = Transport::new(token, &self.0.requests, &port.limits, peer, local);
-        let mut connection = Connection::new(stream, transport, protocol);
-        connection.port = Some(port.token);
-        port.connections += 1;
-        self.connection_made(connection);
+        let transport =
+            Transport::new(stream, token, engine.loop_side(), &self.limits, peer, local);
+        let seat = Some(self.seats.take());
+        Connection::new(transport, protocol, seat).made(engine);
     }
 
-    /// One of a port's connections is lost, and its descriptor is free. If others wait for that, no
-    /// event will come for them.
-    pub(crate) fn has_left_port(&self, token: Token) {
-        if let Some(Occupant::Port(port)) = self.0.table.borrow_mut().peek(token) {
-            let was_full = port.connections >= port.most;
-            port.connections -= 1;
-            if was_full && port.gets_in_line() {
-                self.0.ready.borrow_mut().push_back(token);
-            }
-        }
-    }
-
-    fn tell_full(&self, port: &mut Port) {
-        let now = self.0.requests.turn_time();
-        if port
+    fn warn_full(&mut self, engine: &Engine) {
+        let now = engine.turn_time();
+        if self
             .told_at
             .is_none_or(|told_at| now >= told_at + TELL_AGAIN)
         {
-            let (local, count) = (&port.local, port.connections);
-            log::warn!("{local} has {count} connections, and may have no more: who comes waits");
-            port.told_at = Some(now);
+            let (local, count) = (&self.local, self.seats.taken());
+            log::warn!("{local} has {count} connections, and may have no more: new ones wait");
+            self.told_at = Some(now);
         }
     }
 
-    /// Nobody waits any more: if that is news, it is worth a line. A port that accepts one and
-    /// fails at the next has not recovered.
-    fn has_accepted_all(&self, port: &mut Port) {
-        if let Some(since) = port.failing.take() {
-            let seconds = (self.0.requests.turn_time() - since).as_secs_f32();
-            log::info!(
-                "{} has accepted all who waited, after {seconds:.1} s",
-                port.local
-            );
+    /// The backlog is empty. A port that accepts one and fails at the next has not recovered.
+    fn note_recovered(&mut self, engine: &Engine) {
+        if let Some(since) = self.failing.take() {
+            let seconds = (engine.turn_time() - since).as_secs_f32();
+            let local = &self.local;
+            log::info!("{local}: accepting again, backlog empty after {seconds:.1} s");
         }
     }
 
     /// No edge comes when file descriptors are free again, and trying at once would spin.
-    fn back_off(&self, port: &mut Port, error: &io::Error) {
-        let now = self.0.requests.turn_time();
-        if port.failing.is_none() {
-            let local = &port.local;
+    fn back_off(&mut self, engine: &Engine, error: &io::Error) {
+        let now = engine.turn_time();
+        if self.failing.is_none() {
+            let local = &self.local;
             report::error(
                 module_path!(),
                 format_args!("{local} cannot accept a connection, and tries again: {error}"),
             );
-            port.failing = Some(now);
+            self.failing = Some(now);
         }
-        port.backs_off = true;
-        let deadline = self.nanos(now + BACK_OFF);
-        self.0
-            .timers
-            .borrow_mut()
-            .insert(deadline, Due::Port(port.token));
+        engine.arm(&mut self.timer, self.token, now + BACK_OFF);
+    }
+}
+
+impl Source for Port {
+    fn note(&mut self, _: Readiness) -> bool {
+        !std::mem::replace(&mut self.in_line, true)
     }
 
-    /// A port that could not accept tries again.
-    pub(crate) fn port_timer(&self, token: Token) {
-        if let Some(Occupant::Port(port)) = self.0.table.borrow_mut().peek(token) {
-            port.backs_off = false;
-            if port.gets_in_line() {
-                self.0.ready.borrow_mut().push_back(token);
-            }
+    fn ready(&mut self, _: Readiness, engine: &Engine, buffer: &mut ReadBuffer) {
+        if !self.in_line {
+            self.turn(engine, buffer);
         }
     }
 
-    /// Asks a factory, which may refuse; a panic refuses too.
-    pub(crate) fn build_protocol(
-        &self,
-        factory: &SharedFactory,
-        peer: &Address,
-    ) -> Option<Box<dyn AnyProtocol>> {
-        let name = factory.borrow().name();
-        let callback = || Callback {
-            cause: Cause::BuildProtocol,
-            connection: None,
-            name,
-            place: None,
-        };
-        // Nothing else borrows a factory while it builds: callbacks never nest.
-        self.0
-            .dispatch
-            .call(callback, || factory.borrow_mut().build(peer))
-            .ok()
-            .flatten()
+    fn turn(&mut self, engine: &Engine, _: &mut ReadBuffer) {
+        self.in_line = false;
+        if self.timer.is_none() {
+            self.accept_all(engine);
+        }
     }
 
-    pub(crate) fn stop_listening(&self, token: Token) {
-        let port = self.0.table.borrow_mut().remove(token);
-        self.drop_guarded(port);
+    /// It could not accept, and tries again.
+    fn due(&mut self, engine: &Engine) {
+        self.timer = None;
+        if !std::mem::replace(&mut self.in_line, true) {
+            engine.line_up(self.token);
+        }
     }
 
-    /// Whether a token is that of a port.
-    pub(crate) fn is_port(&self, token: Token) -> bool {
-        matches!(
-            self.0.table.borrow_mut().peek(token),
-            Some(Occupant::Port(_))
-        )
+    fn stop(&mut self, how: Stop, engine: &Engine) {
+        if !matches!(how, Stop::Gone) {
+            engine.remove(self.token); // it is dropped when it comes back
+        }
     }
+}
+
+/// Asks a factory, which may refuse; a panic refuses too.
+pub(super) fn build_protocol(
+    engine: &Engine,
+    factory: &SharedFactory,
+    peer: &Address,
+) -> Option<Box<dyn AnyProtocol>> {
+    let name = factory.borrow().name();
+    let callback = || Callback {
+        cause: Cause::BuildProtocol,
+        connection: None,
+        name,
+        place: None,
+    };
+    // Nothing else borrows a factory while it builds: callbacks never nest.
+    let built = engine
+        .dispatch()
+        .call(callback, || factory.borrow_mut().build(peer));
+    built.ok().flatten()
 }
 
 /// A port that listens. Dropping this handle does not stop it.
 #[derive(Clone, Debug)]
 pub struct ListeningPort {
-    reactor: WeakReactor,
+    engine: Weak<Engine>,
     token: Token,
     local: Rc<Address>,
 }
@@ -344,8 +287,8 @@ impl ListeningPort {
     /// Accepts no more connections and frees the address. Connections that were accepted stay. The
     /// factory is dropped. Does nothing when it was called before, or the reactor was shut down.
     pub fn stop_listening(&self) {
-        if let Some(reactor) = self.reactor.upgrade() {
-            reactor.stop_listening(self.token);
+        if let Some(engine) = self.engine.upgrade() {
+            engine.remove(self.token);
         }
     }
 }

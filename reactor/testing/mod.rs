@@ -196,7 +196,7 @@ impl Simulation {
     }
 
     fn is_busy_now(&self) -> bool {
-        self.reactor.is_busy() || self.network.borrow().is_busy_now()
+        self.reactor.0.is_busy() || self.network.borrow().is_busy_now()
     }
 
     fn turn(&self, timeout: Duration) {

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::observe::{Cause, Event, Observer};
-use crate::reactor::{Reactor, WeakReactor};
+use crate::observe::{Cause, ConnectionId, Event, Observer};
+use crate::reactor::Reactor;
 use crate::reason::Reason;
-use crate::transport::{ConnectionId, Transport};
+use crate::transport::Transport;
+use crate::weak_reactor::WeakReactor;
 
 /// An observer that keeps the transports of connections, and why they were lost.
 #[derive(Debug)]
@@ -56,7 +57,8 @@ impl Observer for Witness {
             Event::CallbackBegan(callback) if callback.cause == Cause::ConnectionMade => {
                 // Whose callback it is was noted just before it began.
                 let reactor = self.reactor.upgrade();
-                let transport = reactor.and_then(|reactor| reactor.0.requests.talker());
+                let transport =
+                    reactor.and_then(|reactor| Transport::current(reactor.0.loop_side()));
                 self.made.borrow_mut().extend(transport);
             }
             Event::ConnectionLost { connection, reason } => {

@@ -76,6 +76,7 @@ use std::net::ToSocketAddrs;
 
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
+use crate::sources::attempt;
 use crate::sources::attempt::Connector;
 use crate::sources::port::{CannotListen, ListeningPort};
 
@@ -118,7 +119,9 @@ impl Reactor {
                 let factory = TlsFactory::new(factory, move || layer.take());
                 self.connect_tcp(host, port, factory)
             }
-            Err(error) => self.connect_in_vain(host, port, factory, io::Error::from(error)),
+            Err(error) => {
+                attempt::connect_failing(&self.0, host, port, factory, io::Error::from(error))
+            }
         }
     }
 

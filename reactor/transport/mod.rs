@@ -4,71 +4,43 @@
 //! end of the turn. So a transport never calls back, may be used while any `RefCell` is borrowed,
 //! and a handle that was kept after the connection was lost is harmless.
 //!
-//! How a connection ends:
-//!
-//! ```text
-//!            lose_connection                    all sent               the peer closes too
-//!  Open ────────────────────────▶ AfterFlush ─────────────▶ shut down ─────────────────────▶ lost
-//!    │                               │ linger: no byte taken    │ linger is over                ▲
-//!    │ abort, reset, limit, panic    ▼                          ▼                               │
-//!    └───────────────────────────▶ Now ─────────────────────────────────────────────────────────┘
-//! ```
-//!
-//! A peer that has closed its own side before is not waited for after the last byte, nor is one that is
-//! known to have sent all that it will.
+//! - `closing`: how a connection ends, as a table
+//! - `reading`: whether it is read, and why not
+//! - `group_flow`: who waits for whom in a group
+//! - `loop_half`: what the loop does with a transport
+//! - `sending`: from here to the socket
+//! - `posts`: calls for its protocol
 
-mod company;
-mod draining;
+mod closing;
+mod group_flow;
+mod loop_half;
+mod posts;
 mod reading;
+mod sending;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use self::company::Company;
-use self::reading::Reading;
+use self::group_flow::GroupFlow;
+use self::reading::{Gate, Hold};
 use crate::address::Address;
 use crate::contained::Contained;
-use crate::engine::loop_side::Requests;
+use crate::driver::Stream;
+use crate::engine::loop_side::LoopSide;
 use crate::engine::table::Token;
 use crate::layer::Layer;
 use crate::limits::Limits;
+use crate::observe::ConnectionId;
 use crate::reason::Reason;
 use crate::unsent::{Part, Unsent};
 
-/// Names a connection in log lines and for an [`Observer`](crate::Observer); never used twice
-/// within one reactor, until four thousand million connections have been made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(crate) u32);
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
-
-/// How far the end of a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Closing {
-    No,
-    /// What is unsent goes first. Nothing more is taken or delivered.
-    AfterFlush,
-    /// What is unsent was dropped.
-    Now,
-    /// `connection_lost` is due or was made.
-    Lost,
-}
-
-/// The sending half of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sending {
-    Open,
-    /// `lose_write_connection` was asked for, and bytes are still unsent.
-    ShutAfterFlush,
-    Shut,
-}
+pub(crate) use self::closing::{Action, Event, State};
+pub(crate) use self::posts::Post;
+pub(crate) use self::sending::Service;
 
 /// A cheap handle of one connection. Clones are the same connection, and compare equal.
 ///
@@ -82,7 +54,7 @@ pub(crate) struct WeakTransport(Weak<Inner>);
 
 struct Inner {
     token: Token,
-    requests: Rc<Requests>,
+    loop_side: Rc<LoopSide>,
     limits: Rc<Limits>,
     peer: Address,
     local: Rc<Address>,
@@ -91,15 +63,16 @@ struct Inner {
     below: Cell<usize>,
     /// How much was left unsent when the socket was last offered all there was.
     left: Cell<usize>,
-    closing: Cell<Closing>,
-    sending: Cell<Sending>,
+    state: Cell<State>,
     /// Why the connection ends; the first cause wins.
     reason: RefCell<Option<Reason>>,
-    /// Whether the token is on the list of who is asking.
+    /// Whether the token is queued for service at the end of the turn.
     asking: Cell<bool>,
-    /// Whether it asks for more than that bytes are sent, which is the usual case.
-    more: Cell<bool>,
-    reading: Reading,
+    /// What keeps a flush from being all that there is to do.
+    service: Cell<u8>,
+    /// The socket, until the connection is lost.
+    stream: RefCell<Option<Box<dyn Stream>>>,
+    gate: Gate,
     read_ended: Cell<bool>,
     /// The peer will send no more, though its stream has not ended.
     peer_is_done: Cell<bool>,
@@ -121,8 +94,10 @@ struct Inner {
 /// What most connections have none of, kept apart because an idle connection should be small.
 #[derive(Default)]
 struct Relations {
-    /// Talkers and listeners of its groups.
-    company: Company,
+    /// What it waits for in its groups, and who waits for it.
+    group_flow: GroupFlow,
+    /// Calls for its protocol, which the loop will make.
+    posts: VecDeque<Post>,
     /// Who wants to know when the connection is lost, and by which key it knows it.
     watchers: Vec<(Weak<dyn Watcher>, usize)>,
     /// Layers that were pushed and not put in place yet.
@@ -161,14 +136,14 @@ impl Transport {
     /// [`Reactor::set_unsent_limit`](crate::Reactor::set_unsent_limit) allows, the connection that
     /// is written to next is dropped with [`Reason::TurnOverflow`].
     pub fn write(&self, data: &[u8]) -> bool {
-        self.write_part(|| self.0.requests.blocks.append(data))
+        self.write_part(|| self.0.loop_side.blocks.append(data))
     }
 
     /// As [`write`](Self::write), of several pieces that are one message: a header and what belongs
     /// to it, a line and its end. They are one write, of any size, and are taken together or not at
     /// all.
     pub fn write_sequence(&self, pieces: &[&[u8]]) -> bool {
-        self.write_part(|| self.0.requests.blocks.append_all(pieces))
+        self.write_part(|| self.0.loop_side.blocks.append_all(pieces))
     }
 
     /// Sends what was written, then closes the connection; an answer that is still to come is lost.
@@ -181,16 +156,12 @@ impl Transport {
     /// dropped with [`Reason::LingerTimeout`]. Bytes that a layer [holds](Layer::holds) until it
     /// has heard from the peer are waited for as well, within the same time.
     pub fn lose_connection(&self) {
-        if self.0.closing.get() == Closing::No {
-            let peer_was_first = self.0.read_ended.get();
-            self.end(
-                Closing::AfterFlush,
-                if peer_was_first {
-                    Reason::PeerClosed
-                } else {
-                    Reason::LocalClosed
-                },
-            );
+        if self.is_open() {
+            let reason = match self.0.read_ended.get() {
+                true => Reason::PeerClosed,
+                false => Reason::LocalClosed,
+            };
+            self.end(Event::Lose, reason);
             self.linger_from_now();
         }
     }
@@ -198,8 +169,8 @@ impl Transport {
     /// Sends what was written, then tells the peer that no more will come. What the peer sends is
     /// still delivered, until it closes its side too: for a client that has asked everything.
     pub fn lose_write_connection(&self) {
-        if self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open {
-            self.0.sending.set(Sending::ShutAfterFlush);
+        if self.0.state.get() == State::Open {
+            self.advance(Event::LoseWrite);
             self.ask_for_more();
         }
     }
@@ -214,9 +185,9 @@ impl Transport {
     /// example [`Reason::Violation`]. After [`lose_connection`](Self::lose_connection) it takes the
     /// place of that one's reason; after another abort it does nothing.
     pub fn fail_connection(&self, reason: Reason) {
-        if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
+        if !self.0.state.get().is_over() {
             self.forget_clean_reason();
-            self.end(Closing::Now, reason);
+            self.end(Event::Fail, reason);
             self.0.unsent.borrow_mut().clear();
             self.set_left(0);
         }
@@ -241,7 +212,7 @@ impl Transport {
 
     /// Counts the timeout from now on, as if a byte had been received.
     pub fn reset_timeout(&self) {
-        self.0.active_at.set(self.0.requests.now());
+        self.0.active_at.set(self.0.loop_side.now());
     }
 
     /// Puts a layer between the socket and what is above it now, for example TLS.
@@ -250,10 +221,10 @@ impl Transport {
     /// and has to pass through the layer: the bytes behind the line that asked for it. Does nothing
     /// once the end of the connection was asked for.
     pub fn push_layer(&self, layer: impl Layer, received: &[u8]) {
-        if self.0.closing.get() != Closing::No {
+        if !self.is_open() {
             return;
         }
-        let unsent = self.0.unsent.borrow_mut().take(&self.0.requests.blocks);
+        let unsent = self.0.unsent.borrow_mut().take(&self.0.loop_side.blocks);
         self.0.below.set(self.0.below.get() + unsent.len());
         let received = received.to_vec();
         let layer = NewLayer {
@@ -272,17 +243,17 @@ impl Transport {
         self.0.unsent.borrow().len() + self.0.below.get()
     }
 
-    /// Whether bytes are taken and delivered: neither side has begun to close the connection, but
-    /// for a peer that only closed its sending half.
+    /// Whether bytes are delivered: neither side has begun to close the connection, except a peer that
+    /// only closed its sending half.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.0.closing.get() == Closing::No
+        self.0.state.get().delivers()
     }
 
     /// Whether the connection is over.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.0.closing.get() == Closing::Lost
+        self.0.state.get() == State::Lost
     }
 
     /// The peer's end. Still known after the connection was lost.
@@ -322,7 +293,7 @@ impl Transport {
         };
         if part.len() > 0 {
             let mut unsent = self.0.unsent.borrow_mut();
-            unsent.push(part, &self.0.requests.blocks);
+            unsent.push(part, &self.0.loop_side.blocks);
             self.ask();
         }
         true
@@ -337,19 +308,29 @@ impl Transport {
 
     #[cold]
     fn has_no_room(&self) -> bool {
-        let limit = self.0.requests.blocks.limit();
+        let limit = self.0.loop_side.blocks.limit();
         self.fail_connection(Reason::TurnOverflow { limit });
         false
     }
 
     fn takes_bytes(&self) -> bool {
-        self.0.closing.get() == Closing::No && self.0.sending.get() == Sending::Open
+        self.0.state.get() == State::Open
     }
 
-    fn end(&self, closing: Closing, reason: Reason) {
-        self.0.closing.set(closing);
+    fn end(&self, event: Event, reason: Reason) {
+        self.advance(event);
         self.0.reason.borrow_mut().get_or_insert(reason);
         self.ask_for_more();
+    }
+
+    /// Moves to the next state of the close. Returns what has to be done for that.
+    pub(crate) fn advance(&self, event: Event) -> Action {
+        let (state, action) = self.0.state.get().on(event);
+        self.0.state.set(state);
+        if !state.delivers() {
+            self.0.gate.hold(Hold::Ending);
+        }
+        action
     }
 
     /// An abort after `lose_connection` changes how the connection ends, and so the reason.
@@ -403,8 +384,7 @@ impl fmt::Debug for Transport {
         f.debug_struct("Transport")
             .field("id", &self.id())
             .field("peer", &self.0.peer)
-            .field("closing", &self.0.closing.get())
-            .field("sending", &self.0.sending.get())
+            .field("state", &self.0.state.get())
             .field("reading", &self.is_reading())
             .field("unsent", &self.unsent())
             .finish_non_exhaustive()
@@ -449,7 +429,7 @@ mod tests {
         group.write(b"I am gone");
         let part = transport
             .0
-            .requests
+            .loop_side
             .blocks
             .append(b"")
             .expect("there is room");

@@ -4,19 +4,31 @@ use std::cell::Cell;
 
 use super::Transport;
 
-/// Why a connection is not read. It is read again when none of the reasons is left, so that no one
-/// who ends a pause ends that of another.
-#[derive(Default)]
-pub(super) struct Reading {
-    /// How many reasons there are: those below, and each listener of a group that is behind with what
-    /// this connection said. It is asked for each message.
-    reasons: Cell<u32>,
+/// Why a connection is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Hold {
     /// The protocol asked for it, with `pause_reading`.
-    paused: Cell<bool>,
+    Paused = 1,
     /// The protocol reads no more until the peer has taken what was written.
-    until_sent: Cell<bool>,
+    UntilSent = 2,
     /// It has had its share of the turn.
-    yielded: Cell<bool>,
+    Yielded = 4,
+    /// Listeners of a group are behind with what this connection said.
+    ListenersBehind = 8,
+    /// Its end has begun: nothing is delivered any more. Never taken back.
+    Ending = 16,
+}
+
+/// Whether a connection is read: when none of the reasons is left why it is not, so that no one who
+/// ends a pause ends that of another.
+#[derive(Default)]
+pub(super) struct Gate {
+    /// The reasons, a bit each, so that asking for all of them, which is done for each message, is one
+    /// comparison.
+    holds: Cell<u8>,
+    /// How many listeners are behind.
+    listeners: Cell<u32>,
     /// A reason has ended, and the protocol was not told.
     resumed: Cell<Resumed>,
     /// What the protocol was last told of.
@@ -34,24 +46,44 @@ enum Resumed {
     Pause,
 }
 
-impl Reading {
+impl Gate {
     #[inline]
-    fn is_on(&self) -> bool {
-        self.reasons.get() == 0
+    pub(super) fn is_open(&self) -> bool {
+        self.holds.get() == 0
+    }
+
+    fn has(&self, hold: Hold) -> bool {
+        self.holds.get() & hold as u8 != 0
     }
 
     /// Returns whether the reason is new.
-    fn begin(&self, reason: &Cell<bool>) -> bool {
-        let begins = !reason.replace(true);
-        self.reasons.set(self.reasons.get() + u32::from(begins));
-        begins
+    pub(super) fn hold(&self, hold: Hold) -> bool {
+        let is_new = !self.has(hold);
+        self.holds.set(self.holds.get() | hold as u8);
+        is_new
     }
 
     /// Returns whether there was this reason.
-    fn end(&self, reason: &Cell<bool>) -> bool {
-        let ends = reason.replace(false);
-        self.reasons.set(self.reasons.get() - u32::from(ends));
-        ends
+    fn release(&self, hold: Hold) -> bool {
+        let was_there = self.has(hold);
+        self.holds.set(self.holds.get() & !(hold as u8));
+        was_there
+    }
+
+    /// What must hold of the reasons, whatever happens.
+    pub(super) fn check(&self, delivers: bool, is_above_high_water: bool) {
+        let is_behind = self.has(Hold::ListenersBehind);
+        assert_eq!(is_behind, self.listeners.get() > 0, "listeners are counted");
+        assert_eq!(
+            self.has(Hold::Ending),
+            !delivers,
+            "what ends is not delivered to"
+        );
+        let ends_by_itself = is_above_high_water || !self.has(Hold::UntilSent);
+        assert!(
+            ends_by_itself,
+            "a pause until all is sent ends at the low mark"
+        );
     }
 }
 
@@ -63,16 +95,14 @@ impl Transport {
     ///
     /// Nothing but `resume_reading` ends this pause.
     pub fn pause_reading(&self) {
-        let reading = &self.0.reading;
-        reading.begin(&reading.paused);
+        self.0.gate.hold(Hold::Paused);
     }
 
     /// Ends the pause that [`pause_reading`](Self::pause_reading) began, and no other. What came
     /// meanwhile is delivered from the next turn on.
     pub fn resume_reading(&self) {
-        let reading = &self.0.reading;
-        if reading.end(&reading.paused) {
-            self.reading_goes_on();
+        if self.0.gate.release(Hold::Paused) {
+            self.resume();
         }
     }
 
@@ -83,8 +113,7 @@ impl Transport {
     /// `writing_resumed`, and leaves a pause of the protocol's own alone.
     pub fn pause_reading_until_sent(&self) {
         if self.0.above_high_water.get() {
-            let reading = &self.0.reading;
-            reading.begin(&reading.until_sent);
+            self.0.gate.hold(Hold::UntilSent);
         }
     }
 
@@ -94,17 +123,16 @@ impl Transport {
     #[must_use]
     #[inline]
     pub fn is_reading(&self) -> bool {
-        self.0.reading.is_on() && self.is_open()
+        self.0.gate.is_open()
     }
 }
 
 /// What others do to it.
 impl Transport {
-    /// The peer has taken what was written.
-    pub(super) fn is_sent(&self) {
-        let reading = &self.0.reading;
-        if reading.end(&reading.until_sent) {
-            self.reading_goes_on();
+    /// Ends a pause that lasts until the peer has taken what was written.
+    pub(super) fn resume_when_sent(&self) {
+        if self.0.gate.release(Hold::UntilSent) {
+            self.resume();
         }
     }
 
@@ -112,59 +140,62 @@ impl Transport {
     /// nothing is delivered until others have had theirs.
     #[inline]
     pub(crate) fn charge(&self, units: usize) {
-        if self.0.requests.budget.charge(units) {
-            self.yields();
+        if self.0.loop_side.budget.charge(units) {
+            self.yield_turn();
         }
     }
 
     #[cold]
-    fn yields(&self) {
-        let reading = &self.0.reading;
-        if self.is_open() && reading.begin(&reading.yielded) {
-            self.0.requests.yields(self.token());
+    fn yield_turn(&self) {
+        if self.is_open() && self.0.gate.hold(Hold::Yielded) {
+            self.0.loop_side.yields(self.token());
         }
     }
 
     /// Whether others come first.
     #[inline]
     pub(crate) fn has_yielded(&self) -> bool {
-        self.0.reading.yielded.get()
+        self.0.gate.has(Hold::Yielded)
     }
 
     /// Others have had their share.
-    pub(crate) fn ends_yielding(&self) {
-        let reading = &self.0.reading;
-        reading.end(&reading.yielded);
-        if reading.resumed.get() == Resumed::None {
-            reading.resumed.set(Resumed::Yielding);
+    pub(crate) fn end_yielding(&self) {
+        let gate = &self.0.gate;
+        gate.release(Hold::Yielded);
+        if gate.resumed.get() == Resumed::None {
+            gate.resumed.set(Resumed::Yielding);
         }
     }
 
     /// One more listener is behind with what this connection said.
-    pub(super) fn waits_for_a_listener(&self) {
-        let reasons = &self.0.reading.reasons;
-        reasons.set(reasons.get() + 1);
+    pub(super) fn wait_for_listener(&self) {
+        let gate = &self.0.gate;
+        gate.listeners.set(gate.listeners.get() + 1);
+        gate.hold(Hold::ListenersBehind);
     }
 
     /// One of the listeners has caught up, or is not waited for any more.
-    pub(super) fn a_listener_lets_go(&self) {
-        let reasons = &self.0.reading.reasons;
-        reasons.set(reasons.get() - 1);
-        self.reading_goes_on();
+    pub(super) fn release_from_listener(&self) {
+        let gate = &self.0.gate;
+        gate.listeners.set(gate.listeners.get() - 1);
+        if gate.listeners.get() == 0 {
+            gate.release(Hold::ListenersBehind);
+            self.resume();
+        }
     }
 
-    fn reading_goes_on(&self) {
-        self.0.reading.resumed.set(Resumed::Pause);
+    fn resume(&self) {
+        self.0.gate.resumed.set(Resumed::Pause);
         self.ask_for_more();
     }
 
-    /// Whether reading goes on after a pause, and this was not asked before.
+    /// Whether reading goes on after a pause, about which the protocol was not told. It is now.
     #[inline]
-    pub(crate) fn has_resumed(&self) -> bool {
-        let resumed = &self.0.reading.resumed;
-        let has_resumed = resumed.get() != Resumed::None && self.is_reading();
+    pub(crate) fn take_resumed(&self) -> bool {
+        let gate = &self.0.gate;
+        let has_resumed = gate.resumed.get() != Resumed::None && gate.is_open();
         if has_resumed {
-            self.0.reading.told.set(resumed.take());
+            gate.told.set(gate.resumed.take());
         }
         has_resumed
     }
@@ -172,6 +203,6 @@ impl Transport {
     /// Whether what resumes is no pause, but a share of the turn after those of others. A protocol that
     /// is inside another one need not know.
     pub(crate) fn has_only_yielded(&self) -> bool {
-        self.0.reading.told.get() == Resumed::Yielding
+        self.0.gate.told.get() == Resumed::Yielding
     }
 }

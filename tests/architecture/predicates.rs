@@ -6,10 +6,6 @@ use crate::uses::words;
 /// Those that do more than ask, as yet.
 const ACTING: &[(&str, &str)] = &[
     // These have to be named for what they do.
-    ("reactor/sources/port.rs", "has_left_port"),
-    ("reactor/sources/port.rs", "has_accepted_all"),
-    ("reactor/transport/reading.rs", "is_sent"),
-    ("reactor/transport/reading.rs", "has_resumed"),
 ];
 
 /// What a body says when it changes something that it has borrowed.

@@ -7,32 +7,31 @@ use crate::uses::words;
 const FUNCTION: usize = 60;
 const FILE: usize = 450;
 
-/// All that is read as one: the loop, its timers, its driver, and a connection.
+/// All that is read as one: the loop, and a connection from readiness to its protocol and back. What
+/// only some connections have, layers and groups, is not in it, nor are the handles that consumers
+/// hold, which are mostly their contracts.
 const ENGINE: Core = Core {
     lines: 3_600,
-    today: Some(5_750),
+    today: None,
     files: &[
-        "address.rs",
-        "contained.rs",
-        "delayed_call.rs",
-        "driver/mio/mod.rs",
         "driver/mod.rs",
         "engine/budget.rs",
+        "engine/calls.rs",
+        "engine/dispatch.rs",
+        "engine/due.rs",
         "engine/loop_side.rs",
         "engine/mod.rs",
         "engine/table.rs",
         "engine/timers.rs",
         "engine/turn.rs",
-        "handle.rs",
-        "limits.rs",
-        "observe.rs",
-        "protocol.rs",
-        "reactor.rs",
-        "reason.rs",
-        "sources/connection/",
-        "sources/mod.rs",
-        "transport/",
-        "unsent.rs",
+        "sources/connection/deadlines.rs",
+        "sources/connection/mod.rs",
+        "sources/connection/reading.rs",
+        "sources/connection/writing.rs",
+        "transport/closing.rs",
+        "transport/loop_half.rs",
+        "transport/reading.rs",
+        "transport/sending.rs",
     ],
 };
 
@@ -84,11 +83,7 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
 ];
 
 /// Files that are longer, with their lines today.
-const LONG_FILES: &[(&str, usize)] = &[
-    ("reactor/reactor.rs", 451),
-    ("reactor/transport/mod.rs", 461),
-    ("tests/closing.rs", 590),
-];
+const LONG_FILES: &[(&str, usize)] = &[("reactor/reactor.rs", 480), ("tests/closing.rs", 590)];
 
 struct Core {
     lines: usize,

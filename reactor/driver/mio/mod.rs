@@ -17,7 +17,9 @@ use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
 use self::signals::Signals;
 use self::tcp::{MioListener, MioStream};
 use crate::address::Address;
-use crate::driver::{Clock, Driver, EVENTS, Listener, Ready, Resolution, Signal, Stream, Wake};
+use crate::driver::{
+    Clock, Driver, EVENTS, Listener, Readiness, Ready, Resolution, Signal, Stream, Wake,
+};
 use crate::engine::table::Token;
 
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
@@ -102,12 +104,13 @@ impl Driver for MioDriver {
                     // readable.
                     let broken = event.is_error() || event.is_write_closed();
                     let read_closed = broken || event.is_read_closed();
+                    let readable = read_closed || event.is_readable();
                     ready.push(Ready {
                         token: Token::from_usize(token),
-                        readable: read_closed || event.is_readable(),
-                        writable: event.is_writable(),
-                        read_closed,
-                        broken,
+                        what: Readiness::READABLE.when(readable)
+                            | Readiness::WRITABLE.when(event.is_writable())
+                            | Readiness::READ_CLOSED.when(read_closed)
+                            | Readiness::BROKEN.when(broken),
                     });
                 }
             }

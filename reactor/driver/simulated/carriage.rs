@@ -3,8 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::end::{End, EndId, Owner, Readiness, Sending, take_front};
+use super::end::{End, EndId, Owner, Sending, take_front};
 use super::network::{Happening, Network};
+use crate::driver::Readiness;
 
 /// What an owner does with its end.
 impl Network {
@@ -197,7 +198,7 @@ impl Network {
             return;
         };
         end.read_closed = true;
-        self.news(to, Readiness::READ_CLOSED);
+        self.news(to, Readiness::READABLE | Readiness::READ_CLOSED);
     }
 
     /// Bytes for an end that was closed: its system answers with a reset. The end of a stream is
@@ -272,7 +273,7 @@ impl Network {
     fn tell_about_room(&mut self, id: EndId) {
         if let Some(end) = self.ends.get_mut(&id)
             && end.wants_room
-            && end.level().writable
+            && end.level().has(Readiness::WRITABLE)
         {
             end.wants_room = false;
             self.news(id, Readiness::WRITABLE);

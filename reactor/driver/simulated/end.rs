@@ -6,13 +6,14 @@
 //! ```
 //!
 //! What was written stays in `sent` until it has arrived; there is no third place. What an owner
-//! is to be notified of collects in `news`, so that several things reach it in one event, as with epoll.
+//! is to be told collects in `news`, so that several things reach it in one event, as with epoll.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::driver::Readiness;
 use crate::engine::table::Token;
 
 /// Names an end, for ever.
@@ -41,48 +42,6 @@ pub(super) enum Sending {
     Over,
 }
 
-/// What an event reports, or what holds at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Readiness {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    pub(crate) read_closed: bool,
-    pub(crate) broken: bool,
-}
-
-impl Readiness {
-    pub(crate) const READABLE: Self = Self {
-        readable: true,
-        writable: false,
-        read_closed: false,
-        broken: false,
-    };
-    pub(crate) const WRITABLE: Self = Self {
-        writable: true,
-        readable: false,
-        ..Self::READABLE
-    };
-    pub(crate) const READ_CLOSED: Self = Self {
-        read_closed: true,
-        ..Self::READABLE
-    };
-    pub(crate) const ALL: Self = Self {
-        readable: true,
-        writable: true,
-        read_closed: true,
-        broken: true,
-    };
-
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            readable: self.readable || other.readable,
-            writable: self.writable || other.writable,
-            read_closed: self.read_closed || other.read_closed,
-            broken: self.broken || other.broken,
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct End {
     /// The other end, which may be gone.
@@ -94,7 +53,7 @@ pub(super) struct End {
     pub(super) arrived: VecDeque<u8>,
     /// How many bytes `arrived` holds.
     pub(super) window: usize,
-    /// How much room there must be before the other end is notified of it, once it had none.
+    /// How much room there must be before the other end hears of any, once it had none.
     pub(super) window_step: usize,
     /// The other end knows of no room.
     pub(super) is_shut: bool,
@@ -110,14 +69,14 @@ pub(super) struct End {
     pub(super) read_closed: bool,
     /// Both halves are gone.
     pub(super) broken: bool,
-    /// Why, until the error is taken.
+    /// Why, until somebody has asked.
     pub(super) error: Option<io::ErrorKind>,
     pub(super) reset_on_close: bool,
-    /// The cable is cut: nothing arrives, in either direction, and no event reports it.
+    /// The cable is cut: nothing arrives, in either direction, and nobody is told.
     pub(super) vanished: bool,
-    /// How long after that the owner is notified all the same.
+    /// How long after that the owner is told all the same.
     pub(super) keepalive: Option<Duration>,
-    /// What the owner was not notified of yet.
+    /// What the owner has not been told.
     pub(super) news: Readiness,
     /// All that a test's end has read.
     pub(super) log: Vec<u8>,
@@ -151,8 +110,8 @@ impl End {
         }
     }
 
-    /// Room for another segment, as far as the other end knows. It is notified of new room when
-    /// there is enough.
+    /// Room for another segment, as far as the other end knows. It hears that there is some again
+    /// when there is enough.
     pub(super) fn window_left(&mut self) -> usize {
         if self.owner == (Owner::Script { reads: true }) {
             return usize::MAX;
@@ -172,12 +131,12 @@ impl End {
         }
         let room = self.capacity - self.sent.len().min(self.capacity);
         let both_over = self.read_closed && self.sending != Sending::Open;
-        Readiness {
-            readable: !self.arrived.is_empty() || self.read_closed || self.broken,
-            writable: room >= self.capacity.div_ceil(3) || self.broken,
-            read_closed: self.read_closed || self.broken,
-            broken: self.broken || both_over,
-        }
+        let read_closed = self.read_closed || self.broken;
+        let writable = room >= self.capacity.div_ceil(3) || self.broken;
+        Readiness::READABLE.when(read_closed || !self.arrived.is_empty())
+            | Readiness::WRITABLE.when(writable)
+            | Readiness::READ_CLOSED.when(read_closed)
+            | Readiness::BROKEN.when(self.broken || both_over)
     }
 
     /// Whether its owner may write.
@@ -227,7 +186,7 @@ fn copy_front(queue: &VecDeque<u8>, buffer: &mut [u8]) -> usize {
     from_front + from_back
 }
 
-/// Takes the first bytes, at most this many.
+/// Takes at most so many of the first bytes.
 pub(super) fn take_front(queue: &mut VecDeque<u8>, at_most: usize) -> Vec<u8> {
     let mut bytes = vec![0; queue.len().min(at_most)];
     let count = copy_front(queue, &mut bytes);

@@ -1,8 +1,8 @@
 //! The events that a wait returns: for which source, of what, and when.
 
-use super::end::{EndId, Owner, Readiness};
+use super::end::{EndId, Owner};
 use super::network::{Network, PortId};
-use crate::driver::{EVENTS, Ready};
+use crate::driver::{EVENTS, Readiness, Ready};
 use crate::engine::table::Token;
 
 /// What can have an event that was not reported yet.
@@ -21,10 +21,10 @@ impl Network {
         if !matches!(end.owner, Owner::Loop(_)) {
             return;
         }
-        if end.news == Readiness::default() {
+        if end.news == Readiness::NONE {
             self.with_news.push(Source::End(id));
         }
-        end.news = end.news.and(news);
+        end.news.add(news);
     }
 
     pub(super) fn port_has_news(&mut self, id: PortId) {
@@ -63,7 +63,7 @@ impl Network {
     /// An event says what is new; on most systems also what was true before.
     fn event_of(&mut self, source: Source) -> Option<Ready> {
         let only_new = self.surprise();
-        let (token, readiness) = match source {
+        let (token, what) = match source {
             Source::Port(id) => {
                 let port = self.ports.get_mut(&id)?;
                 port.news = false;
@@ -75,28 +75,22 @@ impl Network {
                 let Owner::Loop(token) = end.owner else {
                     return None;
                 };
-                (
-                    token,
-                    if only_new {
-                        news
-                    } else {
-                        news.and(end.level())
-                    },
-                )
+                let level = if only_new {
+                    Readiness::NONE
+                } else {
+                    end.level()
+                };
+                (token, news | level)
             }
         };
-        Some(ready(token, readiness))
+        Some(Ready { token, what })
     }
 
     /// Anything that is not a lie which the operating system would never tell: about a socket that
     /// is closed, or about bytes or room that are not there.
     fn event_without_cause(&mut self) -> Option<Ready> {
-        let readiness = [
-            Readiness::default(),
-            Readiness::READABLE,
-            Readiness::WRITABLE,
-        ];
-        let readiness = readiness[self.random.below(3) as usize];
+        let kinds = [Readiness::NONE, Readiness::READABLE, Readiness::WRITABLE];
+        let what = kinds[self.random.below(3) as usize];
         let open = self.ends.values().filter_map(|end| match end.owner {
             Owner::Loop(token) => Some(token),
             Owner::Script { .. } | Owner::Backlog | Owner::Nobody => None,
@@ -108,21 +102,11 @@ impl Network {
             .chain(self.closed.iter().copied())
             .collect();
         let index = self.random.below(tokens.len() as u64) as usize;
-        tokens.get(index).map(|token| ready(*token, readiness))
+        tokens.get(index).map(|&token| Ready { token, what })
     }
 
     /// Whether there is something that a wait would return at once.
     pub(super) fn has_news(&self) -> bool {
         !self.with_news.is_empty() || !self.signals.is_empty()
-    }
-}
-
-fn ready(token: Token, readiness: Readiness) -> Ready {
-    Ready {
-        token,
-        readable: readiness.readable,
-        writable: readiness.writable,
-        read_closed: readiness.read_closed,
-        broken: readiness.broken,
     }
 }

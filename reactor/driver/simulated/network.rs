@@ -10,9 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::conditions::Conditions;
-use super::end::{End, EndId, Owner, Readiness};
+use super::end::{End, EndId, Owner};
 use super::events::Source;
 use super::random::Random;
+use crate::driver::Readiness;
 use crate::driver::Signal;
 use crate::engine::table::Token;
 

@@ -8,8 +8,9 @@ use crate::deferred::Failure;
 use crate::http::wire::chunked::{LAST_CHUNK, chunk_line};
 use crate::http::wire::framing::Framing;
 use crate::observe::{Callback, Cause};
-use crate::reactor::{Reactor, WeakReactor};
+use crate::reactor::Reactor;
 use crate::transport::Transport;
+use crate::weak_reactor::WeakReactor;
 
 /// An iterator is asked for at most this many chunks at once, however small they are.
 const CHUNKS_AT_ONCE: usize = 1000;
@@ -124,7 +125,7 @@ impl Outgoing {
             name: "the chunks of a body",
             place: None,
         };
-        let result = reactor.0.dispatch.call(callback, || chunks.chunks.next());
+        let result = reactor.0.dispatch().call(callback, || chunks.chunks.next());
         result.unwrap_or_else(|_| Some(Err(Failure::message("the chunks of a body panicked"))))
     }
 

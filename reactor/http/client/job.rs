@@ -9,8 +9,9 @@ use crate::delayed_call::DelayedCall;
 use crate::http::client::error::RequestError;
 use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
-use crate::reactor::{Reactor, WeakReactor};
+use crate::reactor::Reactor;
 use crate::transport::Transport;
+use crate::weak_reactor::WeakReactor;
 
 /// A request, and what waits for the answer.
 pub(crate) struct Job {

@@ -16,10 +16,10 @@ use crate::http::client::limits::AgentLimits;
 use crate::http::client::secure::Secure;
 use crate::limits::Limits;
 use crate::protocol::Factory;
-use crate::reactor::WeakReactor;
 use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 use crate::transport::Transport;
+use crate::weak_reactor::WeakReactor;
 
 /// A connection is given up this much earlier than its server says, because its end is on the way for
 /// some time, and a request would cross with it.

@@ -19,7 +19,8 @@ use crate::engine::triggers::{Phase, SystemEvent};
 use crate::http::body::Body;
 use crate::http::body::sink::BodySink;
 use crate::http::server::response::Response;
-use crate::reactor::{Reactor, WeakReactor};
+use crate::reactor::Reactor;
+use crate::weak_reactor::WeakReactor;
 
 /// One event.
 ///

@@ -12,7 +12,7 @@ use crate::http::wire::date::DateCache;
 use crate::http::wire::request_reader::Heads;
 use crate::http::wire::status::Status;
 use crate::limits::Limits;
-use crate::reactor::WeakReactor;
+use crate::weak_reactor::WeakReactor;
 
 /// What the connections of a site share.
 #[derive(Clone)]

@@ -16,10 +16,10 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use crate::deferred::{Deferred, Failure, Resolver};
+use crate::engine::Engine;
 use crate::engine::table::Token;
-use crate::reactor::{Reactor, WeakReactor};
 use crate::reason::Reason;
-use crate::transport::{Closing, Transport};
+use crate::transport::Transport;
 
 /// How far an attempt has come.
 pub(super) enum Stage {
@@ -60,9 +60,9 @@ impl Owned {
         })))
     }
 
-    pub(super) fn connector(&self, reactor: WeakReactor, token: Token) -> Connector {
+    pub(super) fn connector(&self, engine: Weak<Engine>, token: Token) -> Connector {
         Connector {
-            reactor,
+            engine,
             token,
             progress: Rc::clone(&self.0),
         }
@@ -102,17 +102,16 @@ fn give_up(progress: &RefCell<Progress>) -> bool {
 
 /// The connection, unless it has been dropped already.
 pub(super) fn outcome(transport: Transport) -> Result<Transport, Reason> {
-    match transport.closing() {
-        // What was written still goes out.
-        Closing::No | Closing::AfterFlush => Ok(transport),
-        Closing::Now | Closing::Lost => Err(transport.reason()),
+    match transport.state().is_over() {
+        true => Err(transport.reason()),
+        false => Ok(transport), // also when it closes: what was written still goes out
     }
 }
 
 /// An attempt to connect, which may be given up. Dropping it does not.
 #[derive(Clone)]
 pub struct Connector {
-    reactor: WeakReactor,
+    engine: Weak<Engine>,
     pub(super) token: Token,
     progress: Rc<RefCell<Progress>>,
 }
@@ -122,10 +121,10 @@ impl Connector {
     /// builds no protocol; what it builds while it is given up is dropped. Does nothing when the
     /// connection is established or the attempt has failed.
     pub fn cancel(&self) {
-        if let Some(reactor) = self.reactor.upgrade()
+        if let Some(engine) = self.engine.upgrade()
             && give_up(&self.progress)
         {
-            reactor.end_attempt_soon(self.token);
+            engine.wake(self.token);
         }
     }
 
@@ -155,7 +154,7 @@ impl Connector {
     #[track_caller]
     pub fn connected(&self) -> Deferred<Transport> {
         let (resolver, deferred) = Deferred::pending();
-        if self.reactor.upgrade().is_none() {
+        if self.engine.upgrade().is_none() {
             return deferred; // its resolver is dropped here: it fails as abandoned
         }
         let over = match &self.progress.borrow().stage {
@@ -167,9 +166,9 @@ impl Connector {
             return deferred;
         }
         // Weak, because the progress holds the resolver, which holds this.
-        let (reactor, token) = (self.reactor.clone(), self.token);
+        let (engine, token) = (self.engine.clone(), self.token);
         let progress = Rc::downgrade(&self.progress);
-        resolver.on_cancel(move || withdraw(reactor.upgrade(), token, &progress));
+        resolver.on_cancel(move || withdraw(engine.upgrade(), token, &progress));
         let mut progress = self.progress.borrow_mut();
         progress.wanted_by += 1;
         progress.waiting.push(resolver);
@@ -182,13 +181,13 @@ impl Connector {
     #[must_use]
     pub fn is_connecting(&self) -> bool {
         let is_connecting = matches!(self.progress.borrow().stage, Stage::Connecting);
-        is_connecting && self.reactor.upgrade().is_some()
+        is_connecting && self.engine.upgrade().is_some()
     }
 }
 
 /// One of those who waited does not want the outcome any more.
-fn withdraw(reactor: Option<Reactor>, token: Token, progress: &Weak<RefCell<Progress>>) {
-    let (Some(reactor), Some(progress)) = (reactor, progress.upgrade()) else {
+fn withdraw(engine: Option<Rc<Engine>>, token: Token, progress: &Weak<RefCell<Progress>>) {
+    let (Some(engine), Some(progress)) = (engine, progress.upgrade()) else {
         return;
     };
     let mut shared = progress.borrow_mut();
@@ -201,7 +200,7 @@ fn withdraw(reactor: Option<Reactor>, token: Token, progress: &Weak<RefCell<Prog
     }
     drop(shared);
     if give_up(&progress) {
-        reactor.end_attempt_soon(token);
+        engine.wake(token);
     }
 }
 

@@ -13,312 +13,316 @@ mod addresses;
 mod connector;
 mod trial;
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::addresses::interleaved;
 use self::connector::{Owned, outcome};
 use self::trial::Trial;
+use super::connection::Connection;
+use super::port::{SharedFactory, build_protocol, shared};
 use crate::address::Address;
 use crate::deferred::{Failure, Resolver};
-use crate::delayed_call::Due;
-use crate::driver::{Ready, Resolution};
+use crate::driver::{Readiness, Resolution};
 use crate::engine::table::Token;
 use crate::engine::threads::Lookup;
 use crate::engine::timers::TimerId;
+use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::limits::Limits;
 use crate::observe::{Callback, Cause};
-use crate::protocol::{AnyProtocol, Factory};
-use crate::reactor::{Occupant, Reactor};
+use crate::protocol::Factory;
 use crate::reason::Reason;
-use crate::sources::connection::Connection;
-use crate::sources::port::{SharedFactory, shared};
 use crate::transport::Transport;
 
 pub use self::connector::Connector;
 
-/// An attempt in the loop's hands.
-pub(crate) struct Attempt {
+/// How long an address is tried before the next one is tried beside it: RFC 8305, section 5.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// How many addresses are tried at the same time. When there are more, the oldest one makes room.
+const AT_THE_SAME_TIME: usize = 8;
+
+type Addresses = io::Result<Vec<SocketAddr>>;
+
+/// An attempt in the loop's hands. The addresses that are tried share it.
+struct Attempt {
     token: Token,
     host: String,
-    factory: SharedFactory,
+    factory: Cell<Option<SharedFactory>>,
     limits: Rc<Limits>,
     /// When everything has taken too long.
     deadline: Instant,
+    /// Whether a stop does not wait for it: see [`Engine::note_if_persistent`].
+    is_persistent: bool,
+    progress: Owned,
+    /// What was found for the host, on another thread perhaps, until it is this attempt's turn.
+    found: Arc<Mutex<Option<Addresses>>>,
+    search: RefCell<Search>,
+}
+
+/// How far an attempt has come in its list of addresses.
+struct Search {
     /// When the next address is due, or everything has taken too long.
     timer: Option<TimerId>,
-    /// The question for addresses, for as long as somebody wants the answer.
+    /// The question for addresses, for as long as the answer is wanted.
     lookup: Option<Lookup>,
     /// Addresses that were not tried yet.
     addresses: VecDeque<SocketAddr>,
     /// Those that are being tried, the oldest first.
-    trials: Vec<Trial>,
+    trials: Vec<Token>,
     /// Why the address before failed.
     last_error: Reason,
-    progress: Owned,
 }
 
+/// Begins to connect. Nothing is called before this has returned.
+pub(crate) fn connect(
+    engine: &Rc<Engine>,
+    host: &str,
+    port: u16,
+    factory: impl Factory,
+) -> Connector {
+    let limits = factory.limits().in_order();
+    if let Some(mistake) = limits.mistake_to_connect() {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, mistake);
+        return connect_failing(engine, host, port, factory, error);
+    }
+    let (attempt, connector) = Attempt::begin(engine, host, port, factory, limits);
+    attempt.find_addresses(engine, host, port);
+    connector
+}
+
+/// An attempt that is known to fail. It does so as others do, not before this has returned.
+pub(crate) fn connect_failing(
+    engine: &Rc<Engine>,
+    host: &str,
+    port: u16,
+    factory: impl Factory,
+    error: io::Error,
+) -> Connector {
+    let (attempt, connector) = Attempt::begin(engine, host, port, factory, Limits::default());
+    attempt.found_soon(engine, Err(error));
+    connector
+}
+
+/// From a host to its addresses.
 impl Attempt {
-    /// How many slots of the table it has.
-    pub(crate) fn slots(&self) -> usize {
-        1 + self.trials.len()
-    }
-
-    /// Remembers what an event said of one of the addresses.
-    pub(crate) fn note_ready(&mut self, event: Ready) {
-        let mut trials = self.trials.iter_mut();
-        if let Some(trial) = trials.find(|trial| trial.token == event.token) {
-            match &mut trial.seen {
-                Some(seen) => seen.add(event),
-                None => trial.seen = Some(event),
-            }
-        }
-    }
-}
-
-impl Reactor {
-    /// Connects to a TCP port, and gives the connection a protocol of `factory`.
-    ///
-    /// `host` is an address or a name, which is looked up on another thread. All its addresses are
-    /// tried within [`Limits::connect`], those of IPv6 and of IPv4 in turn: the next one when the one
-    /// before has failed or has not answered for 250 ms, beside it. The first that is connected is
-    /// taken, and the factory is asked for a protocol for this one only. When none can be connected,
-    /// the factory hears `connection_failed`; nothing is called before this method has returned.
-    pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
-        let limits = factory.limits().in_order();
-        if let Some(mistake) = limits.mistake_to_connect() {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, mistake);
-            return self.connect_in_vain(host, port, factory, error);
-        }
-        let connector = self.begin_attempt(host, port, factory, limits);
-        self.find_addresses(connector.token, host, port);
-        connector
-    }
-
-    /// An attempt that is known to fail. It does so as others do, not before this has returned.
-    pub(crate) fn connect_in_vain(
-        &self,
-        host: &str,
-        port: u16,
-        factory: impl Factory,
-        error: io::Error,
-    ) -> Connector {
-        let connector = self.begin_attempt(host, port, factory, Limits::default());
-        self.addresses_found_soon(connector.token, Err(error));
-        connector
-    }
-
-    fn begin_attempt(
-        &self,
+    fn begin(
+        engine: &Rc<Engine>,
         host: &str,
         port: u16,
         factory: impl Factory,
         limits: Limits,
-    ) -> Connector {
-        let token = self.0.table.borrow_mut().reserve();
-        let now = self.now();
+    ) -> (Rc<Self>, Connector) {
+        let token = engine.reserve();
+        let now = engine.now();
         let deadline = now
             .checked_add(limits.connect)
             .unwrap_or(now + Duration::from_secs(1 << 30));
-        let due = Due::Attempt(token);
-        let timer = self.0.timers.borrow_mut().insert(self.nanos(deadline), due);
-        let attempt = Attempt {
-            token,
-            host: format!("{host}:{port}"),
-            factory: shared(factory),
-            limits: Rc::new(limits),
-            deadline,
-            timer: Some(timer),
+        let mut timer = None;
+        engine.arm(&mut timer, token, deadline);
+        let search = Search {
+            timer,
             lookup: None,
             addresses: VecDeque::new(),
             trials: Vec::new(),
             last_error: Reason::ConnectTimeout,
-            progress: Owned::new(),
         };
-        let connector = attempt.progress.connector(self.downgrade(), token);
-        self.put(token, Occupant::Attempt(Box::new(attempt)));
-        self.note_begun(token);
-        connector
+        let attempt = Rc::new(Self {
+            token,
+            host: format!("{host}:{port}"),
+            factory: Cell::new(Some(shared(factory))),
+            limits: Rc::new(limits),
+            deadline,
+            is_persistent: engine.note_if_persistent(),
+            progress: Owned::new(),
+            found: Arc::default(),
+            search: RefCell::new(search),
+        });
+        let connector = attempt.progress.connector(Rc::downgrade(engine), token);
+        engine.insert(token, Box::new(Rc::clone(&attempt)));
+        (attempt, connector)
     }
 
-    fn find_addresses(&self, token: Token, host: &str, port: u16) {
+    fn find_addresses(&self, engine: &Engine, host: &str, port: u16) {
         if let Ok(address) = host.parse::<IpAddr>() {
-            let found = Ok(vec![SocketAddr::new(address, port)]);
-            return self.addresses_found_soon(token, found);
+            return self.found_soon(engine, Ok(vec![SocketAddr::new(address, port)]));
         }
-        let resolution = self.0.driver.borrow_mut().resolve(host, port);
+        let resolution = engine.driver().resolve(host, port);
         let ask = match resolution {
-            Resolution::Known(result) => return self.addresses_found_soon(token, result),
+            Resolution::Known(result) => return self.found_soon(engine, result),
             Resolution::Ask(ask) => ask,
         };
-        let found = move |reactor: &Self, result| reactor.addresses_found(token, result);
-        let names = &self.0.pools.names;
-        match self.0.thread_queue.look_up(names, ask, found) {
-            Ok(lookup) => {
-                if let Some(Occupant::Attempt(attempt)) = self.0.table.borrow_mut().peek(token) {
-                    attempt.lookup = Some(lookup);
-                }
-            }
-            Err(error) => self.addresses_found_soon(token, Err(io::Error::other(error))),
+        let to_fill = Arc::clone(&self.found);
+        let ask = move || put_found(&to_fill, ask());
+        let names = &engine.pools().names;
+        match engine.thread_queue().look_up(names, ask, self.token) {
+            Ok(lookup) => self.search.borrow_mut().lookup = Some(lookup),
+            Err(error) => self.found_soon(engine, Err(io::Error::other(error))),
         }
     }
 
-    /// Goes on with what is known already, in the next turn: nothing is called before the method
-    /// that begins the attempt has returned.
-    fn addresses_found_soon(&self, token: Token, result: io::Result<Vec<SocketAddr>>) {
-        let weak = self.downgrade();
-        self.call_soon(move || {
-            if let Some(reactor) = weak.upgrade() {
-                reactor.addresses_found(token, result);
-            }
-        });
+    /// Goes on with this result when it is the attempt's turn, in the next turn of the loop.
+    fn found_soon(&self, engine: &Engine, result: Addresses) {
+        put_found(&self.found, result);
+        engine.wake(self.token);
     }
 
-    fn addresses_found(&self, token: Token, result: io::Result<Vec<SocketAddr>>) {
-        let Some(mut attempt) = self.take_attempt(token) else {
-            return;
-        };
+    fn addresses_found(self: &Rc<Self>, engine: &Engine, result: Addresses) {
         match result {
-            Ok(addresses) if addresses.is_empty() => {
-                attempt.last_error = Reason::from(io::Error::new(
-                    io::ErrorKind::NotFound,
-                    format!("{} has no address", attempt.host),
-                ));
-            }
-            Ok(addresses) => attempt.addresses = interleaved(addresses),
-            Err(error) => attempt.last_error = Reason::from(error),
+            Ok(addresses) if addresses.is_empty() => self.note_error(Reason::from(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{} has no address", self.host),
+            ))),
+            Ok(addresses) => self.search.borrow_mut().addresses = interleaved(addresses),
+            Err(error) => self.note_error(Reason::from(error)),
         }
-        self.try_next_address(attempt);
+        self.try_next_address(engine);
+    }
+}
+
+/// From one address to the next.
+impl Attempt {
+    /// Begins with the next address, or ends the attempt when there is nothing left to wait for.
+    fn try_next_address(self: &Rc<Self>, engine: &Engine) {
+        loop {
+            let Some(address) = self.search.borrow_mut().addresses.pop_front() else {
+                break;
+            };
+            match Trial::begin(self, engine, address) {
+                Ok(token) => {
+                    self.search.borrow_mut().trials.push(token);
+                    break;
+                }
+                Err(reason) => self.note_error(reason),
+            }
+        }
+        if self.search.borrow().trials.is_empty() {
+            return self.failed(engine);
+        }
+        self.arm(engine);
     }
 
+    /// Waits for those that are being tried, until the next address is due. All addresses are to
+    /// have their turn, so none waits longer than for its equal share of the time that is left.
+    fn arm(&self, engine: &Engine) {
+        let mut search = self.search.borrow_mut();
+        let now = engine.now();
+        let left = self.deadline.saturating_duration_since(now);
+        let share = left / (search.addresses.len() as u32 + 1);
+        let is_crowded = search.trials.len() >= AT_THE_SAME_TIME;
+        let wait = match search.addresses.is_empty() || is_crowded {
+            true => share,
+            false => share.min(ATTEMPT_DELAY),
+        };
+        engine.arm(&mut search.timer, self.token, now + wait);
+    }
+
+    fn note_error(&self, reason: Reason) {
+        self.search.borrow_mut().last_error = reason;
+    }
+
+    /// One address has failed.
+    fn trial_failed(self: &Rc<Self>, engine: &Engine, trial: Token, reason: Reason) {
+        self.note_error(reason);
+        self.end_trial(engine, trial);
+        self.try_next_address(engine);
+    }
+
+    /// Closes the socket of one address.
+    fn end_trial(&self, engine: &Engine, token: Token) {
+        self.search.borrow_mut().trials.retain(|t| *t != token);
+        engine.remove(token);
+    }
+
+    fn end_trials(&self, engine: &Engine) {
+        let trials = std::mem::take(&mut self.search.borrow_mut().trials);
+        trials.into_iter().for_each(|token| engine.remove(token));
+    }
+}
+
+/// The end of an attempt.
+impl Attempt {
     /// One address is connected, and the others are given up.
-    fn attempt_succeeded(
-        &self,
-        mut attempt: Box<Attempt>,
-        token: Token,
-        peer: Address,
-        local: Address,
-    ) {
-        let mut trials = attempt.trials.iter();
-        let Some(index) = trials.position(|trial| trial.token == token) else {
+    fn succeeded(&self, engine: &Engine, trial: &mut Trial, peer: Address, local: Address) {
+        self.search
+            .borrow_mut()
+            .trials
+            .retain(|t| *t != trial.token);
+        self.end_trials(engine);
+        engine.disarm(&mut self.search.borrow_mut().timer);
+        let Some(factory) = self.factory.take() else {
             return;
         };
-        let trial = attempt.trials.remove(index);
-        self.end_trials(&mut attempt);
-        self.cancel_attempt_timer(&mut attempt);
-        let protocol = self.build_protocol(&attempt.factory, &peer);
-        let is_given_up = attempt.progress.is_given_up();
-        match protocol {
-            Some(protocol) if !is_given_up => {
-                self.0.table.borrow_mut().remove(attempt.token);
-                self.begin_connection(*attempt, trial, protocol, peer, local);
+        let protocol = build_protocol(engine, &factory, &peer);
+        // Taken back while it was asked, it may have been, by the factory itself.
+        let is_given_up = self.progress.is_given_up();
+        match (protocol, trial.stream.take()) {
+            (Some(protocol), Some(stream)) if !is_given_up => {
+                engine.remove(self.token);
+                drop(factory);
+                let transport = Transport::new(
+                    stream,
+                    trial.token,
+                    engine.loop_side(),
+                    &self.limits,
+                    peer,
+                    Rc::new(local),
+                );
+                let mut connection = Connection::new(transport.clone(), protocol, None);
+                // The news that it is established may have come with bytes, and with the peer's end.
+                connection.note_early(trial.seen, engine);
+                self.begin_connection(engine, connection, transport);
             }
-            protocol => {
-                drop(trial);
-                self.0.table.borrow_mut().remove(token);
-                self.drop_guarded(protocol);
-                attempt.last_error = match is_given_up {
+            (protocol, stream) => {
+                drop((protocol, stream));
+                engine.remove(trial.token);
+                self.factory.set(Some(factory));
+                self.note_error(match is_given_up {
                     true => Reason::Cancelled,
                     false => Reason::Refused,
-                };
-                self.attempt_failed(attempt);
+                });
+                self.failed(engine);
             }
         }
     }
 
-    fn begin_connection(
-        &self,
-        attempt: Attempt,
-        trial: Trial,
-        protocol: Box<dyn AnyProtocol>,
-        peer: Address,
-        local: Address,
-    ) {
-        let Attempt {
-            limits,
-            factory,
-            progress,
-            ..
-        } = attempt;
-        let Trial {
-            token,
-            stream,
-            seen,
-        } = trial;
-        // The connection takes over the slot of its address.
-        let _ = self.take(token);
-        self.drop_guarded(factory);
-        let transport = Transport::new(token, &self.0.requests, &limits, peer, Rc::new(local));
-        let mut connection = Connection::new(stream, transport.clone(), protocol);
-        // The news that it is established may have come with bytes, and with the peer's end.
-        let has_come = seen.is_some_and(|seen| connection.note_ready(seen));
-        if has_come && connection.gets_in_line() {
-            self.0.ready.borrow_mut().push_back(token);
-        }
-        self.note_begun(token);
-        progress.established(transport.clone());
-        self.connection_made(connection);
+    /// The connection takes over the slot of its address.
+    fn begin_connection(&self, engine: &Engine, connection: Box<Connection>, transport: Transport) {
+        engine.note_begun(transport.token());
+        self.progress.established(transport.clone());
+        connection.made(engine);
         let outcome = outcome(transport);
-        self.fire(progress.end(outcome.clone()), &outcome);
+        fire(engine, self.progress.end(outcome.clone()), &outcome);
     }
 
-    /// Tells those who wait for an attempt.
-    fn fire(&self, waiting: Vec<Resolver<Transport>>, outcome: &Result<Transport, Reason>) {
-        let callback = || Callback {
-            cause: Cause::DeferredFired,
-            connection: outcome.as_ref().ok().map(Transport::id),
-            name: "connected",
-            place: None,
-        };
-        for resolver in waiting {
-            let outcome = outcome.clone().map_err(Failure::from);
-            // A Deferred keeps the panics of its callbacks to itself.
-            let _ = self.0.dispatch.call(callback, || resolver.fire(outcome));
-        }
-    }
-
-    /// Ends an attempt that was given up. The factory must not be called from inside the callback
-    /// that gives up, so it is called in the next turn.
-    pub(super) fn end_attempt_soon(&self, token: Token) {
-        let weak = self.downgrade();
-        self.call_soon(move || {
-            if let Some(reactor) = weak.upgrade() {
-                reactor.fail_attempt(token, Reason::Cancelled);
-            }
+    /// Ends the attempt for the loop, which makes no callback meanwhile.
+    fn fail(&self, engine: &Engine, reason: Reason) {
+        self.note_error(match self.progress.is_given_up() {
+            true => Reason::Cancelled,
+            false => reason,
         });
+        self.failed(engine);
     }
 
-    /// Ends an attempt for the loop, which makes no callback meanwhile.
-    pub(crate) fn fail_attempt(&self, token: Token, reason: Reason) {
-        if let Some(mut attempt) = self.take_attempt_at_all(token) {
-            attempt.last_error = match attempt.progress.is_given_up() {
-                true => Reason::Cancelled,
-                false => reason,
-            };
-            self.attempt_failed(attempt);
-        }
-    }
-
-    fn attempt_failed(&self, mut attempt: Box<Attempt>) {
-        self.end_trials(&mut attempt);
-        self.cancel_attempt_timer(&mut attempt);
-        let Attempt {
-            token,
-            factory,
-            last_error,
-            progress,
-            ..
-        } = *attempt;
-        self.0.table.borrow_mut().remove(token);
+    fn failed(&self, engine: &Engine) {
+        self.end_trials(engine);
+        engine.disarm(&mut self.search.borrow_mut().timer);
+        engine.remove(self.token);
+        let last_error = self.search.borrow().last_error.clone();
         let outcome = Err(last_error);
-        let waiting = progress.end(outcome.clone());
+        let waiting = self.progress.end(outcome.clone());
+        let Some(factory) = self.factory.take() else {
+            return;
+        };
         if !waiting.is_empty() {
-            self.drop_guarded(factory);
-            return self.fire(waiting, &outcome);
+            drop(factory);
+            return fire(engine, waiting, &outcome);
         }
         let name = factory.borrow().name();
         let callback = || Callback {
@@ -328,40 +332,93 @@ impl Reactor {
             place: None,
         };
         if let Err(reason) = &outcome {
+            let call = || factory.borrow_mut().failed(reason);
             // A panic was logged, and concerns nobody else.
-            let _ = self
-                .0
-                .dispatch
-                .call(callback, || factory.borrow_mut().failed(reason));
+            let _ = engine.dispatch().call(callback, call);
         }
-        self.drop_guarded(factory);
+    }
+}
+
+/// The attempt itself, beside the addresses that it tries, which are sources of their own.
+impl Source for Rc<Attempt> {
+    /// It has no socket: only [`Engine::wake`] asks.
+    fn note(&mut self, _: Readiness) -> bool {
+        true
     }
 
-    fn cancel_attempt_timer(&self, attempt: &mut Attempt) {
-        if let Some(timer) = attempt.timer.take() {
-            self.0.timers.borrow_mut().remove(timer);
+    fn ready(&mut self, _: Readiness, _: &Engine, _: &mut ReadBuffer) {}
+
+    /// It was given up, or its addresses were found.
+    fn turn(&mut self, engine: &Engine, _: &mut ReadBuffer) {
+        if self.progress.is_given_up() {
+            return self.fail(engine, Reason::Cancelled);
+        }
+        let found = lock(&self.found).take();
+        if let Some(result) = found {
+            self.addresses_found(engine, result);
         }
     }
 
-    /// Takes an attempt out of the table, unless it was given up and only waits to hear so.
-    fn take_attempt(&self, token: Token) -> Option<Box<Attempt>> {
-        let attempt = self.take_attempt_at_all(token)?;
-        if attempt.progress.is_given_up() {
-            self.put(token, Occupant::Attempt(attempt));
-            return None;
+    /// It is the next address's turn, or everything has taken too long.
+    fn due(&mut self, engine: &Engine) {
+        self.search.borrow_mut().timer = None;
+        if self.progress.is_given_up() {
+            return; // it ends when it is its turn
         }
-        Some(attempt)
+        if engine.turn_time() >= self.deadline {
+            return self.fail(engine, Reason::ConnectTimeout);
+        }
+        let mut trials = self.search.borrow().trials.clone().into_iter();
+        if trials.len() >= AT_THE_SAME_TIME
+            && let Some(oldest) = trials.next()
+        {
+            self.note_error(Reason::ConnectTimeout);
+            self.end_trial(engine, oldest);
+        }
+        self.try_next_address(engine);
     }
 
-    fn take_attempt_at_all(&self, token: Token) -> Option<Box<Attempt>> {
-        match self.take(token)? {
-            Occupant::Attempt(attempt) => Some(attempt),
-            other => {
-                self.put(token, other);
-                None
-            }
+    fn stop(&mut self, how: Stop, engine: &Engine) {
+        match how {
+            Stop::Asked => engine.fail_attempt(|| self.fail(engine, Reason::Shutdown)),
+            Stop::Aborted(reason) => self.fail(engine, reason),
+            Stop::Gone => {}
         }
     }
+
+    fn holds_up(&self, how: &Stop) -> bool {
+        holds_up(self, how)
+    }
+}
+
+/// Whether a stop waits for an attempt and its addresses. Attempts that are begun again and again hold
+/// up no stop, and nothing holds up an abort.
+fn holds_up(attempt: &Attempt, how: &Stop) -> bool {
+    matches!(how, Stop::Asked) && !attempt.is_persistent
+}
+
+/// Tells those who wait for an attempt.
+fn fire(engine: &Engine, waiting: Vec<Resolver<Transport>>, outcome: &Result<Transport, Reason>) {
+    let callback = || Callback {
+        cause: Cause::DeferredFired,
+        connection: outcome.as_ref().ok().map(Transport::id),
+        name: "connected",
+        place: None,
+    };
+    for resolver in waiting {
+        let outcome = outcome.clone().map_err(Failure::from);
+        // A Deferred keeps the panics of its callbacks to itself.
+        let _ = engine.dispatch().call(callback, || resolver.fire(outcome));
+    }
+}
+
+fn put_found(found: &Mutex<Option<Addresses>>, result: Addresses) {
+    *lock(found) = Some(result);
+}
+
+/// Nothing that panics runs under this lock.
+fn lock(found: &Mutex<Option<Addresses>>) -> std::sync::MutexGuard<'_, Option<Addresses>> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Display for Attempt {

@@ -10,32 +10,40 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::delayed_call::Due;
-use crate::engine::table::Token;
+use super::Connection;
+use crate::driver::Readiness;
+use crate::engine::Engine;
 use crate::observe::Cause;
-use crate::reactor::{Occupant, Reactor};
 use crate::reason::Reason;
-use crate::sources::connection::Connection;
-use crate::transport::Closing;
 
 /// How long a peer that has got everything may at most take to close its side.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 impl Connection {
-    /// The earliest of the connection's deadlines.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    /// Whether a timer has to be set.
+    pub(super) fn has_deadline(&self) -> bool {
         let transport = &self.transport;
-        let look = transport.next_look();
+        let state = transport.state();
+        let is_timed = state.delivers() && transport.idle_deadline().is_some();
+        is_timed || state.lingers() || transport.next_look().is_some() && !state.is_over()
+    }
+
+    /// The earliest of the connection's deadlines.
+    fn deadline(&self) -> Option<Instant> {
+        let look = self.transport.next_look();
         self.end_deadline().into_iter().chain(look).min()
     }
 
     /// When the peer has been idle for too long, or the end of the connection takes too long.
     fn end_deadline(&self) -> Option<Instant> {
         let transport = &self.transport;
-        match transport.closing() {
-            Closing::No => transport.idle_deadline(),
-            Closing::AfterFlush => transport.lingers_from().checked_add(self.closing_wait()),
-            Closing::Now | Closing::Lost => None,
+        let state = transport.state();
+        if state.delivers() {
+            transport.idle_deadline()
+        } else if state.lingers() {
+            transport.lingers_from().checked_add(self.closing_wait())
+        } else {
+            None
         }
     }
 
@@ -47,118 +55,93 @@ impl Connection {
             linger.min(LAST_WAIT)
         }
     }
-}
 
-impl Reactor {
     /// Sets the connection's one timer to its earliest deadline. A timer that is set and too early
     /// is left alone: it will look again when it fires.
-    pub(super) fn arm_timer(&self, connection: &mut Connection) {
-        let Some(deadline) = connection.deadline() else {
-            return;
-        };
-        let deadline = self.nanos(deadline);
-        let mut timers = self.0.timers.borrow_mut();
-        match &mut connection.timer {
-            None => {
-                let due = Due::Connection(connection.transport.token());
-                connection.timer = Some(timers.insert(deadline, due));
-            }
-            Some(timer) if timers.deadline(*timer).is_some_and(|set| deadline < set) => {
-                timers.reset(timer, deadline);
-            }
-            Some(_) => {}
+    pub(super) fn arm_timer(&mut self, engine: &Engine) {
+        if let Some(deadline) = self.deadline() {
+            engine.arm_earlier(&mut self.timer, self.transport.token(), deadline);
         }
     }
 
-    /// The connection's timer has fired.
-    pub(crate) fn connection_timer(&self, token: Token) {
-        let Some(occupant) = self.take(token) else {
-            return;
-        };
-        let Occupant::Connection(mut connection) = occupant else {
-            return;
-        };
-        connection.timer = None;
-        self.check_deadlines(&mut connection);
-        if connection.transport.closing() != Closing::Lost {
-            self.arm_timer(&mut connection);
+    /// The connection's timer has fired: some of its deadlines may be over.
+    pub(super) fn deadline_passed(&mut self, engine: &Engine) {
+        self.check_deadlines(engine);
+        if !self.transport.is_lost() {
+            self.arm_timer(engine);
         }
-        self.put_connection(connection);
     }
 
-    fn check_deadlines(&self, connection: &mut Connection) {
-        let now = self.0.requests.turn_time();
+    fn check_deadlines(&mut self, engine: &Engine) {
+        let now = engine.turn_time();
         let is_over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
-        if is_over(connection.transport.next_look()) {
-            self.look_at_listener(connection);
+        if is_over(self.transport.next_look()) {
+            self.look_at_listener(engine);
         }
-        if !is_over(connection.end_deadline()) || self.peer_was_active(connection) {
+        if !is_over(self.end_deadline()) || self.peer_was_active(engine) {
             return;
         }
-        let transport = &connection.transport;
-        match transport.closing() {
-            Closing::No => {
-                transport.set_timeout(None);
-                self.call(connection, Cause::TimedOut, |protocol, transport| {
-                    protocol.timed_out(transport);
-                });
-            }
-            Closing::AfterFlush if transport.unsent() > 0 => connection.fail(Reason::LingerTimeout),
-            Closing::AfterFlush => self.lose(connection),
-            Closing::Now | Closing::Lost => {}
+        let state = self.transport.state();
+        if state.delivers() {
+            self.transport.set_timeout(None);
+            self.call(engine, Cause::TimedOut, |protocol, transport| {
+                protocol.timed_out(transport);
+            });
+        } else if state.lingers() && self.transport.unsent() > 0 {
+            self.fail(Reason::LingerTimeout);
+        } else if state.lingers() {
+            self.lose(engine);
         }
     }
 
     /// Whether the peer did something that the loop has not seen, because it was busy with others or
     /// because this side has paused reading. Looking costs a call, once for each timeout, and not
     /// for all connections in each turn.
-    fn peer_was_active(&self, connection: &mut Connection) -> bool {
-        match connection.transport.closing() {
-            Closing::No => self.peer_has_sent(connection),
-            Closing::AfterFlush => {
-                self.try_to_flush(connection);
-                connection.transport.ask_for_more();
-                connection.end_deadline() > Some(self.0.requests.turn_time())
-            }
-            Closing::Now | Closing::Lost => false,
+    fn peer_was_active(&mut self, engine: &Engine) -> bool {
+        let state = self.transport.state();
+        if state.delivers() {
+            return self.peer_has_sent(engine);
         }
+        if !state.lingers() {
+            return false;
+        }
+        self.try_to_flush(engine);
+        self.transport.ask_for_more();
+        self.end_deadline() > Some(engine.turn_time())
     }
 
-    fn look_at_listener(&self, connection: &mut Connection) {
-        self.try_to_flush(connection);
-        connection.transport.looked();
-        connection.transport.ask_for_more();
+    fn look_at_listener(&mut self, engine: &Engine) {
+        self.try_to_flush(engine);
+        self.transport.looked();
+        self.transport.ask_for_more();
     }
 
     /// Offers what is unsent to a socket that took no more. The kernel says that it takes bytes again
     /// when a third of its buffer is free, which is long after it took the first.
-    fn try_to_flush(&self, connection: &mut Connection) {
-        connection.writable = true;
-        self.go_on(connection); // what was written above a new layer waits for it to be in place
-        self.flush(connection);
+    fn try_to_flush(&mut self, engine: &Engine) {
+        self.transport.set_writable();
+        self.go_on(engine); // what was written above a new layer waits for it to be in place
+        self.flush(engine);
     }
 
     /// Whether bytes of the peer wait to be read or delivered, or their end.
-    fn peer_has_sent(&self, connection: &mut Connection) -> bool {
-        if connection.in_line || connection.transport.has_yielded() {
+    fn peer_has_sent(&mut self, engine: &Engine) -> bool {
+        if self.in_line || self.transport.has_yielded() {
             return true; // it will be served in a turn that follows, and looked at again
         }
-        if connection.transport.has_read_end() {
+        if self.transport.has_read_end() {
             return false;
         }
-        match connection.stream.peek(&mut [0]) {
+        match self.transport.with_stream(|stream| stream.peek(&mut [0])) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Ok(0) => connection.read_closed = true,
+            Ok(0) => self.ready.add(Readiness::READ_CLOSED),
             Ok(_) | Err(_) => {}
         }
-        connection.readable = true;
-        if !connection.may_read() {
-            connection.transport.reset_timeout();
+        self.ready.add(Readiness::READABLE);
+        if !self.may_read() {
+            self.transport.reset_timeout();
         }
-        if connection.gets_in_line() {
-            let token = connection.transport.token();
-            self.0.ready.borrow_mut().push_back(token);
-        }
+        self.line_up_if_readable(engine);
         true
     }
 }

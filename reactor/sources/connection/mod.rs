@@ -5,225 +5,233 @@
 //!   socket ◀─write── layers ◀── transport.unsent
 //! ```
 //!
-//! Readiness is edge-triggered, so what an event said is remembered until it was used up:
-//! `readable` until a read found the socket empty, `writable` until a write was not taken whole.
+//! Readiness is edge-triggered, so what an event said is remembered until it was used up: `READABLE`
+//! until a read found the socket empty. The transport remembers whether a write was taken whole.
+//!
+//! - `reading`: from the socket to the protocol
+//! - `writing`: from the transport to the socket, and to the connection's end
+//! - `layers`, `layered`: where bytes pass through layers
+//! - `deadlines`: what happens because time passes
+//!
+//! Its states are in `transport/closing.rs`.
 
 mod deadlines;
-mod layering;
-mod receiving;
-mod sending;
+mod layered;
+mod layers;
+mod reading;
+mod writing;
 
 use std::panic::Location;
+use std::rc::Rc;
+use std::time::Instant;
 
-use self::layering::Layered;
+use self::layered::Layered;
 use crate::contained::{Contained, Panicked, contain};
-use crate::driver::{Ready, Stream};
-use crate::engine::loop_side::Post;
-use crate::engine::table::Token;
+use crate::driver::Readiness;
 use crate::engine::timers::TimerId;
+use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::observe::{Callback, Cause, Event};
 use crate::protocol::AnyProtocol;
-use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::report;
-use crate::transport::{Closing, Transport};
+use crate::sources::seats::Seats;
+use crate::transport::{Post, Service, Transport};
 
 pub(crate) struct Connection {
-    pub(crate) stream: Box<dyn Stream>,
-    pub(crate) transport: Transport,
-    pub(crate) protocol: Contained<Box<dyn AnyProtocol>>,
-    pub(crate) layered: Option<Box<Layered>>,
-    /// There may be something to read.
-    pub(crate) readable: bool,
+    transport: Transport,
+    protocol: Contained<Box<dyn AnyProtocol>>,
+    layered: Option<Box<Layered>>,
+    /// What events have said of reading and was not used up. `READ_CLOSED` and `BROKEN` never are: a
+    /// short read does not mean that the socket is empty then.
+    ready: Readiness,
     /// The connection is in line to be read.
-    pub(crate) in_line: bool,
-    /// The socket may take bytes.
-    pub(crate) writable: bool,
-    /// A write came short, and what was left has not been taken since.
-    pub(crate) backlog: bool,
-    /// The peer has closed its sending half; a short read does not mean that the socket is empty.
-    pub(crate) read_closed: bool,
-    /// Both halves are gone.
-    pub(crate) broken: bool,
-    pub(crate) timer: Option<TimerId>,
-    /// The port that has accepted it.
-    pub(crate) port: Option<Token>,
+    in_line: bool,
+    timer: Option<TimerId>,
+    /// Its place among those of the port that has accepted it.
+    seat: Option<Rc<Seats>>,
 }
 
+/// Its life.
 impl Connection {
     pub(crate) fn new(
-        stream: Box<dyn Stream>,
         transport: Transport,
         protocol: Box<dyn AnyProtocol>,
+        seat: Option<Rc<Seats>>,
     ) -> Box<Self> {
         Box::new(Self {
-            stream,
             transport,
             protocol: Contained::new(protocol),
             layered: None,
-            readable: false,
+            ready: Readiness::NONE,
             in_line: false,
-            writable: true,
-            backlog: false,
-            read_closed: false,
-            broken: false,
             timer: None,
-            port: None,
+            seat,
         })
+    }
+
+    /// The connection begins, under the token of its transport, which was reserved for it.
+    pub(crate) fn made(mut self: Box<Self>, engine: &Engine) {
+        engine.observe(|| Event::ConnectionOpened {
+            connection: self.transport.id(),
+            peer: self.transport.peer_addr(),
+            protocol: self.protocol.name(),
+        });
+        self.call(engine, Cause::ConnectionMade, |protocol, transport| {
+            protocol.connection_made(transport);
+        });
+        engine.put(self.transport.token(), self);
+    }
+
+    /// What an event has said before there was a protocol.
+    pub(crate) fn note_early(&mut self, what: Readiness, engine: &Engine) {
+        if self.note_ready(what) {
+            self.line_up_if_readable(engine);
+        }
     }
 
     /// Remembers what an event said. Returns whether there may be something to read, and the
     /// connection is not in line for it already.
     #[inline]
-    pub(crate) fn note_ready(&mut self, event: Ready) -> bool {
-        self.readable |= event.readable;
-        self.read_closed |= event.read_closed;
-        self.broken |= event.broken;
-        if event.writable && !self.writable {
-            self.writable = true;
+    fn note_ready(&mut self, what: Readiness) -> bool {
+        self.ready.add(what);
+        // Each event says that a socket is writable which is; it is news only for one that was full.
+        if self.transport.needs(Service::Full) && what.has(Readiness::WRITABLE) {
+            self.transport.set_writable();
             self.transport.ask_for_more();
         }
-        self.readable && !self.in_line
-    }
-
-    /// Whether to get in line, once. A paused connection does so only if the peer may be gone.
-    #[inline]
-    pub(crate) fn gets_in_line(&mut self) -> bool {
-        let wants = self.readable && (self.may_read() || self.read_closed);
-        wants && !std::mem::replace(&mut self.in_line, true)
+        self.is_readable() && !self.in_line
     }
 
     #[inline]
-    pub(crate) fn may_read(&self) -> bool {
-        match self.transport.closing() {
-            Closing::No => self.transport.is_reading() || self.layers_wait(),
-            // What still comes is ignored, but it has to be read for the end behind it to be seen.
-            Closing::AfterFlush => !self.transport.has_read_end(),
-            Closing::Now | Closing::Lost => false,
-        }
+    fn is_readable(&self) -> bool {
+        self.ready.has(Readiness::READABLE)
     }
 
-    pub(crate) fn fail(&mut self, reason: impl Into<Reason>) {
-        self.readable = false;
+    fn fail(&mut self, reason: impl Into<Reason>) {
+        self.ready.remove(Readiness::READABLE);
         self.transport.fail_connection(reason.into());
+    }
+
+    /// The end is due: the source is gone at the end of the turn, and `connection_lost` comes then.
+    fn lose(&mut self, engine: &Engine) {
+        engine.disarm(&mut self.timer);
+        let reason = self.transport.set_lost();
+        if !reason.is_clean() && !matches!(reason, Reason::Reset | Reason::Error(_)) {
+            let _ = self.transport.with_stream(|stream| {
+                stream.reset_on_drop();
+                Ok(())
+            });
+        }
+        engine.lose(self.transport.token());
+    }
+
+    /// What must hold whenever the connection is not being served. Each run of a simulation asks this
+    /// after each service.
+    fn check(&self) {
+        self.transport.check();
+        let is_lost = self.transport.is_lost();
+        assert!(
+            !is_lost || self.timer.is_none(),
+            "a lost connection has no timer"
+        );
+        let state = self.transport.state();
+        let waits = self.is_readable() && state.delivers() && self.may_read();
+        assert!(
+            !waits || self.in_line || self.transport.is_asking(),
+            "no readiness is forgotten"
+        );
+        let may_send =
+            !self.transport.needs(Service::Full) && self.waiting() > 0 && !state.is_over();
+        assert!(
+            !may_send || self.transport.is_asking(),
+            "no bytes are forgotten"
+        );
+        assert!(
+            !self.has_deadline() || self.timer.is_some() || self.transport.is_asking(),
+            "no deadline is forgotten"
+        );
     }
 }
 
-/// Its protocol's callbacks: the first, the last, and those between.
-impl Reactor {
-    /// Calls the protocol, which is out of the table.
-    #[inline]
-    pub(crate) fn call(
-        &self,
-        connection: &mut Connection,
-        cause: Cause,
-        f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
-    ) {
-        self.call_at_place(connection, cause, None, f);
+impl Source for Connection {
+    fn note(&mut self, what: Readiness) -> bool {
+        self.note_ready(what) && self.get_in_line()
     }
 
-    #[inline(always)]
-    fn call_at_place(
-        &self,
-        connection: &mut Connection,
-        cause: Cause,
-        place: Option<&'static Location<'static>>,
-        f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
-    ) {
-        let (protocol, transport) = (&mut **connection.protocol, &connection.transport);
-        let callback = move |protocol: &dyn AnyProtocol| Callback {
-            cause,
-            connection: Some(transport.id()),
-            name: protocol.name(),
-            place,
-        };
-        self.0.requests.set_talker(Some(transport.clone()));
-        let result = self
-            .0
-            .dispatch
-            .call_on(protocol, callback, |protocol| f(protocol, transport));
-        if let Err(message) = result {
-            transport.fail_connection(Reason::Panicked {
-                callback: cause.name(),
-                message,
-            });
+    fn ready(&mut self, what: Readiness, engine: &Engine, buffer: &mut ReadBuffer) {
+        if self.note_ready(what) {
+            self.receive(engine, buffer);
         }
-        self.0.requests.set_talker(None);
+        self.check_in_debug_builds();
     }
 
-    /// Makes a call that came through a handle.
-    pub(crate) fn deliver_post(&self, connection: &mut Connection, post: Post) {
-        if connection.transport.closing() == Closing::Lost {
-            return;
-        }
-        let Post {
-            wanted,
-            name,
-            place,
-            call,
-            ..
-        } = post;
-        // A protocol that wraps another one is asked, which is a consumer's code.
-        match contain(|| connection.protocol.reach(wanted).is_some()) {
-            Ok(true) => {}
-            Ok(false) => {
-                let protocol = connection.protocol.name();
-                return report::error(
-                    module_path!(),
-                    format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
-                );
-            }
-            Err(Panicked(message)) => {
-                let callback = Cause::HandleCall.name();
-                return connection.fail(Reason::Panicked { callback, message });
+    fn turn(&mut self, engine: &Engine, buffer: &mut ReadBuffer) {
+        self.in_line = false;
+        self.ready(Readiness::NONE, engine, buffer);
+    }
+
+    fn due(&mut self, engine: &Engine) {
+        self.timer = None;
+        self.deadline_passed(engine);
+        self.check_in_debug_builds();
+    }
+
+    fn stop(&mut self, how: Stop, engine: &Engine) {
+        match how {
+            Stop::Asked => self.call(engine, Cause::ShutdownRequested, |protocol, transport| {
+                protocol.shutdown_requested(transport);
+            }),
+            Stop::Aborted(reason) => self.fail(reason),
+            Stop::Gone => {
+                self.transport.set_lost();
+                self.transport.drop_stream();
             }
         }
-        self.call_at_place(
-            connection,
-            Cause::HandleCall,
-            Some(place),
-            |protocol, transport| {
-                if let Some(part) = protocol.reach(wanted) {
-                    call.into_inner()(part, transport);
-                }
-            },
-        );
     }
 
-    /// The connection begins: it is in the table from now on.
-    pub(crate) fn connection_made(&self, mut connection: Box<Connection>) {
-        self.observe(|| Event::ConnectionOpened {
-            connection: connection.transport.id(),
-            peer: connection.transport.peer_addr(),
-            protocol: connection.protocol.name(),
-        });
-        self.call(
-            &mut connection,
-            Cause::ConnectionMade,
-            |protocol, transport| {
-                protocol.connection_made(transport);
-            },
-        );
-        self.put_connection(connection);
+    fn asked(&mut self, engine: &Engine) {
+        self.serve_request(engine);
+        self.check_in_debug_builds();
     }
 
-    /// The connection is over: it is out of the table for good. The socket is closed first, so
-    /// that its descriptor is free when the protocol hears of it.
-    pub(crate) fn connection_lost(&self, connection: Connection) {
-        let Connection {
-            stream,
+    fn called(&mut self, engine: &Engine) {
+        if let Some(post) = self.transport.next_post() {
+            if post.looks {
+                engine.with_buffer(|buffer| self.look(engine, buffer));
+            }
+            self.deliver_post(engine, post);
+        }
+    }
+
+    fn yielded(&mut self, engine: &Engine) {
+        self.end_yielding(engine);
+        self.check_in_debug_builds();
+    }
+
+    fn was_active_until(&mut self, end: Instant) {
+        self.transport.was_active_until(end);
+    }
+
+    fn backlog(&self) -> Option<(usize, Instant)> {
+        let left = self.transport.left();
+        (left > 0).then(|| (left, self.transport.taken_at()))
+    }
+
+    /// The socket is closed first, so that its descriptor is free when the protocol is told.
+    fn lost(self: Box<Self>, engine: &Engine) {
+        let Self {
             transport,
             mut protocol,
             layered,
-            port,
+            seat,
             ..
-        } = connection;
-        drop(stream);
-        if let Some(port) = port {
-            self.has_left_port(port);
+        } = *self;
+        transport.drop_stream();
+        if let Some(seat) = seat {
+            seat.leave(engine);
         }
         let reason = transport.reason();
-        self.observe(|| Event::ConnectionLost {
+        engine.observe(|| Event::ConnectionLost {
             connection: transport.id(),
             reason: &reason,
         });
@@ -237,11 +245,96 @@ impl Reactor {
             }
         };
         // A panic was logged; there is nothing left that it could end.
-        let _ = self.0.dispatch.call(callback(Cause::ConnectionLost), || {
+        let _ = engine.dispatch().call(callback(Cause::ConnectionLost), || {
             protocol.connection_lost(&transport, &reason);
         });
-        let _ = self.0.dispatch.call(callback(Cause::Dropped), || {
+        let _ = engine.dispatch().call(callback(Cause::Dropped), || {
             drop((protocol.into_inner(), layered));
         });
+    }
+}
+
+/// Its protocol's callbacks.
+impl Connection {
+    /// Calls the protocol. A panic ends the connection.
+    #[inline]
+    fn call(
+        &mut self,
+        engine: &Engine,
+        cause: Cause,
+        f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
+    ) {
+        self.call_at_place(engine, cause, None, f);
+    }
+
+    #[inline(always)]
+    fn call_at_place(
+        &mut self,
+        engine: &Engine,
+        cause: Cause,
+        place: Option<&'static Location<'static>>,
+        f: impl FnOnce(&mut dyn AnyProtocol, &Transport),
+    ) {
+        let (protocol, transport) = (&mut **self.protocol, &self.transport);
+        let callback = move |protocol: &dyn AnyProtocol| Callback {
+            cause,
+            connection: Some(transport.id()),
+            name: protocol.name(),
+            place,
+        };
+        // For groups: what this callback writes to one is what this peer has said.
+        transport.set_current(true);
+        let result = engine
+            .dispatch()
+            .call_on(protocol, callback, |protocol| f(protocol, transport));
+        if let Err(message) = result {
+            transport.fail_connection(Reason::Panicked {
+                callback: cause.name(),
+                message,
+            });
+        }
+        transport.set_current(false);
+    }
+
+    /// Makes a call that came through a handle.
+    fn deliver_post(&mut self, engine: &Engine, post: Post) {
+        if self.transport.is_lost() {
+            return;
+        }
+        let Post {
+            wanted,
+            name,
+            place,
+            call,
+            ..
+        } = post;
+        // A protocol that wraps another one is asked, which is a consumer's code.
+        match contain(|| self.protocol.reach(wanted).is_some()) {
+            Ok(true) => {}
+            Ok(false) => {
+                let protocol = self.protocol.name();
+                return report::error(
+                    module_path!(),
+                    format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
+                );
+            }
+            Err(Panicked(message)) => {
+                let callback = Cause::HandleCall.name();
+                return self.fail(Reason::Panicked { callback, message });
+            }
+        }
+        let cause = Cause::HandleCall;
+        self.call_at_place(engine, cause, Some(place), |protocol, transport| {
+            if let Some(part) = protocol.reach(wanted) {
+                call.into_inner()(part, transport);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn check_in_debug_builds(&self) {
+        if cfg!(debug_assertions) {
+            self.check();
+        }
     }
 }

@@ -107,7 +107,7 @@ impl HttpChannel {
             entry.status = Some(response.status.0);
         }
         // All answers of a turn share one reading of the clock.
-        let now = work.transport.requests().turn_time();
+        let now = work.transport.loop_side().turn_time();
         let date = self.site.date.at(now);
         exchange
             .meta

@@ -374,7 +374,7 @@ impl HttpChannel {
             name: name.get(),
             place: None,
         };
-        let result = work.reactor.0.dispatch.call(callback, call);
+        let result = work.reactor.0.dispatch().call(callback, call);
         result.unwrap_or_else(|_| R::from(Response::error(Status::INTERNAL_SERVER_ERROR)))
     }
 }

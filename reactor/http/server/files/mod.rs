@@ -40,7 +40,8 @@ use crate::http::server::resource::{Answer, Resource};
 use crate::http::server::response::Response;
 use crate::http::wire::method::Method;
 use crate::http::wire::status::Status;
-use crate::reactor::{Reactor, WeakReactor};
+use crate::reactor::Reactor;
+use crate::weak_reactor::WeakReactor;
 
 pub use conditional::Validators;
 
@@ -147,7 +148,7 @@ impl Resource for Files {
         };
         let folder = Arc::clone(&self.folder);
         Answer::from_future(async move {
-            let opened = reactor.defer_to_file_thread(move || folder.open(&path));
+            let opened = reactor.0.defer_to_file_thread(move || folder.open(&path));
             Ok(match opened.await.or_else(overloaded)? {
                 Found::File(opened) => answer(&reactor, &request, opened),
                 Found::FolderWithoutSlash => redirect(&request),
@@ -309,7 +310,9 @@ async fn send_segments(
             let reactor = reactor.upgrade().ok_or(BodyIsOver)?;
             let piece = part.start..part.end.min(part.start + PIECE);
             part.start = piece.end;
-            let read = reactor.defer_to_file_thread(move || read_piece(file, piece));
+            let read = reactor
+                .0
+                .defer_to_file_thread(move || read_piece(file, piece));
             let bytes;
             (file, bytes) = read.await??;
             sink.write(&bytes);
@@ -348,7 +351,7 @@ mod tests {
         reactor.set_thread_limits(ThreadLimits::new().file_threads(1).waiting_jobs(0));
         let (go_on, goes_on) = mpsc::channel::<()>();
         let (begun, begins) = mpsc::channel();
-        let busy = reactor.defer_to_file_thread(move || {
+        let busy = reactor.0.defer_to_file_thread(move || {
             begun.send(()).expect("the test waits");
             goes_on.recv().expect_err("the test drops its end");
         });

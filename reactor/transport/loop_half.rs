@@ -1,43 +1,46 @@
 //! What the loop does with a transport: it takes what was written and does what was asked for.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::reading::Reading;
-use super::{Closing, Inner, Mark, NewLayer, Sending, Transport, WeakTransport};
+use super::closing::{Event, State};
+use super::reading::{Gate, Hold};
+use super::{Inner, Mark, NewLayer, Transport, WeakTransport};
 use crate::address::Address;
-use crate::engine::loop_side::Requests;
+use crate::driver::Stream;
+use crate::engine::loop_side::LoopSide;
 use crate::engine::table::Token;
 use crate::limits::Limits;
 use crate::reason::Reason;
-use crate::unsent::Unsent;
 
 /// What the loop does with a transport.
 impl Transport {
     pub(crate) fn new(
+        stream: Box<dyn Stream>,
         token: Token,
-        requests: &Rc<Requests>,
+        loop_side: &Rc<LoopSide>,
         limits: &Rc<Limits>,
         peer: Address,
         local: Rc<Address>,
     ) -> Self {
-        let now = requests.turn_time();
+        let now = loop_side.turn_time();
         Self(Rc::new(Inner {
             token,
-            requests: Rc::clone(requests),
+            loop_side: Rc::clone(loop_side),
             limits: Rc::clone(limits),
             peer,
             local,
             unsent: RefCell::default(),
             below: Cell::new(0),
             left: Cell::new(0),
-            closing: Cell::new(Closing::No),
-            sending: Cell::new(Sending::Open),
+            state: Cell::new(State::Open),
             reason: RefCell::default(),
             asking: Cell::new(false),
-            more: Cell::new(false),
-            reading: Reading::default(),
+            service: Cell::new(0),
+            stream: RefCell::new(Some(stream)),
+            gate: Gate::default(),
             read_ended: Cell::new(false),
             peer_is_done: Cell::new(false),
             above_high_water: Cell::new(false),
@@ -54,8 +57,8 @@ impl Transport {
         self.0.token
     }
 
-    pub(crate) fn requests(&self) -> &Rc<Requests> {
-        &self.0.requests
+    pub(crate) fn loop_side(&self) -> &Rc<LoopSide> {
+        &self.0.loop_side
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -66,63 +69,12 @@ impl Transport {
         WeakTransport(Rc::downgrade(&self.0))
     }
 
-    /// Puts the connection on the list that the loop works off at the end of the turn.
-    #[inline]
-    pub(crate) fn ask(&self) {
-        if !self.0.asking.replace(true) {
-            self.0.requests.ask(self.0.token);
-        }
-    }
-
-    /// Asks for more than that bytes are sent.
-    pub(crate) fn ask_for_more(&self) {
-        self.0.more.set(true);
-        self.ask();
-    }
-
-    /// Whether more was asked for than that bytes are sent, and is not done.
-    #[inline]
-    pub(crate) fn asks_for_more(&self) -> bool {
-        self.0.more.get()
-    }
-
-    /// Whether nothing was asked for but that bytes are sent. What else there is to do, for marks
-    /// or for an end, comes with [`ask_for_more`](Self::ask_for_more): when it is asked for, and
-    /// again when a socket that was full takes bytes.
-    #[inline]
-    pub(crate) fn asks_only_to_send(&self) -> bool {
-        let is_usual = !self.0.more.get();
-        debug_assert!(
-            !is_usual
-                || self.0.closing.get() == Closing::No
-                    && self.0.sending.get() == Sending::Open
-                    && !self.0.above_high_water.get(),
-            "who ends or was paused asks for more"
-        );
-        is_usual
-    }
-
-    /// The loop looks at what was asked for.
-    pub(crate) fn asked(&self) {
-        self.0.asking.set(false);
-        self.0.more.set(false);
-    }
-
-    pub(crate) fn closing(&self) -> Closing {
-        self.0.closing.get()
-    }
-
-    pub(crate) fn sending(&self) -> Sending {
-        self.0.sending.get()
-    }
-
-    /// The sending half was shut down.
-    pub(crate) fn sending_shut(&self) {
-        self.0.sending.set(Sending::Shut);
+    pub(crate) fn state(&self) -> State {
+        self.0.state.get()
     }
 
     /// The end of the peer's stream was read.
-    pub(crate) fn read_ended(&self) {
+    pub(crate) fn set_read_ended(&self) {
         self.0.read_ended.set(true);
     }
 
@@ -144,26 +96,15 @@ impl Transport {
     /// The peer was active. With a timeout, the time that the rest of the turn takes does not count.
     #[inline]
     pub(crate) fn note_activity(&self) {
-        self.0.active_at.set(self.0.requests.turn_time());
+        self.0.active_at.set(self.0.loop_side.turn_time());
         if self.0.timeout.get().is_some() {
-            self.0.requests.note_active(self.0.token);
+            self.0.loop_side.note_active(self.0.token);
         }
     }
 
     /// The turn in which the peer was active has ended.
     pub(crate) fn was_active_until(&self, end: Instant) {
         self.0.active_at.set(self.0.active_at.get().max(end));
-    }
-
-    /// Copies what the socket cannot take in this flush out of the turn's block.
-    pub(crate) fn settle(&self) {
-        self.0.unsent.borrow_mut().settle(&self.0.requests.blocks);
-    }
-
-    /// The bytes that layers have not taken.
-    #[inline]
-    pub(crate) fn unsent_bytes(&self) -> RefMut<'_, Unsent> {
-        self.0.unsent.borrow_mut()
     }
 
     pub(crate) fn below(&self) -> usize {
@@ -174,41 +115,11 @@ impl Transport {
         self.0.below.set(bytes);
     }
 
-    /// The socket was offered all there was, or is known to take nothing now.
-    pub(crate) fn was_offered(&self) {
-        let left = self.unsent();
-        if left > 0 && self.left() == 0 {
-            // All that came before was taken, which is not noted for each write.
-            self.taken();
-        }
-        self.set_left(left);
-    }
-
-    /// How much was left unsent when the socket was last offered all there was.
-    pub(crate) fn left(&self) -> usize {
-        self.0.left.get()
-    }
-
-    pub(super) fn set_left(&self, bytes: usize) {
-        let before = self.0.left.replace(bytes);
-        self.0.requests.blocks.count_left(before, bytes);
-    }
-
     pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
         match &mut *self.0.relations.borrow_mut() {
             Some(relations) => std::mem::take(&mut relations.layers),
             None => Vec::new(),
         }
-    }
-
-    /// The socket took bytes.
-    #[inline]
-    pub(crate) fn taken(&self) {
-        self.0.taken_at.set(self.0.requests.turn_time());
-    }
-
-    pub(crate) fn taken_at(&self) -> Instant {
-        self.0.taken_at.get()
     }
 
     /// The peer took bytes, or the end of the connection has begun.
@@ -220,7 +131,7 @@ impl Transport {
     pub(crate) fn lingers_from(&self) -> Instant {
         let from = self.0.lingers_from.get();
         from.unwrap_or_else(|| {
-            let now = self.0.requests.now();
+            let now = self.0.loop_side.now();
             self.0.lingers_from.set(Some(now));
             now
         })
@@ -231,30 +142,31 @@ impl Transport {
         self.0.active_at.get().checked_add(self.0.timeout.get()?)
     }
 
-    /// Whether the unsent bytes have crossed a mark since this was last asked, and which.
-    pub(crate) fn crossed_mark(&self) -> Option<Mark> {
+    /// Which mark the unsent bytes have crossed since the last call, of which the protocol is told now.
+    pub(crate) fn cross_mark(&self) -> Option<Mark> {
         let unsent = self.unsent();
         if !self.0.above_high_water.get() && unsent > self.0.limits.high_water {
             self.0.above_high_water.set(true);
             Some(Mark::High)
         } else if self.0.above_high_water.get() && unsent <= self.0.limits.low_water {
             self.0.above_high_water.set(false);
-            self.is_sent();
+            self.resume_when_sent();
             Some(Mark::Low)
         } else {
             None
         }
     }
 
-    /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
+    /// Whether `writing_paused` was called and `writing_resumed` was not since.
     pub(crate) fn is_above_high_water(&self) -> bool {
         self.0.above_high_water.get()
     }
 
-    /// The connection ends: nothing is held for it any more, and who waits for it is let go.
+    /// The connection ends: nothing is kept for it any more, and who waits for it is released.
     /// Returns the reason.
-    pub(crate) fn lost(&self) -> Reason {
-        self.0.closing.set(Closing::Lost);
+    pub(crate) fn set_lost(&self) -> Reason {
+        self.0.state.set(State::Lost);
+        self.0.gate.hold(Hold::Ending);
         self.0.unsent.borrow_mut().clear();
         self.0.below.set(0);
         self.set_left(0);
@@ -265,6 +177,7 @@ impl Transport {
                     watcher.connection_lost(key);
                 }
             }
+            // Calls that will not be made are dropped here, outside of the borrow.
         }
         self.reason()
     }
@@ -272,15 +185,56 @@ impl Transport {
     /// As [`fail_connection`](Self::fail_connection), when layers have said to the peer that it
     /// fails: what they have made for the socket is sent before.
     pub(crate) fn fail_after_flush(&self, reason: Reason) {
-        if matches!(self.0.closing.get(), Closing::No | Closing::AfterFlush) {
+        if !self.0.state.get().is_over() {
             self.forget_clean_reason();
-            self.end(Closing::AfterFlush, reason);
+            self.end(Event::Lose, reason);
             self.linger_from_now();
         }
     }
 
-    /// Why the connection ends; asked only when it does.
+    /// Marks the connection as the one whose callback runs, or that none does.
+    #[inline]
+    pub(crate) fn set_current(&self, runs: bool) {
+        let current = runs.then(|| Rc::clone(&self.0) as Rc<dyn Any>);
+        self.0.loop_side.set_current(current);
+    }
+
+    /// The connection whose callback runs.
+    pub(crate) fn current(loop_side: &LoopSide) -> Option<Self> {
+        loop_side.current()?.downcast().ok().map(Self)
+    }
+
+    /// Why the connection ends; asked only when it does. An end that neither side has asked for is
+    /// that of two halves, which their sides have closed one after the other.
     pub(crate) fn reason(&self) -> Reason {
-        self.0.reason.borrow().clone().unwrap_or(Reason::Aborted)
+        self.0.reason.borrow().clone().unwrap_or(Reason::PeerClosed)
+    }
+
+    /// What must hold of a transport whenever its connection is not being served.
+    pub(crate) fn check(&self) {
+        let state = self.0.state.get();
+        self.0
+            .gate
+            .check(state.delivers(), self.0.above_high_water.get());
+        // What layers have for the socket is not counted: it is dropped with them.
+        let unsent = self.0.unsent.borrow().len();
+        assert!(
+            unsent == 0 || !state.is_over(),
+            "what is over has nothing unsent"
+        );
+        assert!(
+            unsent == 0 || !state.has_shut_write(),
+            "the end comes behind all bytes"
+        );
+        let is_counted = self.left() <= self.unsent() || self.0.asking.get();
+        assert!(
+            is_counted,
+            "what is left is unsent, or will be counted anew"
+        );
+        let has_reason = self.0.reason.borrow().is_some();
+        assert!(
+            state.delivers() || has_reason || state == State::Lost,
+            "an end has a reason"
+        );
     }
 }

@@ -24,7 +24,7 @@ use std::collections::{HashSet, VecDeque};
 use std::rc::Weak;
 use std::time::{Duration, Instant};
 
-use super::{Transport, Watcher};
+use super::{Service, Transport, Watcher};
 use crate::engine::table::Token;
 
 /// How often a listener's socket is tried while talkers wait for it.
@@ -41,7 +41,7 @@ const LITTLE: usize = 4 << 10;
 
 /// A listener that talkers wait for, or a talker.
 #[derive(Default)]
-pub(super) struct Company {
+pub(super) struct GroupFlow {
     /// Who is not read until this listener has taken more, in their order.
     waiting: VecDeque<Waiting>,
     are_waiting: HashSet<Token>,
@@ -80,7 +80,7 @@ impl Transport {
     /// each might say a whole read.
     pub(crate) fn begins_to_make_all_wait(&self) -> bool {
         self.makes_wait(false)
-            && !self.company(|listener| std::mem::replace(&mut listener.all_wait, true))
+            && !self.flow(|listener| std::mem::replace(&mut listener.all_wait, true))
     }
 
     /// How much may be unsent before a talker waits.
@@ -90,9 +90,9 @@ impl Transport {
         if !talks_much {
             return limits.high_water + between / 8 * 5;
         }
-        let progress_at = self.company(|listener| listener.progress_at);
+        let progress_at = self.flow(|listener| listener.progress_at);
         let waited = progress_at.map_or(Duration::ZERO, |at| {
-            self.0.requests.turn_time().saturating_duration_since(at)
+            self.0.loop_side.turn_time().saturating_duration_since(at)
         });
         let (waited, patience) = (waited.as_millis(), limits.patience.as_millis().max(1));
         let rise = between as u128 / 2 * waited.min(patience) / patience;
@@ -102,8 +102,8 @@ impl Transport {
     /// Notes that this talker says something while a listener is behind. Returns whether it talks
     /// much.
     pub(crate) fn talks_much(&self, bytes: usize) -> bool {
-        let now = self.0.requests.turn_time();
-        self.company(|talker| {
+        let now = self.0.loop_side.turn_time();
+        self.flow(|talker| {
             let since = talker.said_since.get_or_insert(now);
             if now.saturating_duration_since(*since) >= Duration::from_secs(1) {
                 (*since, talker.said) = (now, 0);
@@ -116,8 +116,8 @@ impl Transport {
     /// Stops reading from `talker` until this listener has taken more, or is lost, or takes too
     /// little. A talker waits for every listener that holds it.
     pub(crate) fn hold(&self, talker: &Self, talks_much: bool) {
-        let now = self.0.requests.turn_time();
-        let holds = self.company(|listener| {
+        let now = self.0.loop_side.turn_time();
+        let holds = self.flow(|listener| {
             if !listener.are_waiting.insert(talker.token()) {
                 return false;
             }
@@ -128,13 +128,13 @@ impl Transport {
             true
         });
         if holds {
-            talker.waits_for_a_listener();
+            talker.wait_for_listener();
             self.ask_for_more();
         }
     }
 
-    fn company<R>(&self, f: impl FnOnce(&mut Company) -> R) -> R {
-        self.relations(|relations| f(&mut relations.company))
+    fn flow<R>(&self, f: impl FnOnce(&mut GroupFlow) -> R) -> R {
+        self.relations(|relations| f(&mut relations.group_flow))
     }
 
     pub(crate) fn watch(&self, watcher: Weak<dyn Watcher>, key: usize) {
@@ -172,13 +172,13 @@ impl Transport {
     /// When the socket is to be tried, because talkers wait for it or did in vain.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let relations = self.0.relations.borrow();
-        relations.as_ref()?.company.look_at
+        relations.as_ref()?.group_flow.look_at
     }
 
     /// As long as talkers wait, each flush is looked at: bytes are sent the long way.
     pub(crate) fn remember_talkers(&self) {
         if self.next_look().is_some() {
-            self.0.more.set(true);
+            self.need(Service::Requested);
         }
     }
 
@@ -187,8 +187,8 @@ impl Transport {
         if self.next_look().is_none() {
             return;
         }
-        let now = self.0.requests.turn_time();
-        let makes_progress = self.company(|listener| {
+        let now = self.0.loop_side.turn_time();
+        let makes_progress = self.flow(|listener| {
             listener.taken += bytes;
             let makes_progress = listener.taken >= LEAST;
             if makes_progress {
@@ -204,8 +204,8 @@ impl Transport {
     /// The socket was tried, and will be again as long as talkers wait or the listener has stopped.
     /// Nobody waits for one that has stopped, until it goes on.
     pub(crate) fn looked(&self) {
-        let now = self.0.requests.turn_time();
-        let progress_at = self.company(|listener| {
+        let now = self.0.loop_side.turn_time();
+        let progress_at = self.flow(|listener| {
             listener.look_at = Some(now + LOOK_EVERY);
             *listener.progress_at.get_or_insert(now)
         });
@@ -230,7 +230,7 @@ impl Transport {
         let room = limits.unsent.saturating_sub(limits.high_water) / 4;
         self.let_go(reads_in(room), usize::MAX);
         self.0.stalled.set(false);
-        let waits = self.company(|listener| {
+        let waits = self.flow(|listener| {
             if listener.waiting.is_empty() {
                 (listener.taken, listener.progress_at, listener.look_at) = (0, None, None);
             }
@@ -263,7 +263,7 @@ impl Transport {
             *left = left.saturating_sub(1);
             goes
         };
-        let gone: VecDeque<Waiting> = self.company(|listener| {
+        let gone: VecDeque<Waiting> = self.flow(|listener| {
             let waiting = std::mem::take(&mut listener.waiting);
             let (gone, stay) = waiting.into_iter().partition(goes);
             listener.waiting = stay;
@@ -274,7 +274,7 @@ impl Transport {
             gone
         });
         for waiting in gone {
-            waiting.talker.a_listener_lets_go();
+            waiting.talker.release_from_listener();
         }
     }
 }

@@ -1,0 +1,56 @@
+//! Where a loop stands between its start and the end of a stop.
+
+use std::cell::{Cell, RefCell};
+
+use super::table::Token;
+use super::timers::TimerId;
+use super::triggers::Triggers;
+
+/// Where a loop stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It runs, or may.
+    Up,
+    /// It was asked to stop; nothing is done yet.
+    Asked,
+    /// It waits for the triggers "before".
+    Preparing,
+    /// It waits for its connections, for work on threads and for the triggers "during".
+    Draining,
+    /// The grace is over, and what is left is aborted.
+    Aborting,
+    /// It waits for the triggers "after".
+    Finishing,
+    /// The stop is complete, and `run` returns.
+    Stopped,
+}
+
+/// Where a loop stands, and who wants to know when that changes.
+pub(super) struct Life {
+    pub(super) stage: Cell<Stage>,
+    pub(super) grace: Cell<Option<TimerId>>,
+    pub(super) grace_is_over: Cell<bool>,
+    pub(super) triggers: Triggers,
+    /// What was begun while the loop drains, and is to be told.
+    pub(super) latecomers: RefCell<Vec<Token>>,
+    /// Whether an attempt to connect is being failed by the stop. One that is begun then is that of a
+    /// consumer who tries again when the one before has failed. To fail it again and again would be a
+    /// loop without sleep, so it is left alone, and nothing waits for it.
+    pub(super) fails_attempt: Cell<bool>,
+    /// Whether there are such attempts.
+    pub(super) has_persistent: Cell<bool>,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            stage: Cell::new(Stage::Up),
+            grace: Cell::new(None),
+            grace_is_over: Cell::new(false),
+            triggers: Triggers::default(),
+            latecomers: RefCell::default(),
+            fails_attempt: Cell::new(false),
+            has_persistent: Cell::new(false),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Running: turn after turn, until a stop is complete or nothing is left to wait for.
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Engine;
+use super::triggers::{Phase, SystemEvent};
+
+/// While it exists, the loop runs.
+struct Running<'a>(&'a Engine);
+
+impl Engine {
+    pub(crate) fn run(self: &Rc<Self>) -> Result<(), RunError> {
+        let running = self.begin_run()?;
+        while !self.has_stopped() {
+            if !self.has_something_to_wait_for() {
+                self.shutdown(super::stopping::DEFAULT_GRACE);
+            }
+            self.make_turn(None)?;
+        }
+        drop(running);
+        Ok(())
+    }
+
+    /// Runs the loop while that is wanted and something is left to wait for, and leaves it as it is
+    /// then. A stop that was asked for is carried out first.
+    pub(crate) fn run_while(self: &Rc<Self>, is_wanted: impl Fn() -> bool) -> Result<(), RunError> {
+        let running = self.begin_run()?;
+        while !self.has_stopped() {
+            let pauses = !is_wanted() || !self.has_something_to_wait_for();
+            if pauses && !self.is_stopping() {
+                break;
+            }
+            self.make_turn(None)?;
+        }
+        drop(running);
+        Ok(())
+    }
+
+    /// Makes one turn for a program that has a loop of its own.
+    pub(crate) fn turn(self: &Rc<Self>, timeout: Option<Duration>) -> Result<(), RunError> {
+        if self.turning.get() || self.is_running() {
+            return Err(RunError::AlreadyRunning);
+        }
+        self.make_turn(timeout)
+    }
+
+    fn begin_run(&self) -> Result<Running<'_>, RunError> {
+        if self.turning.get() || self.running.replace(true) {
+            return Err(RunError::AlreadyRunning);
+        }
+        let running = Running(self);
+        if self.handles_signals.get() {
+            let mut driver = self.driver.borrow_mut();
+            driver.take_signals(true).map_err(RunError::Driver)?;
+        }
+        for phase in [Phase::Before, Phase::During, Phase::After] {
+            self.life
+                .triggers
+                .call(&self.dispatch, SystemEvent::Startup, phase);
+        }
+        Ok(running)
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
+    /// Whether the next turn has something to do and does not sleep.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.has_something_to_wait_for() && self.sleep_at_most(None, None) == Some(Duration::ZERO)
+    }
+
+    pub(crate) fn has_something_to_wait_for(&self) -> bool {
+        self.table.borrow().len() > 0
+            || self.timers.borrow().len() > 0
+            || !self.queued.borrow().is_empty()
+            || !self.loop_side.is_empty()
+            || self.tasks.len() > 0
+            || self.thread_queue.has_remotes()
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let Self(engine) = self;
+        engine.running.set(false);
+        if engine.has_stopped() {
+            engine.end_stop();
+        }
+        if let Err(error) = engine.driver.borrow_mut().take_signals(false) {
+            log::warn!("signal handlers cannot be taken back: {error}");
+        }
+    }
+}
+
+/// Why a loop did not run, or stopped running.
+#[non_exhaustive]
+pub enum RunError {
+    /// The loop is running: `run` or `turn` was called from inside one of its callbacks.
+    AlreadyRunning,
+    /// The operating system does not let the loop wait.
+    Driver(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRunning => write!(f, "the reactor is running already"),
+            Self::Driver(error) => write!(f, "the reactor cannot wait for events: {error}"),
+        }
+    }
+}
+
+/// As `main` shows what it returns.
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::AlreadyRunning => None,
+            Self::Driver(error) => Some(error),
+        }
+    }
+}
+
+/// The loop stopped, or had nothing left to wait for, before a Deferred fired, and the Deferred did
+/// not fire when it was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoppedBefore;
+
+impl fmt::Display for StoppedBefore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reactor stopped before the Deferred fired")
+    }
+}
+
+impl std::error::Error for StoppedBefore {}
