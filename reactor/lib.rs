@@ -59,6 +59,8 @@
 // What a consumer implements, and what it is given.
 mod protocol;
 
+mod factory;
+
 mod transport;
 
 mod handle;
@@ -134,13 +136,14 @@ pub use engine::pools::ThreadLimits;
 pub use engine::running::{RunError, StoppedBefore};
 pub use engine::thread_pool::ThreadPoolError;
 pub use engine::triggers::{Phase, SystemEvent};
+pub use factory::{Factory, WithLimits};
 pub use group::Group;
 pub use handle::Handle;
 pub use layer::Layer;
 pub use limits::Limits;
 pub use looping_call::LoopingCall;
 pub use observe::{Callback, Cause, ConnectionId, Event, Observer};
-pub use protocol::{Factory, Protocol, WithLimits};
+pub use protocol::Protocol;
 pub use reactor::Reactor;
 pub use reason::Reason;
 pub use remote_reactor::{CallFromThreadError, RemoteReactor};

@@ -31,8 +31,9 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use crate::address::Address;
+use crate::factory::Factory;
 use crate::limits::Limits;
-use crate::protocol::{Factory, Protocol};
+use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
 

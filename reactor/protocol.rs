@@ -1,5 +1,4 @@
-//! What a consumer implements: a [`Protocol`] for each connection, and a [`Factory`] that makes
-//! them.
+//! What a consumer implements: a [`Protocol`] for each connection.
 //!
 //! The events of one connection come in this order:
 //!
@@ -13,8 +12,6 @@
 
 use std::any::{Any, TypeId};
 
-use crate::address::Address;
-use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::transport::Transport;
 
@@ -62,7 +59,7 @@ pub trait Protocol: Any {
         transport.lose_connection();
     }
 
-    /// The peer reads more slowly than this side writes: more than [`Limits::high_water`] bytes are
+    /// The peer reads more slowly than this side writes: more than [`Limits::high_water`](crate::Limits::high_water) bytes are
     /// left after the socket took what it would.
     ///
     /// By default nothing is read from the peer until it has taken its answers, which bounds the
@@ -72,7 +69,7 @@ pub trait Protocol: Any {
         transport.pause_reading_until_sent();
     }
 
-    /// At most [`Limits::low_water`] bytes are left. Comes once after each `writing_paused`, unless
+    /// At most [`Limits::low_water`](crate::Limits::low_water) bytes are left. Comes once after each `writing_paused`, unless
     /// the connection is lost before. Reading goes on, if nothing but
     /// [`pause_reading_until_sent`](Transport::pause_reading_until_sent) held it back.
     fn writing_resumed(&mut self, transport: &Transport) {
@@ -119,87 +116,6 @@ pub trait Protocol: Any {
     }
 }
 
-/// Makes the protocol of each connection. A closure `FnMut(Address) -> P` is a factory too, so
-/// `|_| Echo` is one. A closure that uses the address names its type: `|peer: Address| …`.
-///
-/// What the connections of one server share is an `Rc` in the factory, of which each protocol gets
-/// a clone: everything runs on one thread, so it needs no lock.
-pub trait Factory: 'static {
-    /// The protocol that this factory makes.
-    type Protocol: Protocol;
-
-    /// Makes the protocol for a connection with the peer at `address`, or refuses the connection,
-    /// which is then closed. A panic refuses it too.
-    fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol>;
-
-    /// The limits of the connections that this factory makes protocols for. Asked for once, when
-    /// the factory is given to the reactor.
-    fn limits(&self) -> Limits {
-        Limits::default()
-    }
-
-    /// An attempt to connect has failed. Comes from the loop, never from inside the call that
-    /// began the attempt, and not when [`Connector::connected`](crate::Connector::connected) was
-    /// asked for, whose Deferred fails instead. Servers never hear this. By default it is logged.
-    fn connection_failed(&mut self, reason: &Reason) {
-        log::warn!("connection failed: {reason}");
-    }
-
-    /// This factory, with other limits.
-    ///
-    /// ```
-    /// # use reactor::{Factory, Limits, Protocol, Transport};
-    /// # struct Echo;
-    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
-    /// let factory = (|_| Echo).with_limits(Limits { unsent: 8 << 20, ..Limits::default() });
-    /// ```
-    fn with_limits(self, limits: Limits) -> WithLimits<Self>
-    where
-        Self: Sized,
-    {
-        WithLimits {
-            factory: self,
-            limits,
-        }
-    }
-}
-
-impl<F, P> Factory for F
-where
-    // By value: a reference of any lifetime is not what `|_| Echo` is inferred to take.
-    F: FnMut(Address) -> P + 'static,
-    P: Protocol,
-{
-    type Protocol = P;
-
-    fn build_protocol(&mut self, address: &Address) -> Option<P> {
-        Some(self(address.clone()))
-    }
-}
-
-/// A factory with other limits; see [`Factory::with_limits`].
-#[derive(Clone, Debug)]
-pub struct WithLimits<F> {
-    factory: F,
-    limits: Limits,
-}
-
-impl<F: Factory> Factory for WithLimits<F> {
-    type Protocol = F::Protocol;
-
-    fn build_protocol(&mut self, address: &Address) -> Option<F::Protocol> {
-        self.factory.build_protocol(address)
-    }
-
-    fn limits(&self) -> Limits {
-        self.limits.clone()
-    }
-
-    fn connection_failed(&mut self, reason: &Reason) {
-        self.factory.connection_failed(reason);
-    }
-}
-
 /// A protocol whose type was forgotten, but for its name and for [`reach`](Self::reach).
 pub(crate) trait AnyProtocol: Protocol {
     fn name(&self) -> &'static str;
@@ -219,27 +135,5 @@ impl<P: Protocol> AnyProtocol for P {
         } else {
             self.part(wanted)
         }
-    }
-}
-
-/// A factory whose protocol's type was forgotten.
-pub(crate) trait AnyFactory {
-    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>>;
-    fn failed(&mut self, reason: &Reason);
-    fn name(&self) -> &'static str;
-}
-
-impl<F: Factory> AnyFactory for F {
-    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>> {
-        self.build_protocol(address)
-            .map(|protocol| Box::new(protocol) as Box<dyn AnyProtocol>)
-    }
-
-    fn failed(&mut self, reason: &Reason) {
-        self.connection_failed(reason);
-    }
-
-    fn name(&self) -> &'static str {
-        std::any::type_name::<F::Protocol>()
     }
 }

@@ -39,7 +39,7 @@ use self::description::{Arguments, Description};
 use self::mistake::Misplaced;
 use self::suggestion::Place;
 use self::tcp::{TcpClient, TcpServer};
-use crate::protocol::Factory;
+use crate::factory::Factory;
 use crate::reactor::Reactor;
 use crate::sources::attempt::Connector;
 use crate::sources::port::{CannotListen, ListeningPort};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::endpoints::description::{Arguments, Escaped, Value};
 use crate::endpoints::mistake::Misplaced;
+use crate::factory::Factory;
 use crate::limits::Limits;
-use crate::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::sources::attempt::Connector;
 use crate::sources::port::{CannotListen, ListeningPort};

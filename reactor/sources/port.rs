@@ -16,9 +16,10 @@ use crate::engine::budget::ACCEPT;
 use crate::engine::table::Token;
 use crate::engine::timers::TimerId;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
+use crate::factory::{AnyFactory, Factory};
 use crate::limits::Limits;
 use crate::observe::{Callback, Cause};
-use crate::protocol::{AnyFactory, AnyProtocol, Factory};
+use crate::protocol::AnyProtocol;
 use crate::report;
 use crate::transport::Transport;
 

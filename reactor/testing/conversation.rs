@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::witness::Witness;
 use super::{Peer, Simulation};
 use crate::address::Address;
+use crate::factory::Factory;
 use crate::limits::Limits;
-use crate::protocol::{Factory, Protocol};
+use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
 

@@ -74,7 +74,7 @@ use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
 
-use crate::protocol::Factory;
+use crate::factory::Factory;
 use crate::reactor::Reactor;
 use crate::sources::attempt;
 use crate::sources::attempt::Connector;

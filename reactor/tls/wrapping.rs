@@ -4,8 +4,9 @@ use std::any::{Any, TypeId};
 
 use super::layer::TlsLayer;
 use crate::address::Address;
+use crate::factory::Factory;
 use crate::limits::Limits;
-use crate::protocol::{Factory, Protocol};
+use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
 

@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::deferred::Failure;
+use crate::factory::Factory;
 use crate::handle::Handle;
 use crate::http::client::authority::Origin;
 use crate::http::client::channel::ClientChannel;
@@ -15,7 +16,6 @@ use crate::http::client::job::{Job, Position};
 use crate::http::client::limits::AgentLimits;
 use crate::http::client::secure::Secure;
 use crate::limits::Limits;
-use crate::protocol::Factory;
 use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 use crate::transport::Transport;

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
+use crate::factory::Factory;
 use crate::http::client::authority::Origin;
-use crate::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::sources::attempt::Connector;

@@ -3,8 +3,8 @@
 use std::io;
 use std::rc::Rc;
 
+use crate::factory::Factory;
 use crate::http::client::authority::Origin;
-use crate::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::sources::attempt::Connector;

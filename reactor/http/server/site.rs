@@ -4,6 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::address::Address;
+use crate::factory::Factory;
 use crate::http::body::budget::Budget;
 use crate::http::server::channel::HttpChannel;
 use crate::http::server::function::IntoResource;
@@ -12,7 +13,6 @@ use crate::http::server::response::Response;
 use crate::http::server::shared::SiteState;
 use crate::http::wire::status::Status;
 use crate::limits::Limits;
-use crate::protocol::Factory;
 use crate::reactor::Reactor;
 
 /// Serves a tree of resources over HTTP. A factory, to be given to

@@ -34,9 +34,9 @@ use crate::engine::table::Token;
 use crate::engine::threads::Lookup;
 use crate::engine::timers::TimerId;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
+use crate::factory::Factory;
 use crate::limits::Limits;
 use crate::observe::{Callback, Cause};
-use crate::protocol::Factory;
 use crate::reason::Reason;
 use crate::transport::Transport;
 

@@ -1,0 +1,109 @@
+//! What makes protocols: a [`Factory`] is asked for the protocol of each connection.
+
+use crate::address::Address;
+use crate::limits::Limits;
+use crate::protocol::{AnyProtocol, Protocol};
+use crate::reason::Reason;
+
+/// Makes the protocol of each connection. A closure `FnMut(Address) -> P` is a factory too, so
+/// `|_| Echo` is one. A closure that uses the address names its type: `|peer: Address| …`.
+///
+/// What the connections of one server share is an `Rc` in the factory, of which each protocol gets
+/// a clone: everything runs on one thread, so it needs no lock.
+pub trait Factory: 'static {
+    /// The protocol that this factory makes.
+    type Protocol: Protocol;
+
+    /// Makes the protocol for a connection with the peer at `address`, or refuses the connection,
+    /// which is then closed. A panic refuses it too.
+    fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol>;
+
+    /// The limits of the connections that this factory makes protocols for. Asked for once, when
+    /// the factory is given to the reactor.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// An attempt to connect has failed. Comes from the loop, never from inside the call that
+    /// began the attempt, and not when [`Connector::connected`](crate::Connector::connected) was
+    /// asked for, whose Deferred fails instead. Servers never hear this. By default it is logged.
+    fn connection_failed(&mut self, reason: &Reason) {
+        log::warn!("connection failed: {reason}");
+    }
+
+    /// This factory, with other limits.
+    ///
+    /// ```
+    /// # use reactor::{Factory, Limits, Protocol, Transport};
+    /// # struct Echo;
+    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
+    /// let factory = (|_| Echo).with_limits(Limits { unsent: 8 << 20, ..Limits::default() });
+    /// ```
+    fn with_limits(self, limits: Limits) -> WithLimits<Self>
+    where
+        Self: Sized,
+    {
+        WithLimits {
+            factory: self,
+            limits,
+        }
+    }
+}
+
+impl<F, P> Factory for F
+where
+    // By value: a reference of any lifetime is not what `|_| Echo` is inferred to take.
+    F: FnMut(Address) -> P + 'static,
+    P: Protocol,
+{
+    type Protocol = P;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<P> {
+        Some(self(address.clone()))
+    }
+}
+
+/// A factory with other limits; see [`Factory::with_limits`].
+#[derive(Clone, Debug)]
+pub struct WithLimits<F> {
+    factory: F,
+    limits: Limits,
+}
+
+impl<F: Factory> Factory for WithLimits<F> {
+    type Protocol = F::Protocol;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<F::Protocol> {
+        self.factory.build_protocol(address)
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    fn connection_failed(&mut self, reason: &Reason) {
+        self.factory.connection_failed(reason);
+    }
+}
+
+/// A factory whose protocol's type was forgotten.
+pub(crate) trait AnyFactory {
+    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>>;
+    fn failed(&mut self, reason: &Reason);
+    fn name(&self) -> &'static str;
+}
+
+impl<F: Factory> AnyFactory for F {
+    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>> {
+        self.build_protocol(address)
+            .map(|protocol| Box::new(protocol) as Box<dyn AnyProtocol>)
+    }
+
+    fn failed(&mut self, reason: &Reason) {
+        self.connection_failed(reason);
+    }
+
+    fn name(&self) -> &'static str {
+        std::any::type_name::<F::Protocol>()
+    }
+}
