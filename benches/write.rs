@@ -37,10 +37,7 @@ fn connections(reactor: &Reactor, count: u32) -> (Vec<Transport>, Vec<TcpStream>
     let factory = move |_| Silent {
         made: Rc::clone(&for_factory),
     };
-    let limits = Limits {
-        unsent: usize::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits::default().unsent(usize::MAX);
     let port = reactor
         .listen_tcp("127.0.0.1:0", factory.with_limits(limits))
         .expect("a port");

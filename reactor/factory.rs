@@ -37,7 +37,7 @@ pub trait Factory: 'static {
     /// # use reactor::{Factory, Limits, Protocol, Transport};
     /// # struct Echo;
     /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
-    /// let factory = (|_| Echo).with_limits(Limits { unsent: 8 << 20, ..Limits::default() });
+    /// let factory = (|_| Echo).with_limits(Limits::default().unsent(8 << 20));
     /// ```
     fn with_limits(self, limits: Limits) -> WithLimits<Self>
     where

@@ -10,61 +10,23 @@ use std::time::Duration;
 /// ```
 /// use reactor::Limits;
 ///
-/// let patient = Limits { unsent: 8 << 20, ..Limits::default() };
+/// let patient = Limits::default().unsent(8 << 20);
 /// ```
 ///
 /// Of marks that contradict each other the lowest holds, so that one of them may be set alone:
-/// `Limits { high_water: 1000, ..Limits::default() }` resumes at 1,000 bytes too, and with
-/// `unsent: 1000` writing is paused above 1,000 bytes.
+/// `Limits::default().high_water(1000)` resumes at 1,000 bytes too, and with `unsent(1000)` writing is
+/// paused above 1,000 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// Unsent bytes, left over when the socket would take no more, above which the protocol hears
-    /// `writing_paused`. At most [`unsent`](Self::unsent).
-    pub high_water: usize,
-    /// Unsent bytes at or below which it hears `writing_resumed`. At most
-    /// [`high_water`](Self::high_water).
-    pub low_water: usize,
-    /// Unsent bytes, left over when the socket would take no more, above which another write drops the
-    /// connection with [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow). What was not offered
-    /// to the socket yet does not count, so any number of writes of any size is taken in one callback
-    /// while the peer keeps up: a connection never holds more than this and what one turn writes.
-    ///
-    /// The operating system has a buffer of its own for each connection, which is not counted here:
-    /// with Linux's defaults about 4 MiB for a peer that does not read, taken from the memory that
-    /// `net.ipv4.tcp_mem` sets aside.
-    pub unsent: usize,
-    /// How long, after `lose_connection`, the peer may go without taking a byte before the rest is
-    /// dropped; and how long it may at most take to close its side once it has everything. Zero
-    /// drops at once what the socket does not take.
-    pub linger: Duration,
-    /// How long those who talk to a [`Group`](crate::Group) are slowed down by a member that takes
-    /// nothing, or less than 16 KiB in this time. Then it is not waited for, and dropped when its
-    /// unsent bytes are above their limit. It should be longer than the steps in which a slow reader's
-    /// system takes bytes, 64 KiB or more on one machine; see [`Group`](crate::Group) for what it costs.
-    /// Zero waits for nobody.
-    pub patience: Duration,
-    /// How long an attempt to connect may take, name resolution and all addresses together. Zero is
-    /// a mistake, with which every attempt fails.
-    pub connect: Duration,
-    /// How long a peer may be silent, or not acknowledge what was sent to it, until the system asks
-    /// it in vain whether it is still there and the connection is lost with
-    /// [`Reason::PeerVanished`](crate::Reason::PeerVanished). `None`, the default, does not ask: a
-    /// peer that loses its power or its network is then noticed only when something is sent to it,
-    /// after a quarter of an hour or so.
-    ///
-    /// A peer that is there answers, so it may be silent for as long as it likes. One that leaves
-    /// no room for what is sent for so long is lost, too. The system counts seconds, of which there
-    /// should be some: two minutes are usual, and zero is a mistake. It costs no system call for a
-    /// connection that a port accepts, where the system lets it inherit the options of the port.
-    pub keepalive: Option<Duration>,
-    /// How many connections a port with this factory has at the same time. Above it the port
-    /// accepts nobody until one is lost; who waits is accepted then, in the order in which they
-    /// came. To turn them away instead, wrap the factory in
-    /// [`LimitTotalConnections`](crate::policies::LimitTotalConnections).
-    ///
-    /// `None`, the default, is three quarters of the file descriptors that the process may have when
-    /// the port begins to listen, so that the clients of one port leave some for everything else.
-    pub connections: Option<usize>,
+    pub(crate) high_water: usize,
+    pub(crate) low_water: usize,
+    pub(crate) unsent: usize,
+    pub(crate) linger: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) connect: Duration,
+    pub(crate) keepalive: Option<Duration>,
+    pub(crate) connections: Option<usize>,
 }
 
 impl Default for Limits {
@@ -83,9 +45,100 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// These limits, with marks of which none is above the one that it has to come before: somebody
-    /// who is told to go on above the mark at which one is told to stop would hear both in turns.
+    /// Unsent bytes, left over when the socket would take no more, above which the protocol is asked to
+    /// pause writing (`writing_paused`): by default 64 KiB. At most [`unsent`](Self::unsent).
+    #[must_use]
+    pub fn high_water(mut self, bytes: usize) -> Self {
+        self.high_water = bytes;
+        self
+    }
+
+    /// Unsent bytes at or below which the protocol may write again (`writing_resumed`): by default
+    /// 16 KiB. At most [`high_water`](Self::high_water).
+    #[must_use]
+    pub fn low_water(mut self, bytes: usize) -> Self {
+        self.low_water = bytes;
+        self
+    }
+
+    /// Unsent bytes, left over when the socket would take no more, above which another write drops the
+    /// connection with [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow): by default 1 MiB.
+    ///
+    /// Bytes that were not offered to the socket yet do not count, so any number of writes of any size
+    /// is accepted in one callback while the peer keeps up: a connection never holds more than this and
+    /// what one turn writes.
+    ///
+    /// The operating system has a buffer of its own for each connection, which is not counted here:
+    /// with Linux's defaults about 4 MiB for a peer that does not read, taken from the memory that
+    /// `net.ipv4.tcp_mem` sets aside.
+    #[must_use]
+    pub fn unsent(mut self, bytes: usize) -> Self {
+        self.unsent = bytes;
+        self
+    }
+
+    /// How long, after `lose_connection`, the peer may go without taking a byte before the rest is
+    /// dropped: by default 30 seconds. It also bounds the time in which the peer has to close its side
+    /// once it has everything. With zero, what the socket does not take at once is dropped.
+    #[must_use]
+    pub fn linger(mut self, time: Duration) -> Self {
+        self.linger = time;
+        self
+    }
+
+    /// How long the senders to a [`Group`](crate::Group) are slowed down by a member that takes
+    /// nothing, or less than 16 KiB in this time: by default 30 seconds. Then they do not wait for it
+    /// any more, and it is dropped when its unsent bytes are above their limit.
+    ///
+    /// It should be longer than the steps in which a slow reader's system takes bytes, 64 KiB or more
+    /// on one machine; see [`Group`](crate::Group) for what it costs. With zero, senders never wait.
+    #[must_use]
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = time;
+        self
+    }
+
+    /// How long an attempt to connect may take, name resolution and all addresses together: by default
+    /// 30 seconds. Zero is invalid: every attempt fails with it.
+    #[must_use]
+    pub fn connect(mut self, time: Duration) -> Self {
+        self.connect = time;
+        self
+    }
+
+    /// How long a peer may be silent, or not acknowledge what was sent to it, before the operating
+    /// system probes it; if it does not answer, the connection is lost with
+    /// [`Reason::PeerVanished`](crate::Reason::PeerVanished). `None`, the default, never probes: a
+    /// peer that loses its power or its network is then noticed only when something is sent to it,
+    /// after about a quarter of an hour.
+    ///
+    /// A live peer answers the probe, so it may be silent for as long as it likes. One that leaves
+    /// no room for what is sent for as long as this is lost, too. The system counts whole seconds; two
+    /// minutes are usual, and zero is invalid. It costs no system call for a connection that a port
+    /// accepts where the system lets it inherit the options of the port.
+    #[must_use]
+    pub fn keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.keepalive = time.into();
+        self
+    }
+
+    /// How many connections a port with this factory has at the same time. At this number the port
+    /// stops accepting until one is lost; waiting clients are accepted then, in the order in which they
+    /// came. To refuse them instead, wrap the factory in
+    /// [`LimitTotalConnections`](crate::policies::LimitTotalConnections).
+    ///
+    /// `None`, the default, is three quarters of the file descriptors that the process may have when
+    /// the port begins to listen, so that the clients of one port leave some for everything else.
+    #[must_use]
+    pub fn connections(mut self, number: impl Into<Option<usize>>) -> Self {
+        self.connections = number.into();
+        self
+    }
+
+    /// These limits with `low_water <= high_water <= unsent`.
     pub(crate) fn in_order(mut self) -> Self {
+        // A low mark above the high one would be passed with every byte: the protocol would be paused
+        // and resumed in turns for as long as it writes.
         self.high_water = self.high_water.min(self.unsent);
         self.low_water = self.low_water.min(self.high_water);
         self
@@ -97,7 +150,7 @@ impl Limits {
             Self {
                 connections: Some(0),
                 ..
-            } => Some("Limits::connections is zero, so nobody could come"),
+            } => Some("Limits::connections is zero, so no client could connect"),
             other => other.mistake_in_keepalive(),
         }
     }
@@ -112,6 +165,6 @@ impl Limits {
 
     fn mistake_in_keepalive(&self) -> Option<&'static str> {
         let is_zero = self.keepalive.is_some_and(|time| time.is_zero());
-        is_zero.then_some("Limits::keepalive is zero, so nobody could answer in time")
+        is_zero.then_some("Limits::keepalive is zero, so no peer could answer in time")
     }
 }

@@ -311,10 +311,7 @@ fn each_case_of_the_table_ends_as_it_says() {
 
 #[test]
 fn lose_sends_everything_to_a_slow_reader_and_is_over_only_then() {
-    let limits = Limits {
-        unsent: 8 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits::default().unsent(8 << 20);
     let protocol = Steps {
         log: Log::default(),
         ours: |_| {},
@@ -340,10 +337,7 @@ fn lose_sends_everything_to_a_slow_reader_and_is_over_only_then() {
 #[test]
 fn a_peer_that_has_closed_its_half_still_gets_everything() {
     // `printf x | nc -N`: the answer is larger than all buffers.
-    let limits = Limits {
-        unsent: 8 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits::default().unsent(8 << 20);
     let ours: fn(&Transport) = |t| {
         t.write(&pattern(3_000_000));
     };
@@ -405,10 +399,7 @@ fn a_connection_whose_halves_are_both_closed_is_lost() {
 fn half_a_close_that_has_to_wait_for_room_comes_in_the_end() {
     // Fewer bytes than the mark at which the protocol is told, so that nothing else wakes it.
     for bytes in [1, 100, 30_000, 60_000, 90_000] {
-        let narrow = Conditions {
-            send_buffer: 1000..=1000,
-            ..Conditions::calm()
-        };
+        let narrow = Conditions::calm().send_buffer(1000..=1000);
         let simulation = Simulation::with_conditions(narrow, 1);
         let protocol = Steps {
             log: Log::default(),
@@ -426,10 +417,7 @@ fn half_a_close_that_has_to_wait_for_room_comes_in_the_end() {
 
 #[test]
 fn a_peer_that_takes_nothing_after_lose_is_dropped_when_it_has_lingered() {
-    let limits = Limits {
-        linger: 5 * SECOND,
-        ..Limits::default()
-    };
+    let limits = Limits::default().linger(5 * SECOND);
     let protocol = Steps {
         log: Log::default(),
         ours: |_| {},
@@ -457,10 +445,7 @@ fn a_peer_that_takes_nothing_after_lose_is_dropped_when_it_has_lingered() {
 
 #[test]
 fn abort_after_lose_works_with_a_full_buffer() {
-    let limits = Limits {
-        unsent: 8 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits::default().unsent(8 << 20);
     let protocol = Steps {
         log: Log::default(),
         ours: |_| {},

@@ -101,10 +101,7 @@ impl Factory for Noting {
     }
 
     fn limits(&self) -> Limits {
-        Limits {
-            connect: Duration::from_secs(1000),
-            ..Limits::default()
-        }
+        Limits::default().connect(Duration::from_secs(1000))
     }
 
     fn connection_failed(&mut self, reason: &Reason) {
@@ -317,10 +314,7 @@ fn no_time_at_all_and_no_port_at_all_are_mistakes() {
 fn the_keepalive_of_an_endpoint_takes_the_place_of_the_factorys() {
     for (endpoint, seconds) in [("tcp:7:keepalive=90", 90), ("tcp:7", 120)] {
         let simulation = Simulation::new();
-        let limits = Limits {
-            keepalive: Some(Duration::from_secs(120)),
-            ..Limits::default()
-        };
+        let limits = Limits::default().keepalive(Duration::from_secs(120));
         let factory = (|_| Silent).with_limits(limits);
         server(endpoint)
             .listen(&simulation.reactor(), factory)

@@ -50,10 +50,7 @@ impl MessageProtocol for Answers {
 
 /// A network in which whatever is sent is there in the next turn.
 fn near() -> Simulation {
-    let near = Conditions {
-        latency: millis(0)..=millis(0),
-        ..Conditions::calm()
-    };
+    let near = Conditions::calm().latency(millis(0)..=millis(0));
     Simulation::with_conditions(near, 1)
 }
 
@@ -339,12 +336,10 @@ fn a_connection_that_writes_much_in_every_turn_leaves_room_for_others() {
             transport.write(&[b'x'; 2 << 20]);
         }
     }
-    let wide = Conditions {
-        latency: millis(0)..=millis(0),
-        send_buffer: 1 << 20..=1 << 20,
-        receive_buffer: 4 << 20..=4 << 20,
-        ..Conditions::calm()
-    };
+    let wide = Conditions::calm()
+        .latency(millis(0)..=millis(0))
+        .send_buffer(1 << 20..=1 << 20)
+        .receive_buffer(4 << 20..=4 << 20);
     let simulation = Simulation::with_conditions(wide, 1);
     serve(&simulation, |_: Address| {
         LineReceiver::new(Answers::default())

@@ -218,10 +218,7 @@ impl MessageProtocol for Sender {
 #[test]
 fn a_message_is_one_write_of_any_size_with_what_is_around_it() {
     fn sends(framing: impl Framing, asked: &[u8], length: usize) {
-        let limits = Limits {
-            unsent: 100,
-            ..Limits::default()
-        };
+        let limits = Limits::default().unsent(100);
         let receiver = MessageReceiver::new(framing, Sender);
         let sender = Conversation::begin(&Simulation::new(), receiver, limits);
         sender.say(asked);

@@ -136,10 +136,7 @@ impl Factory for Moody {
     }
 
     fn limits(&self) -> Limits {
-        Limits {
-            unsent: 42,
-            ..Limits::default()
-        }
+        Limits::default().unsent(42)
     }
 }
 
@@ -164,7 +161,7 @@ fn a_connection_that_the_factory_refuses_takes_no_room() {
 fn a_policy_leaves_limits_handles_and_failures_to_what_it_wraps() {
     let factory = LimitTotalConnections::new(Moody(0), 1);
     let factory = LimitConnectionsByPeer::new(factory, 1);
-    assert_eq!(factory.limits().unsent, 42);
+    assert_eq!(factory.limits(), Limits::default().unsent(42));
 
     let simulation = Simulation::new();
     let log = Rc::new(RefCell::new(Vec::new()));

@@ -264,11 +264,7 @@ fn two_protocols_talk_back_to_back() {
 #[test]
 fn the_conditions_are_those_that_were_asked_for() {
     let slow = millis(300);
-    let conditions = Conditions {
-        latency: slow..=slow,
-        segment: 1..=1,
-        ..Conditions::calm()
-    };
+    let conditions = Conditions::calm().latency(slow..=slow).segment(1..=1);
     let simulation = Simulation::with_conditions(conditions, 1);
     let echo = Conversation::begin(&simulation, Echo, Limits::default());
     let began = simulation.elapsed();

@@ -81,8 +81,5 @@ pub(crate) fn factory(room: &Rc<Room>) -> impl Factory {
             room: Rc::clone(&room),
         })
     };
-    factory.with_limits(Limits {
-        keepalive: Some(VANISHED),
-        ..Limits::default()
-    })
+    factory.with_limits(Limits::default().keepalive(VANISHED))
 }

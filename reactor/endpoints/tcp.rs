@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::endpoints::description::{Arguments, Escaped, Value};
 use crate::endpoints::mistake::Misplaced;
 use crate::factory::Factory;
-use crate::limits::Limits;
 use crate::reactor::Reactor;
 use crate::sources::attempt::Connector;
 use crate::sources::port::{CannotListen, ListeningPort};
@@ -37,10 +36,7 @@ impl TcpServer {
         // What the string does not say is for the factory to say.
         let limits = factory.limits();
         let keepalive = self.keepalive.or(limits.keepalive);
-        let factory = factory.with_limits(Limits {
-            keepalive,
-            ..limits
-        });
+        let factory = factory.with_limits(limits.keepalive(keepalive));
         let Some(interface) = &self.interface else {
             return reactor.listen_tcp((Ipv4Addr::UNSPECIFIED, self.port), factory);
         };
@@ -84,7 +80,7 @@ impl TcpClient {
     pub(super) fn connect(&self, reactor: &Reactor, factory: impl Factory) -> Connector {
         let limits = factory.limits();
         let connect = self.timeout.unwrap_or(limits.connect);
-        let factory = factory.with_limits(Limits { connect, ..limits });
+        let factory = factory.with_limits(limits.connect(connect));
         reactor.connect_tcp(&self.host, self.port, factory)
     }
 }

@@ -131,10 +131,7 @@ fn connecting_is_a_part_of_the_time_for_the_head() {
         let game = Game::with_limits(hasty());
         let latency = Duration::from_secs(1);
         game.simulation
-            .set_conditions(reactor::testing::Conditions {
-                latency: latency..=latency,
-                ..reactor::testing::Conditions::calm()
-            });
+            .set_conditions(reactor::testing::Conditions::calm().latency(latency..=latency));
         let request = ClientRequest::new(Method::Post, url("http://server/"));
         let answer = game.agent.request(request.with_body("", body));
         game.wait(4.9);
@@ -167,11 +164,9 @@ fn the_time_for_the_head_is_that_time_where_the_server_does_not_shake_hands() {
 fn an_answer_that_has_come_is_read_before_the_time_is_over() {
     let game = Game::with_limits(hasty());
     let reactor = game.simulation.reactor();
-    game.simulation
-        .set_conditions(reactor::testing::Conditions {
-            latency: Duration::ZERO..=Duration::ZERO,
-            ..reactor::testing::Conditions::calm()
-        });
+    game.simulation.set_conditions(
+        reactor::testing::Conditions::calm().latency(Duration::ZERO..=Duration::ZERO),
+    );
     let (agent, resolved) = (game.agent.clone(), Rc::new(RefCell::new(None)));
     // A timer of the same instant as the deadline, and before it.
     let server: Rc<RefCell<Option<Peer>>> = Rc::default();

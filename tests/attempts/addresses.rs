@@ -61,10 +61,7 @@ fn an_address_that_refuses_makes_room_for_the_next_one_at_once() {
 
 #[test]
 fn a_refusal_does_not_end_the_wait_for_an_address_that_was_tried_before() {
-    let slow = Conditions {
-        latency: millis(400)..=millis(400),
-        ..Conditions::calm()
-    };
+    let slow = Conditions::calm().latency(millis(400)..=millis(400));
     let simulation = Simulation::with_conditions(slow, 0);
     let log = Log::default();
     let servers = host(&simulation, &["10.0.0.1", "10.0.0.2"], &["10.0.0.1:80"]);
@@ -77,10 +74,7 @@ fn a_refusal_does_not_end_the_wait_for_an_address_that_was_tried_before() {
 
 #[test]
 fn the_first_that_is_connected_wins_and_the_others_are_closed() {
-    let slow = Conditions {
-        latency: millis(300)..=millis(300),
-        ..Conditions::calm()
-    };
+    let slow = Conditions::calm().latency(millis(300)..=millis(300));
     let simulation = Simulation::with_conditions(slow, 0);
     let log = Log::default();
     let addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
@@ -135,10 +129,7 @@ fn all_addresses_have_their_turn_within_the_limit_and_at_most_eight_at_the_same_
     // With less time there are shorter waits.
     let log = Log::default();
     let hasty = Client {
-        limits: Limits {
-            connect: millis(300),
-            ..Limits::default()
-        },
+        limits: Limits::default().connect(millis(300)),
         ..client(&log)
     };
     let _servers = host(&simulation, &addresses[9..], &[]);
@@ -182,10 +173,7 @@ fn a_limit_of_zero_is_a_mistake_that_says_so() {
     let _server = simulation.listen("10.0.0.1:80");
     let log = Log::default();
     let never = Client {
-        limits: Limits {
-            connect: millis(0),
-            ..Limits::default()
-        },
+        limits: Limits::default().connect(millis(0)),
         ..client(&log)
     };
     let _connector = simulation.reactor().connect_tcp("10.0.0.1", 80, never);

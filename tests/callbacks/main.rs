@@ -230,11 +230,7 @@ impl Factory for ActorFactory {
     }
 
     fn limits(&self) -> Limits {
-        Limits {
-            high_water: 1000,
-            low_water: 100,
-            ..Limits::default()
-        }
+        Limits::default().high_water(1000).low_water(100)
     }
 
     fn connection_failed(&mut self, _: &Reason) {

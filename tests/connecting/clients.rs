@@ -53,10 +53,7 @@ fn an_attempt_that_nobody_answers_times_out_at_its_time() {
     simulation.swallow("10.0.0.1:80");
     let log = Log::default();
     let patient = Client {
-        limits: Limits {
-            connect: 7 * SECOND,
-            ..Limits::default()
-        },
+        limits: Limits::default().connect(7 * SECOND),
         ..client(&log)
     };
     simulation.reactor().connect_tcp("10.0.0.1", 80, patient);
@@ -183,10 +180,7 @@ fn an_ipv4_address_in_an_ipv6_one_is_that_ipv4_address() {
 #[test]
 fn clients_reach_servers_on_any_network() {
     for seed in 0..100 {
-        let conditions = Conditions {
-            resets: 30,
-            ..Conditions::chaotic()
-        };
+        let conditions = Conditions::chaotic().resets(30);
         let simulation = Simulation::with_conditions(conditions, seed);
         let log = Log::default();
         let for_factory = log.clone();

@@ -119,19 +119,16 @@ fn a_closure_is_a_factory_whether_it_looks_at_the_address_or_not() {
 fn limits_of_zero_that_let_nobody_in_are_mistakes() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
-    let nobody = Limits {
-        connections: Some(0),
-        ..Limits::default()
-    };
-    let at_once = Limits {
-        keepalive: Some(millis(0)),
-        ..Limits::default()
-    };
+    let nobody = Limits::default().connections(0);
+    let at_once = Limits::default().keepalive(millis(0));
     for (limits, expected) in [
-        (nobody, "Limits::connections is zero, so nobody could come"),
+        (
+            nobody,
+            "Limits::connections is zero, so no client could connect",
+        ),
         (
             at_once.clone(),
-            "Limits::keepalive is zero, so nobody could answer in time",
+            "Limits::keepalive is zero, so no peer could answer in time",
         ),
     ] {
         let error = reactor.listen_tcp("10.0.0.1:7", with_limits(&Log::default(), limits));
@@ -141,7 +138,7 @@ fn limits_of_zero_that_let_nobody_in_are_mistakes() {
     let log = Log::default();
     let _connector = reactor.connect_tcp("10.0.0.1", 7, with_limits(&log, at_once));
     simulation.run_until_idle();
-    let said = "failed: Limits::keepalive is zero, so nobody could answer in time";
+    let said = "failed: Limits::keepalive is zero, so no peer could answer in time";
     assert_eq!(log.entries(), [said]);
 }
 

@@ -10,10 +10,7 @@ use crate::with_limits;
 fn a_peer_that_vanishes_is_noticed_after_the_keepalive() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
-    let limits = Limits {
-        keepalive: Some(120 * SECOND),
-        ..Limits::default()
-    };
+    let limits = Limits::default().keepalive(120 * SECOND);
     let (served, asked) = (Log::default(), Log::default());
     let port = reactor.listen_tcp("10.0.0.1:7", with_limits(&served, limits.clone()));
     port.expect("the port is free");
@@ -48,11 +45,7 @@ fn a_peer_that_vanishes_is_noticed_after_the_keepalive() {
 fn a_peer_that_vanished_before_it_was_accepted_is_noticed_too() {
     let simulation = Simulation::new();
     let log = Log::default();
-    let limits = Limits {
-        keepalive: Some(2 * SECOND),
-        connections: Some(1),
-        ..Limits::default()
-    };
+    let limits = Limits::default().keepalive(2 * SECOND).connections(1);
     let port = simulation
         .reactor()
         .listen_tcp("10.0.0.1:7", with_limits(&log, limits));

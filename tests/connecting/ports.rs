@@ -242,10 +242,7 @@ fn a_port_without_descriptors_neither_spins_nor_stalls() {
 fn a_full_port_accepts_nobody_until_one_is_lost_and_then_in_the_order_in_which_they_came() {
     let simulation = Simulation::new();
     let log = Log::default();
-    let limits = Limits {
-        connections: Some(2),
-        ..Limits::default()
-    };
+    let limits = Limits::default().connections(2);
     let factory = with_limits(&log, limits);
     let port = simulation.reactor().listen_tcp("10.0.0.1:7", factory);
     port.expect("the port is free");
@@ -331,10 +328,7 @@ fn a_storm_of_clients_is_accepted_in_portions_and_whole() {
 #[test]
 fn an_accept_that_was_interrupted_or_came_too_late_goes_on_at_once() {
     for seed in 0..20 {
-        let conditions = Conditions {
-            surprises: 400,
-            ..Conditions::calm()
-        };
+        let conditions = Conditions::calm().surprises(400);
         let simulation = Simulation::with_conditions(conditions, seed);
         let log = Log::default();
         let for_factory = log.clone();

@@ -7,7 +7,9 @@ use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{Limits, Protocol, Reason, Transport};
 
 use crate::SOCKET;
-use crate::support::{Echo, Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
+use crate::support::{
+    Echo, HIGH_WATER, Heard, Log, Probe, SECOND, Then, listener, millis, pattern,
+};
 
 #[test]
 fn a_pause_from_the_beginning_delays_everything_and_loses_nothing() {
@@ -98,11 +100,9 @@ impl Protocol for Busy {
 
 #[test]
 fn a_pause_of_ones_own_outlasts_the_one_until_the_peer_has_caught_up() {
-    let narrow = Conditions {
-        send_buffer: 5000..=5000,
-        receive_buffer: 5000..=5000,
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm()
+        .send_buffer(5000..=5000)
+        .receive_buffer(5000..=5000);
     let log = Log::default();
     let busy = Busy {
         log: log.clone(),
@@ -195,7 +195,7 @@ fn an_echo_reads_no_more_than_its_client_takes_back() {
     conversation.run_for(60 * SECOND);
     assert!(conversation.reason().is_none());
     let unsent = conversation.transport().unsent();
-    let most = Limits::default().high_water + 2 * SOCKET;
+    let most = HIGH_WATER + 2 * SOCKET;
     assert!(
         unsent <= most,
         "{unsent} bytes for a client that does not read"

@@ -39,14 +39,8 @@ impl Observer for Turns {
 
 #[test]
 fn connections_that_never_stop_sending_delay_nobody() {
-    let wide = Conditions {
-        receive_buffer: 8 << 20..=8 << 20,
-        ..Conditions::calm()
-    };
-    let wide = Conditions {
-        segment: 8 << 20..=8 << 20,
-        ..wide
-    };
+    let wide = Conditions::calm().receive_buffer(8 << 20..=8 << 20);
+    let wide = wide.segment(8 << 20..=8 << 20);
     let simulation = Simulation::with_conditions(wide, 1);
     let reactor = simulation.reactor();
     let turns = Rc::new(Turns::default());
@@ -99,14 +93,8 @@ fn connections_that_never_stop_sending_delay_nobody() {
 
 #[test]
 fn what_a_budget_left_unread_is_read_without_another_event() {
-    let wide = Conditions {
-        receive_buffer: 8 << 20..=8 << 20,
-        ..Conditions::calm()
-    };
-    let wide = Conditions {
-        segment: 8 << 20..=8 << 20,
-        ..wide
-    };
+    let wide = Conditions::calm().receive_buffer(8 << 20..=8 << 20);
+    let wide = wide.segment(8 << 20..=8 << 20);
     let simulation = Simulation::with_conditions(wide, 1);
     let got = shared(0);
     let count = Rc::clone(&got);
@@ -127,10 +115,7 @@ fn what_a_budget_left_unread_is_read_without_another_event() {
 
 #[test]
 fn a_storm_of_connections_is_accepted_at_the_same_pace_however_long_it_lasts() {
-    let near = Conditions {
-        latency: millis(0)..=millis(0),
-        ..Conditions::calm()
-    };
+    let near = Conditions::calm().latency(millis(0)..=millis(0));
     let simulation = Simulation::with_conditions(near, 1);
     let log = Log::default();
     let for_factory = log.clone();

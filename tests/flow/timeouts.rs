@@ -187,10 +187,7 @@ fn lingering_counts_from_when_the_answer_was_offered() {
         }
         Then::Default
     });
-    let limits = Limits {
-        linger: millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits::default().linger(millis(300));
     let conversation = Conversation::begin(&simulation, protocol, limits);
     conversation.say(b"request");
     conversation.run_for(SECOND);
@@ -203,10 +200,7 @@ fn a_peer_that_takes_its_answer_while_the_loop_is_busy_is_not_cut_off() {
     let conversation = Conversation::begin(
         &Simulation::new(),
         heedless(&Log::default()),
-        Limits {
-            linger: millis(300),
-            ..Limits::default()
-        },
+        Limits::default().linger(millis(300)),
     );
     conversation.peer().pause_reading();
     conversation.ask(|_, transport| {

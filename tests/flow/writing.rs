@@ -5,31 +5,30 @@ use std::io;
 use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{Factory, Limits, Reason};
 
-use crate::support::{Log, SECOND, listener, millis, pattern};
+use crate::support::{HIGH_WATER, LOW_WATER, Log, SECOND, UNSENT, listener, millis, pattern};
 use crate::{SOCKET, heedless};
 
 #[test]
 fn writing_is_paused_above_the_high_mark_and_resumed_at_the_low_one() {
-    let limits = Limits::default();
     let log = Log::default();
     let conversation = Conversation::with(listener(&log));
     conversation.peer().pause_reading();
     conversation.peer().set_window(0);
-    conversation.ask(move |_, transport| transport.write(&pattern(SOCKET + limits.high_water)));
+    conversation.ask(move |_, transport| transport.write(&pattern(SOCKET + HIGH_WATER)));
     assert_eq!(log.entries(), ["made"]);
     conversation.ask(|_, transport| transport.write(b"x"));
     conversation.ask(|_, transport| transport.write(b"y"));
     assert_eq!(log.entries(), ["made", "writingpaused"]);
     let mut unsent = conversation.transport().unsent();
-    assert_eq!(unsent, limits.high_water + 2);
+    assert_eq!(unsent, HIGH_WATER + 2);
     conversation.peer().set_window(10_000);
     while !log.contains("writingresumed") {
-        assert!(unsent > limits.low_water, "{unsent}");
+        assert!(unsent > LOW_WATER, "{unsent}");
         let _ = conversation.peer().read();
         conversation.run_for(millis(1));
         unsent = conversation.transport().unsent();
     }
-    assert!(unsent <= limits.low_water, "{unsent}");
+    assert!(unsent <= LOW_WATER, "{unsent}");
     conversation.peer().resume_reading();
     conversation.run_for(SECOND);
     assert_eq!(
@@ -43,7 +42,7 @@ fn a_peer_that_does_not_read_is_dropped_at_the_limit_with_its_reason() {
     let log = Log::default();
     let conversation = Conversation::with(heedless(&log));
     conversation.peer().pause_reading();
-    let limit = Limits::default().unsent;
+    let limit = UNSENT;
     let mut most = 0;
     for _ in 0..1000 {
         conversation.transport().write(&pattern(10_000));
@@ -90,12 +89,10 @@ fn limits_are_those_of_the_factory() {
     let simulation = Simulation::new();
     let log = Log::default();
     let for_factory = log.clone();
-    let tight = Limits {
-        unsent: 100_000,
-        high_water: 10,
-        low_water: 0,
-        ..Limits::default()
-    };
+    let tight = Limits::default()
+        .unsent(100_000)
+        .high_water(10)
+        .low_water(0);
     let factory = (move |_| heedless(&for_factory)).with_limits(tight);
     let port = simulation
         .reactor()
@@ -111,11 +108,9 @@ fn limits_are_those_of_the_factory() {
 /// Writes as much as it is told, a thousand bytes at a time.
 fn marks(limits: Limits, bytes: usize) -> Vec<String> {
     let log = Log::default();
-    let narrow = Conditions {
-        send_buffer: 1_000..=1_000,
-        receive_buffer: 1_000..=1_000,
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm()
+        .send_buffer(1_000..=1_000)
+        .receive_buffer(1_000..=1_000);
     let simulation = Simulation::with_conditions(narrow, 0);
     let conversation = Conversation::begin(&simulation, listener(&log), limits);
     log.take();
@@ -130,24 +125,15 @@ fn marks(limits: Limits, bytes: usize) -> Vec<String> {
 #[test]
 fn of_marks_that_contradict_each_other_the_lowest_holds() {
     let once = ["writingpaused", "writingresumed", "readingresumed"];
-    let high_alone = Limits {
-        high_water: 1_000,
-        ..Limits::default()
-    };
+    let high_alone = Limits::default().high_water(1_000);
     assert_eq!(marks(high_alone, 50_000), once);
-    let unsent_alone = Limits {
-        unsent: 1_000,
-        ..Limits::default()
-    };
+    let unsent_alone = Limits::default().unsent(1_000);
     assert_eq!(
         marks(unsent_alone.clone(), 50_000),
         once,
         "before an overflow"
     );
     assert_eq!(marks(unsent_alone, 900), Vec::<String>::new());
-    let nothing = Limits {
-        high_water: 0,
-        ..Limits::default()
-    };
+    let nothing = Limits::default().high_water(0);
     assert_eq!(marks(nothing, 50_000), once);
 }

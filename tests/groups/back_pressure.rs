@@ -115,22 +115,18 @@ fn a_listener_that_had_stopped_and_reads_again_is_waited_for_again() {
 
 /// Buffers as large as the operating system's, and windows that open in steps, as they do there.
 fn steps() -> Conditions {
-    Conditions {
-        send_buffer: 4_000_000..=4_000_000,
-        receive_buffer: 500_000..=500_000,
-        window_step: 150_000..=150_000,
-        ..Conditions::calm()
-    }
+    Conditions::calm()
+        .send_buffer(4_000_000..=4_000_000)
+        .receive_buffer(500_000..=500_000)
+        .window_step(150_000..=150_000)
 }
 
 #[test]
 fn whoever_reads_steadily_is_never_dropped_however_slow() {
     let near = steps();
-    let far = Conditions {
-        latency: millis(300)..=millis(300),
-        segment: 300_000..=300_000,
-        ..steps()
-    };
+    let far = steps()
+        .latency(millis(300)..=millis(300))
+        .segment(300_000..=300_000);
     let paces = [
         (10_000, 90, &near),
         (50_000, 60, &near),
@@ -292,11 +288,7 @@ fn a_member_that_talks_to_itself_does_not_wait_for_ever() {
         let simulation = Simulation::chaotic(seed);
         let group = Group::new();
         let member = group.clone();
-        let limits = Limits {
-            high_water: 1000,
-            low_water: 10,
-            ..Limits::default()
-        };
+        let limits = Limits::default().high_water(1000).low_water(10);
         let factory = (move |_| Echo(member.clone())).with_limits(limits);
         simulation
             .reactor()

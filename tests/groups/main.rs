@@ -137,11 +137,9 @@ fn members_are_added_once_and_removed_once() {
 fn what_is_shared_and_what_is_written_to_one_arrive_in_their_order() {
     // Short writes leave parts of shared blocks behind, between bytes of one's own.
     for seed in 0..60 {
-        let narrow = Conditions {
-            send_buffer: 1..=3000,
-            receive_buffer: 1..=3000,
-            ..Conditions::chaotic()
-        };
+        let narrow = Conditions::chaotic()
+            .send_buffer(1..=3000)
+            .receive_buffer(1..=3000);
         let room = room(Simulation::with_conditions(narrow, seed));
         let peers = [0; 4].map(|_| room.join());
         let transports: Vec<_> = peers

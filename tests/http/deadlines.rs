@@ -39,10 +39,7 @@ fn idleness_counts_from_the_end_of_the_answer() {
 
 #[test]
 fn an_idle_client_that_does_not_take_its_answer_is_dropped_half_a_minute_later() {
-    let narrow = Conditions {
-        send_buffer: 1000..=1000,
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm().send_buffer(1000..=1000);
     let visitor = Visitor::of(
         Simulation::with_conditions(narrow, 1),
         HttpLimits::default(),
@@ -108,11 +105,9 @@ fn what_came_while_the_loop_was_busy_came_in_time() {
 
 #[test]
 fn a_client_that_takes_an_answer_slowly_is_waited_for_without_events_of_the_system() {
-    let wide = Conditions {
-        send_buffer: 4_000_000..=4_000_000,
-        window_step: 60_000..=60_000,
-        ..Conditions::calm()
-    };
+    let wide = Conditions::calm()
+        .send_buffer(4_000_000..=4_000_000)
+        .window_step(60_000..=60_000);
     let visitor = Visitor::of(Simulation::with_conditions(wide, 1), HttpLimits::default());
     visitor.peer.pause_reading();
     visitor.say(request("GET /large?1200"));

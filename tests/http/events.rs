@@ -125,11 +125,9 @@ fn a_client_that_does_not_take_its_events_is_disconnected_and_the_others_get_the
 
 #[test]
 fn many_events_in_one_callback_reach_who_reads_them() {
-    let narrow = Conditions {
-        send_buffer: 50_000..=50_000,
-        latency: Duration::from_millis(20)..=Duration::from_millis(20),
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm()
+        .send_buffer(50_000..=50_000)
+        .latency(Duration::from_millis(20)..=Duration::from_millis(20));
     let simulation = Simulation::with_conditions(narrow, 1);
     let audience = Audience::new(&simulation.reactor(), Duration::from_secs(15));
     let site = site(&simulation.reactor(), &audience);

@@ -370,10 +370,7 @@ fn large_bodies_pass_in_both_directions_at_once_with_bounded_memory() {
         static COPIES: RefCell<Vec<Work>> = RefCell::default();
     }
     let simulation = Simulation::with_conditions(
-        Conditions {
-            latency: Duration::from_millis(1)..=Duration::from_millis(1),
-            ..Conditions::calm()
-        },
+        Conditions::calm().latency(Duration::from_millis(1)..=Duration::from_millis(1)),
         1,
     );
     let site = Site::new(&simulation.reactor(), Copy);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{Layer, Limits, Reason, Transport};
 
-use crate::support::{Heard, Log, Probe, SECOND, Then, listener, millis};
+use crate::support::{Heard, LINGER, Log, Probe, SECOND, Then, listener, millis};
 use crate::{GREETING, Polite, Shift, Talkative, begins_with};
 
 /// Passes everything on until an `X` comes, which it complains about.
@@ -110,7 +110,7 @@ fn what_a_failing_layer_says_waits_for_a_layer_below_that_holds_it() {
 #[test]
 fn a_layer_that_failed_is_the_reason_whatever_becomes_of_what_it_said() {
     let fates: [fn(&Conversation<_>); 4] = [
-        |conversation| conversation.run_for(Limits::default().linger + SECOND),
+        |conversation| conversation.run_for(LINGER + SECOND),
         |conversation| conversation.reset(),
         |conversation| conversation.transport().abort_connection(),
         |conversation| {
@@ -120,11 +120,7 @@ fn a_layer_that_failed_is_the_reason_whatever_becomes_of_what_it_said() {
         },
     ];
     for fate in fates {
-        let narrow = Conditions {
-            send_buffer: 1..=1,
-            receive_buffer: 1..=1,
-            ..Conditions::calm()
-        };
+        let narrow = Conditions::calm().send_buffer(1..=1).receive_buffer(1..=1);
         let simulation = Simulation::with_conditions(narrow, 1);
         let log = Log::default();
         let conversation = Conversation::begin(&simulation, listener(&log), Limits::default());

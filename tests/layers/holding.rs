@@ -7,7 +7,7 @@ use std::rc::Rc;
 use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{Layer, Limits, Protocol, Reason, Transport};
 
-use crate::support::{Heard, Log, Probe, SECOND, Then, listener, millis, pattern};
+use crate::support::{Heard, LINGER, Log, Probe, SECOND, Then, UNSENT, listener, millis, pattern};
 use crate::{GREETING, Polite, Suspicious, begins_with};
 
 #[test]
@@ -54,7 +54,7 @@ fn a_layer_that_never_lets_go_is_waited_for_as_long_as_a_peer_that_does_not_read
         transport.write(b"hello");
         transport.lose_connection();
     });
-    let linger = Limits::default().linger;
+    let linger = LINGER;
     let mut answers = Vec::new();
     while conversation.simulation().elapsed() < linger {
         assert_eq!(log.entries(), ["made"]);
@@ -107,7 +107,7 @@ fn what_layers_hold_is_bounded() {
     let (conversation, log) = begins_with(|transport| {
         transport.push_layer(Polite::new(b'a'), b"");
     });
-    let (limit, transport) = (Limits::default().unsent, conversation.transport());
+    let (limit, transport) = (UNSENT, conversation.transport());
     for _ in 0..50 {
         transport.write(&pattern(100_000));
         conversation.run_for(millis(1));
@@ -119,16 +119,14 @@ fn what_layers_hold_is_bounded() {
 
 #[test]
 fn what_layers_let_go_is_not_counted_twice() {
-    let narrow = Conditions {
-        send_buffer: 10..=10,
-        receive_buffer: 10..=10,
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm()
+        .send_buffer(10..=10)
+        .receive_buffer(10..=10);
     let simulation = Simulation::with_conditions(narrow, 1);
     let log = Log::default();
     let conversation = Conversation::begin(&simulation, listener(&log), Limits::default());
     conversation.peer().pause_reading();
-    let limit = Limits::default().unsent;
+    let limit = UNSENT;
     conversation.ask(move |_, transport| {
         transport.write(&pattern(limit));
         transport.push_layer(Polite::new(b'a'), b"");
@@ -187,11 +185,9 @@ fn a_connection_whose_peer_has_ended_does_not_wait_for_what_layers_hold() {
 
 #[test]
 fn what_layers_have_sent_arrives_before_the_end_of_a_connection_that_waits_in_vain() {
-    let narrow = Conditions {
-        send_buffer: 10..=10,
-        receive_buffer: 10..=10,
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm()
+        .send_buffer(10..=10)
+        .receive_buffer(10..=10);
     let simulation = Simulation::with_conditions(narrow, 1);
     let conversation =
         Conversation::begin(&simulation, listener(&Log::default()), Limits::default());

@@ -1,9 +1,9 @@
 //! What layers send of their own accord, and their last bytes before an end.
 
 use reactor::testing::Conversation;
-use reactor::{Limits, Protocol, Reason, Transport};
+use reactor::{Protocol, Reason, Transport};
 
-use crate::support::{Heard, Log, Probe, SECOND, Then, pattern};
+use crate::support::{Heard, Log, Probe, SECOND, Then, UNSENT, pattern};
 use crate::{GREETING, Polite, Shift, Talkative, begins_with};
 
 /// A protocol above the talkative layer, which says "hello" and does one thing more.
@@ -54,7 +54,7 @@ fn layers_are_not_asked_about_an_end_that_this_side_has_begun() {
 fn what_layers_answer_to_a_peer_that_does_not_read_is_bounded() {
     let (conversation, log) = above_a_talkative_layer(|_| {});
     conversation.peer().pause_reading();
-    let limit = Limits::default().unsent;
+    let limit = UNSENT;
     for _ in 0..50 {
         conversation.say(&pattern(100_000));
         assert!(conversation.transport().unsent() < 2 * limit);

@@ -169,10 +169,7 @@ fn bytes_are_right_through_layers_on_any_network() {
 
 #[test]
 fn nothing_counts_as_unsent_once_the_connection_is_lost() {
-    let narrow = Conditions {
-        send_buffer: 100..=100,
-        ..Conditions::calm()
-    };
+    let narrow = Conditions::calm().send_buffer(100..=100);
     let simulation = Simulation::with_conditions(narrow, 1);
     let log = Log::default();
     let seen = log.clone();
@@ -207,10 +204,7 @@ fn what_is_kept_in_a_pause_passes_a_layer_that_is_pushed_meanwhile() {
 
 #[test]
 fn what_comes_in_the_turn_in_which_a_layer_is_pushed_passes_through_it() {
-    let near = Conditions {
-        latency: Duration::ZERO..=Duration::ZERO,
-        ..Conditions::calm()
-    };
+    let near = Conditions::calm().latency(Duration::ZERO..=Duration::ZERO);
     let simulation = Simulation::with_conditions(near, 1);
     let log = Log::default();
     let conversation = Conversation::begin(&simulation, listener(&log), Limits::default());
@@ -236,10 +230,7 @@ impl Protocol for Talker {
 fn nothing_goes_past_a_layer_that_was_just_pushed_when_talkers_give_up_waiting() {
     // A timer of the listener's looks 100 ms after it took something whether talkers wait for it.
     for (delay, reads) in (95..110).flat_map(|delay| (0..3).map(move |reads| (delay, reads))) {
-        let slow = Conditions {
-            latency: millis(1)..=millis(1),
-            ..Conditions::calm()
-        };
+        let slow = Conditions::calm().latency(millis(1)..=millis(1));
         let simulation = Simulation::with_conditions(slow, 1);
         let group = Group::new();
         let talker = Conversation::begin(&simulation, Talker(group.clone()), Limits::default());

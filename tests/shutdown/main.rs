@@ -111,10 +111,7 @@ fn a_stop_goes_on_in_the_turns_of_a_program_that_has_a_loop_of_its_own() {
 #[test]
 fn what_was_written_before_a_stop_arrives_also_when_there_is_much_of_it() {
     let simulation = Simulation::new();
-    let limits = Limits {
-        unsent: 8 << 20,
-        ..Limits::default()
-    };
+    let limits = Limits::default().unsent(8 << 20);
     let log = Log::default();
     let for_factory = log.clone();
     let factory = move |_| {

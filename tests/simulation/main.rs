@@ -34,27 +34,27 @@ fn conditions(dice: &Dice) -> Conditions {
     let buffers = [1..=1, 1..=300, 1..=8_000, 60_000..=100_000];
     let latencies = [0, 1, 20, 200];
     let longest = millis(latencies[dice.below(4)]);
-    Conditions {
-        latency: Duration::ZERO..=longest,
-        segment: 1..=[1 << 6, 1 << 10, 1 << 16][dice.below(3)],
-        send_buffer: buffers[1 + dice.below(3)].clone(),
-        receive_buffer: buffers[1 + dice.below(3)].clone(),
-        window_step: 0..=[0, 5_000][dice.below(2)],
-        surprises: [0, 20, 200][dice.below(3)],
-        resets: [0, 0, 2][dice.below(3)],
-    }
+    Conditions::calm()
+        .latency(Duration::ZERO..=longest)
+        .segment(1..=[1 << 6, 1 << 10, 1 << 16][dice.below(3)])
+        .send_buffer(buffers[1 + dice.below(3)].clone())
+        .receive_buffer(buffers[1 + dice.below(3)].clone())
+        .window_step(0..=[0, 5_000][dice.below(2)])
+        .surprises([0, 20, 200][dice.below(3)])
+        .resets([0, 0, 2][dice.below(3)])
 }
 
+/// How many unsent bytes a connection may have.
+const UNSENT: usize = 20_000;
+
 fn limits(dice: &Dice) -> Limits {
-    Limits {
-        high_water: 5_000,
-        low_water: dice.below(5_000),
-        unsent: 20_000,
-        linger: SECOND * (1 + dice.below(5) as u32),
-        patience: SECOND,
-        connect: SECOND * 5,
-        ..Limits::default()
-    }
+    Limits::default()
+        .high_water(5_000)
+        .low_water(dice.below(5_000))
+        .unsent(UNSENT)
+        .linger(SECOND * (1 + dice.below(5) as u32))
+        .patience(SECOND)
+        .connect(SECOND * 5)
 }
 
 fn run(seed: u64) {
@@ -76,10 +76,7 @@ fn run(seed: u64) {
         peers.iter().for_each(WildPeer::act);
     }
     // A window of a few bytes and a long way would take for ever.
-    simulation.set_conditions(Conditions {
-        latency: Duration::ZERO..=millis(1),
-        ..conditions
-    });
+    simulation.set_conditions(conditions.latency(Duration::ZERO..=millis(1)));
     end(&simulation, &world, peers);
     let (violations, alive) = (world.violations.clone(), world.alive.clone());
     let reactor = simulation.reactor().downgrade();

@@ -62,10 +62,7 @@ fn a_client_that_closes_its_half_gets_three_megabytes() {
             Then::Default
         })
     };
-    let factory = factory.with_limits(Limits {
-        unsent: 8 << 20,
-        ..Limits::default()
-    });
+    let factory = factory.with_limits(Limits::default().unsent(8 << 20));
     let (_port, address) = listen(&reactor, factory);
     let heard = run_with(&reactor, move || {
         let mut stream = connect(address)?;

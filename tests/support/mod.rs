@@ -13,6 +13,12 @@ use std::time::Duration;
 
 use reactor::{Address, Factory, Limits, Protocol, Reason, Transport};
 
+/// The defaults of [`Limits`], as its documentation has them.
+pub const HIGH_WATER: usize = 64 << 10;
+pub const LOW_WATER: usize = 16 << 10;
+pub const UNSENT: usize = 1 << 20;
+pub const LINGER: Duration = Duration::from_secs(30);
+
 /// What a protocol can hear.
 #[derive(Debug)]
 pub enum Heard<'a> {

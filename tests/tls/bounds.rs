@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use reactor::testing::{Conditions, Simulation};
-use reactor::{Limits, Protocol, Reason};
+use reactor::{Protocol, Reason};
 
-use crate::support::{Heard, SECOND, Then, pattern};
+use crate::support::{Heard, SECOND, Then, UNSENT, pattern};
 use crate::{PLACE, Puppet, Side, client, echoes, listens, server};
 
 /// Sends so many bytes, as fast as the other side takes them, and notes how much is unsent.
@@ -37,11 +37,7 @@ fn pours(side: &Side, bytes: usize, most: &Rc<RefCell<usize>>) -> impl Protocol 
 #[test]
 fn much_flows_both_ways_and_little_of_it_is_held() {
     const MUCH: usize = 10 << 20;
-    let rough = Conditions {
-        surprises: 50,
-        segment: 1..=60_000,
-        ..Conditions::calm()
-    };
+    let rough = Conditions::calm().surprises(50).segment(1..=60_000);
     let simulation = Simulation::with_conditions(rough, 7);
     let most = Rc::default();
     let (ours, theirs) = (Side::default(), Side::default());
@@ -84,7 +80,7 @@ fn a_peer_that_does_not_read_is_not_written_to_without_end() {
 #[test]
 fn what_is_written_before_the_handshake_is_done_is_bounded() {
     let puppet = Puppet::with_client(Simulation::new(), listens);
-    let (limit, transport) = (Limits::default().unsent, puppet.theirs.transport());
+    let (limit, transport) = (UNSENT, puppet.theirs.transport());
     for _ in 0..50 {
         transport.write(&pattern(100_000));
         puppet.simulation.run_until_idle();

@@ -4,9 +4,9 @@ use std::io;
 
 use reactor::testing::Simulation;
 use reactor::tls::TlsError;
-use reactor::{Layer, Limits, Reason, Transport};
+use reactor::{Layer, Reason, Transport};
 
-use crate::support::{Heard, SECOND, Then, millis};
+use crate::support::{Heard, LINGER, SECOND, Then, millis};
 use crate::{HOST, PLACE, Puppet, Side, client, listens, meet, named, says_hello, server};
 
 #[test]
@@ -123,7 +123,7 @@ fn a_close_waits_for_a_handshake_as_long_as_for_a_peer_that_does_not_read() {
         transport.lose_connection();
         Then::Default
     });
-    let linger = Limits::default().linger;
+    let linger = LINGER;
     puppet.simulation.run_for(linger - millis(10));
     assert!(puppet.theirs.reason.borrow().is_none());
     puppet.simulation.run_for(millis(20));

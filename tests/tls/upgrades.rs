@@ -104,10 +104,7 @@ fn the_protocol_inside_is_reached_and_its_factory_asked() {
     }
     let simulation = named(Simulation::new());
     let reactor = simulation.reactor();
-    let limits = Limits {
-        unsent: 5,
-        ..Limits::default()
-    };
+    let limits = Limits::default().unsent(5);
     let factory = (|_| Counting(0)).with_limits(limits);
     reactor
         .listen_tls(PLACE, &server(), |_| Counting(0))

@@ -12,31 +12,19 @@ use std::time::Duration;
 /// use reactor::testing::{Conditions, Simulation};
 ///
 /// let slow = Duration::from_millis(300);
-/// let satellite = Conditions { latency: slow..=slow, ..Conditions::calm() };
+/// let satellite = Conditions::calm().latency(slow..=slow);
 /// let simulation = Simulation::with_conditions(satellite, 1);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conditions {
-    /// How long a segment is on its way. Segments of one connection never overtake each other.
-    pub latency: RangeInclusive<Duration>,
-    /// How many bytes travel together, at most: a write may be split, and several may be joined.
-    pub segment: RangeInclusive<usize>,
-    /// How many bytes a connection holds that were written and have not arrived. A write that finds
-    /// less room comes short.
-    pub send_buffer: RangeInclusive<usize>,
-    /// How many bytes a connection holds that have arrived and were not read.
-    pub receive_buffer: RangeInclusive<usize>,
-    /// How many bytes must have been read before the other side is notified of new room, once it
-    /// had none: systems let a window grow in steps, which for a slow reader are seconds apart. At
-    /// most the receive buffer; zero notifies of each byte.
-    pub window_step: RangeInclusive<usize>,
-    /// How many times in a thousand the network and its system calls do what is allowed and
-    /// surprises: an event without a cause, events late or in another order, a wait that ends
-    /// early, a call that is interrupted, a write that is shorter than it had to be, an end of
-    /// stream that comes together with the last bytes or apart from them, a turn that takes time.
-    pub surprises: u32,
-    /// How many segments in a thousand find the connection reset instead of arriving.
-    pub resets: u32,
+    pub(super) latency: RangeInclusive<Duration>,
+    pub(super) segment: RangeInclusive<usize>,
+    pub(super) send_buffer: RangeInclusive<usize>,
+    pub(super) receive_buffer: RangeInclusive<usize>,
+    pub(super) window_step: RangeInclusive<usize>,
+    pub(super) surprises: u32,
+    pub(super) resets: u32,
 }
 
 impl Conditions {
@@ -70,6 +58,61 @@ impl Conditions {
             surprises: 100,
             resets: 0,
         }
+    }
+
+    /// How long a segment is on its way. Segments of one connection never overtake each other.
+    #[must_use]
+    pub fn latency(mut self, time: RangeInclusive<Duration>) -> Self {
+        self.latency = time;
+        self
+    }
+
+    /// How many bytes travel together, at most: a write may be split, and several may be joined.
+    #[must_use]
+    pub fn segment(mut self, bytes: RangeInclusive<usize>) -> Self {
+        self.segment = bytes;
+        self
+    }
+
+    /// How many bytes a connection holds that were written and have not arrived. A write that finds
+    /// less room is short.
+    #[must_use]
+    pub fn send_buffer(mut self, bytes: RangeInclusive<usize>) -> Self {
+        self.send_buffer = bytes;
+        self
+    }
+
+    /// How many bytes a connection holds that have arrived and were not read.
+    #[must_use]
+    pub fn receive_buffer(mut self, bytes: RangeInclusive<usize>) -> Self {
+        self.receive_buffer = bytes;
+        self
+    }
+
+    /// How many bytes must have been read before the other side is notified of new room, once it
+    /// had none: systems let a window grow in steps, which for a slow reader are seconds apart. At
+    /// most the receive buffer; zero notifies of each byte.
+    #[must_use]
+    pub fn window_step(mut self, bytes: RangeInclusive<usize>) -> Self {
+        self.window_step = bytes;
+        self
+    }
+
+    /// How many times in a thousand the network and its system calls do what is allowed and
+    /// surprises: an event without a cause, events late or in another order, a wait that ends
+    /// early, a call that is interrupted, a write that is shorter than it had to be, an end of
+    /// stream that comes together with the last bytes or apart from them, a turn that takes time.
+    #[must_use]
+    pub fn surprises(mut self, per_thousand: u32) -> Self {
+        self.surprises = per_thousand;
+        self
+    }
+
+    /// How many segments in a thousand find the connection reset instead of arriving.
+    #[must_use]
+    pub fn resets(mut self, per_thousand: u32) -> Self {
+        self.resets = per_thousand;
+        self
     }
 }
 

@@ -220,10 +220,7 @@ impl Pool {
         let reactor = self.reactor.upgrade().ok_or(Reason::Shutdown)?;
         let (pool, at) = (Rc::downgrade(self), origin.clone());
         let factory = move |_| ClientChannel::new(pool.clone(), at.clone());
-        let limits = Limits {
-            connect: self.limits.connect,
-            ..Limits::default()
-        };
+        let limits = Limits::default().connect(self.limits.connect);
         let factory = factory.with_limits(limits);
         if origin.secure {
             return self.secure.connect(&reactor, origin, factory);

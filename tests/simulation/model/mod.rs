@@ -270,7 +270,7 @@ impl World {
             page.at_once = (now, before + count);
             page.at_once.1
         });
-        let limit = self.limits.unsent + at_once;
+        let limit = crate::UNSENT + at_once;
         let unsent = transport.unsent();
         self.check(unsent <= limit, || format!("{side:?} holds {unsent} bytes"));
     }
