@@ -146,7 +146,7 @@ impl Group {
             return;
         }
         let loop_side = first.loop_side();
-        let talker = Transport::current(loop_side);
+        let talker = loop_side.current();
         // Copied for the first who takes it, so that nothing grows where nobody does.
         let part = OnceCell::new();
         let part = || *part.get_or_init(|| loop_side.blocks.append(data));

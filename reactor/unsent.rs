@@ -70,20 +70,27 @@ impl Blocks {
     /// Copies `data` into the turn's block, unless the turn has written too much before.
     #[inline]
     pub(crate) fn append(&self, data: &[u8]) -> Option<Part> {
-        self.append_all(&[data])
+        self.append_with(|block| block.extend_from_slice(data))
     }
 
     /// Copies `pieces` into the turn's block, one behind the other, as `append` does.
     #[inline]
     pub(crate) fn append_all(&self, pieces: &[&[u8]]) -> Option<Part> {
+        self.append_with(|block| {
+            for piece in pieces {
+                block.extend_from_slice(piece);
+            }
+        })
+    }
+
+    #[inline]
+    fn append_with(&self, extend: impl FnOnce(&mut Vec<u8>)) -> Option<Part> {
         let mut block = self.writing.borrow_mut();
         let from = block.len();
         if from + self.copied.get() > self.limit.get() {
             return None;
         }
-        for piece in pieces {
-            block.extend_from_slice(piece);
-        }
+        extend(&mut block);
         Some(Part {
             block: self.number.get(),
             from,

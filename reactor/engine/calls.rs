@@ -18,11 +18,11 @@ impl Engine {
 
     #[inline]
     pub(crate) fn nanos(&self, time: Instant) -> Nanos {
-        as_nanos(time.saturating_duration_since(self.began))
+        self.loop_side.nanos(time)
     }
 
     pub(crate) fn instant(&self, nanos: Nanos) -> Instant {
-        self.began + Duration::from_nanos(nanos)
+        self.loop_side.instant(nanos)
     }
 
     /// When a delay is over that begins now. One that is too long to count is never over.

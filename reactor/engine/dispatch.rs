@@ -69,6 +69,11 @@ impl Dispatch {
         }
     }
 
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.observed.get()
+    }
+
     pub(crate) fn add_observer(&self, observer: Rc<dyn Observer>) {
         self.observers.borrow_mut().push(observer);
         self.observed.set(true);

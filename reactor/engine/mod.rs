@@ -25,7 +25,6 @@ pub(crate) mod dispatch;
 mod due;
 pub(crate) mod jobs;
 mod life;
-pub(crate) mod loop_side;
 pub(crate) mod pools;
 mod pressure;
 pub(crate) mod running;
@@ -48,17 +47,18 @@ use self::dispatch::Dispatch;
 use self::due::{Due, QueuedCall};
 use self::jobs::Jobs;
 use self::life::Life;
-use self::loop_side::{Asks, LoopSide};
+
 use self::pools::{Pools, ThreadLimits};
 use self::table::{Table, Token};
 use self::tasks::Tasks;
 use self::threads::ThreadQueue;
-use self::timers::{TimerId, Timers};
+use self::timers::{Nanos, TimerId, Timers};
 use self::triggers::Triggers;
 use crate::deferred::Deferred;
 use crate::driver::{Driver, Readiness, Ready};
 use crate::observe::{Callback, Cause, Event};
 use crate::reason::Reason;
+use crate::transport::{LoopSide, Transport};
 
 /// Size of the read buffer that all sources share; a stream is read at most this much per turn.
 pub(crate) const READ_BUFFER: usize = 64 << 10;
@@ -113,12 +113,12 @@ pub(crate) trait Source {
     }
 
     /// The turn in which its peer was active, and which took long, has ended.
-    fn was_active_until(&mut self, end: Instant) {
+    fn was_active_until(&mut self, end: Nanos) {
         let _ = end;
     }
 
     /// What its peer has left of the bytes that it was offered, and since when it took none.
-    fn backlog(&self) -> Option<(usize, Instant)> {
+    fn backlog(&self) -> Option<(usize, Nanos)> {
         None
     }
 
@@ -143,14 +143,12 @@ pub(crate) enum Stop {
 #[derive(Default)]
 struct Scratch {
     ready: Vec<Ready>,
-    asking: Vec<Rc<dyn Asks>>,
+    asking: Vec<Transport>,
 }
 
 /// The state of one loop.
 pub(crate) struct Engine {
     driver: RefCell<Box<dyn Driver>>,
-    /// Timers count nanoseconds from here.
-    began: Instant,
     loop_side: Rc<LoopSide>,
     dispatch: Dispatch,
     table: RefCell<Table<Box<dyn Source>>>,
@@ -186,7 +184,6 @@ impl Engine {
             dispatch: Dispatch::new(driver.clock()),
             loop_side: LoopSide::new(began, driver.clock()),
             driver: RefCell::new(driver),
-            began,
             table: RefCell::new(Table::new()),
             timers: RefCell::new(Timers::new()),
             queued: RefCell::default(),
@@ -249,8 +246,7 @@ impl Engine {
     }
 
     /// Sets a source's one timer, or moves it there if it is set.
-    pub(crate) fn arm(&self, timer: &mut Option<TimerId>, token: Token, deadline: Instant) {
-        let deadline = self.nanos(deadline);
+    pub(crate) fn arm(&self, timer: &mut Option<TimerId>, token: Token, deadline: Nanos) {
         let mut timers = self.timers.borrow_mut();
         let is_moved = timer
             .as_mut()
@@ -262,9 +258,9 @@ impl Engine {
 
     /// As [`arm`](Self::arm), but leaves a timer alone that fires earlier: it will look again then,
     /// which costs less than to move it each time that its deadline moves into the future.
-    pub(crate) fn arm_earlier(&self, timer: &mut Option<TimerId>, token: Token, deadline: Instant) {
+    pub(crate) fn arm_earlier(&self, timer: &mut Option<TimerId>, token: Token, deadline: Nanos) {
         let set = timer.and_then(|timer| self.timers.borrow_mut().deadline(timer));
-        if set.is_none_or(|set| self.nanos(deadline) < set) {
+        if set.is_none_or(|set| deadline < set) {
             self.arm(timer, token, deadline);
         }
     }

@@ -45,15 +45,15 @@ impl Engine {
 
     /// Who has left something, the one with most bytes for the longest time last.
     fn backlogs(&self) -> Vec<(u128, Token)> {
-        let now = self.loop_side.turn_time();
+        let now = self.loop_side.turn_nanos();
         let mut table = self.table.borrow_mut();
         let mut backlogs = Vec::new();
         for token in table.tokens() {
             let Some((bytes, since)) = table.peek(token).and_then(|source| source.backlog()) else {
                 continue;
             };
-            let waits = now.saturating_duration_since(since);
-            backlogs.push((bytes as u128 * (1 + waits.as_nanos()), token));
+            let waits = now.saturating_sub(since);
+            backlogs.push((bytes as u128 * (1 + u128::from(waits)), token));
         }
         backlogs.sort_by_key(|(backlog, _)| *backlog);
         backlogs

@@ -21,9 +21,9 @@ use crate::contained::Contained;
 use crate::deferred::{Deferred, Panicked, TaskOutcome};
 use crate::driver;
 use crate::engine::dispatch::Dispatch;
-use crate::engine::loop_side::LoopSide;
 use crate::engine::table::{Table, Token};
 use crate::observe::{Callback, Cause};
+use crate::transport::LoopSide;
 
 /// The tasks of one loop.
 pub(crate) struct Tasks {

@@ -26,13 +26,13 @@ use std::time::{Duration, Instant};
 use super::budget::TURN;
 use super::due::Due;
 use super::jobs::job_callback;
-use super::loop_side::Asks;
 use super::running::RunError;
 use super::table::Token;
 use super::threads::FromThread;
 use super::{Engine, READ_BUFFER, ReadBuffer, Scratch, Source};
 use crate::driver::Ready;
 use crate::observe::{Callback, Cause, Event};
+use crate::transport::Transport;
 
 /// A turn that takes less is no time at all to the timeouts of peers.
 const LONG_TURN: Duration = Duration::from_millis(1);
@@ -168,7 +168,7 @@ impl Engine {
             let mut table = self.table.borrow_mut();
             for token in &active {
                 if let Some(source) = table.peek(*token) {
-                    source.was_active_until(now);
+                    source.was_active_until(self.nanos(now));
                 }
             }
         }
@@ -297,7 +297,7 @@ impl Engine {
 
     /// Timers that are set meanwhile wait for the next turn, even when they are due.
     fn run_due_timers(&self) {
-        let now = self.nanos(self.turn_time());
+        let now = self.loop_side.turn_nanos();
         let round = self.timers.borrow_mut().begin_round(now);
         self.loop_side.begin_kind();
         while self.loop_side.count_call() {
@@ -313,13 +313,13 @@ impl Engine {
 
     /// Does what transports were asked for since the last turn. What is asked for meanwhile waits
     /// for the next one, or two connections that answer each other would never let the loop sleep.
-    fn serve_requests(&self, asking: &mut Vec<Rc<dyn Asks>>) {
+    fn serve_requests(&self, asking: &mut Vec<Transport>) {
         self.loop_side.begin_kind();
         self.loop_side.swap_asking(asking);
         self.loop_side.blocks.begin_flush();
-        for asks in asking.drain(..) {
+        for transport in asking.drain(..) {
             // Nearly always this is all, and costs neither a look into the table nor a move.
-            if let Some(token) = asks.flush(&self.dispatch) {
+            if let Some(token) = transport.flush(&self.dispatch) {
                 self.serve(token, |source| source.asked(self));
                 self.relieve(); // its source is back in the table, where it can be lost
             }

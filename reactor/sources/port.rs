@@ -213,7 +213,7 @@ impl Port {
             );
             self.failing = Some(now);
         }
-        engine.arm(&mut self.timer, self.token, now + BACK_OFF);
+        engine.arm(&mut self.timer, self.token, engine.nanos(now + BACK_OFF));
     }
 }
 

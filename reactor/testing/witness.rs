@@ -57,8 +57,7 @@ impl Observer for Witness {
             Event::CallbackBegan(callback) if callback.cause == Cause::ConnectionMade => {
                 // Whose callback it is was noted just before it began.
                 let reactor = self.reactor.upgrade();
-                let transport =
-                    reactor.and_then(|reactor| Transport::current(reactor.0.loop_side()));
+                let transport = reactor.and_then(|reactor| reactor.0.loop_side().current());
                 self.made.borrow_mut().extend(transport);
             }
             Event::ConnectionLost { connection, reason } => {

@@ -1,19 +1,22 @@
 //! What the loop does with a transport: it takes what was written and does what was asked for.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::closing::{Event, State};
 use super::reading::{Gate, Hold};
 use super::{Inner, Mark, NewLayer, Transport, WeakTransport};
 use crate::address::Address;
 use crate::driver::Stream;
-use crate::engine::loop_side::LoopSide;
 use crate::engine::table::Token;
+use crate::engine::timers::{Nanos, as_nanos};
 use crate::limits::Limits;
 use crate::reason::Reason;
+use crate::transport::LoopSide;
+
+/// The time from which an ending connection lingers is read when it is needed, which is at the end of
+/// the turn.
+const NOT_YET: Nanos = Nanos::MAX;
 
 /// What the loop does with a transport.
 impl Transport {
@@ -25,7 +28,7 @@ impl Transport {
         peer: Address,
         local: Rc<Address>,
     ) -> Self {
-        let now = loop_side.turn_time();
+        let now = loop_side.turn_nanos();
         Self(Rc::new(Inner {
             token,
             loop_side: Rc::clone(loop_side),
@@ -48,7 +51,7 @@ impl Transport {
             timeout: Cell::new(None),
             active_at: Cell::new(now),
             taken_at: Cell::new(now),
-            lingers_from: Cell::new(None),
+            lingers_from: Cell::new(NOT_YET),
             relations: RefCell::default(),
         }))
     }
@@ -96,14 +99,14 @@ impl Transport {
     /// The peer was active. With a timeout, the time that the rest of the turn takes does not count.
     #[inline]
     pub(crate) fn note_activity(&self) {
-        self.0.active_at.set(self.0.loop_side.turn_time());
+        self.0.active_at.set(self.0.loop_side.turn_nanos());
         if self.0.timeout.get().is_some() {
             self.0.loop_side.note_active(self.0.token);
         }
     }
 
     /// The turn in which the peer was active has ended.
-    pub(crate) fn was_active_until(&self, end: Instant) {
+    pub(crate) fn was_active_until(&self, end: Nanos) {
         self.0.active_at.set(self.0.active_at.get().max(end));
     }
 
@@ -124,22 +127,23 @@ impl Transport {
 
     /// The peer took bytes, or the end of the connection has begun.
     pub(crate) fn linger_from_now(&self) {
-        self.0.lingers_from.set(None);
+        self.0.lingers_from.set(NOT_YET);
     }
 
     /// Since when the peer has taken nothing, once the end of the connection was asked for.
-    pub(crate) fn lingers_from(&self) -> Instant {
-        let from = self.0.lingers_from.get();
-        from.unwrap_or_else(|| {
+    pub(crate) fn lingers_from(&self) -> Nanos {
+        if self.0.lingers_from.get() == NOT_YET {
             let now = self.0.loop_side.now();
-            self.0.lingers_from.set(Some(now));
-            now
-        })
+            self.0.lingers_from.set(self.0.loop_side.nanos(now));
+        }
+        self.0.lingers_from.get()
     }
 
     /// When `timed_out` is due, if nothing is received until then.
-    pub(crate) fn idle_deadline(&self) -> Option<Instant> {
-        self.0.active_at.get().checked_add(self.0.timeout.get()?)
+    pub(crate) fn idle_deadline(&self) -> Option<Nanos> {
+        // A timeout that is too long to count is never over.
+        let timeout = as_nanos(self.0.timeout.get()?);
+        self.0.active_at.get().checked_add(timeout)
     }
 
     /// Which mark the unsent bytes have crossed since the last call, of which the protocol is told now.
@@ -195,19 +199,16 @@ impl Transport {
     /// Marks the connection as the one whose callback runs, or that none does.
     #[inline]
     pub(crate) fn set_current(&self, runs: bool) {
-        let current = runs.then(|| Rc::clone(&self.0) as Rc<dyn Any>);
-        self.0.loop_side.set_current(current);
-    }
-
-    /// The connection whose callback runs.
-    pub(crate) fn current(loop_side: &LoopSide) -> Option<Self> {
-        loop_side.current()?.downcast().ok().map(Self)
+        self.0.loop_side.set_current(runs.then(|| self.clone()));
     }
 
     /// Why the connection ends; asked only when it does. An end that neither side has asked for is
     /// that of two halves, which their sides have closed one after the other.
     pub(crate) fn reason(&self) -> Reason {
-        self.0.reason.borrow().clone().unwrap_or(Reason::PeerClosed)
+        match &*self.0.reason.borrow() {
+            Some(reason) => (**reason).clone(),
+            None => Reason::PeerClosed,
+        }
     }
 
     /// What must hold of a transport whenever its connection is not being served.

@@ -7,6 +7,7 @@
 //! - `closing`: how a connection ends, as a table
 //! - `reading`: whether it is read, and why not
 //! - `group_flow`: who waits for whom in a group
+//! - `loop_side`: the loop as transports see it
 //! - `loop_half`: what the loop does with a transport
 //! - `sending`: from here to the socket
 //! - `posts`: calls for its protocol
@@ -14,6 +15,7 @@
 mod closing;
 mod group_flow;
 mod loop_half;
+mod loop_side;
 mod posts;
 mod reading;
 mod sending;
@@ -23,15 +25,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::group_flow::GroupFlow;
 use self::reading::{Gate, Hold};
 use crate::address::Address;
 use crate::contained::Contained;
 use crate::driver::Stream;
-use crate::engine::loop_side::LoopSide;
 use crate::engine::table::Token;
+use crate::engine::timers::Nanos;
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::observe::ConnectionId;
@@ -39,6 +41,7 @@ use crate::reason::Reason;
 use crate::unsent::{Part, Unsent};
 
 pub(crate) use self::closing::{Action, Event, State};
+pub(crate) use self::loop_side::LoopSide;
 pub(crate) use self::posts::Post;
 pub(crate) use self::sending::Service;
 
@@ -64,8 +67,8 @@ struct Inner {
     /// How much was left unsent when the socket was last offered all there was.
     left: Cell<usize>,
     state: Cell<State>,
-    /// Why the connection ends; the first cause wins.
-    reason: RefCell<Option<Reason>>,
+    /// Why the connection ends; the first cause wins. Boxed, because an idle connection has none.
+    reason: RefCell<Option<Box<Reason>>>,
     /// Whether the token is queued for service at the end of the turn.
     asking: Cell<bool>,
     /// What keeps a flush from being all that there is to do.
@@ -82,12 +85,12 @@ struct Inner {
     stalled: Cell<bool>,
     timeout: Cell<Option<Duration>>,
     /// When the last byte was received, or taken by a peer that was behind.
-    active_at: Cell<Instant>,
+    active_at: Cell<Nanos>,
     /// When the socket last took a byte that had to wait for it, or first left one.
-    taken_at: Cell<Instant>,
-    /// While the connection ends: when the peer last took a byte, or began not to. `None` is at the
+    taken_at: Cell<Nanos>,
+    /// While the connection ends: when the peer last took a byte, or began not to. [`NOT_YET`] is at the
     /// end of this turn.
-    lingers_from: Cell<Option<Instant>>,
+    lingers_from: Cell<Nanos>,
     relations: RefCell<Option<Box<Relations>>>,
 }
 
@@ -212,7 +215,8 @@ impl Transport {
 
     /// Counts the timeout from now on, as if a byte had been received.
     pub fn reset_timeout(&self) {
-        self.0.active_at.set(self.0.loop_side.now());
+        let now = self.0.loop_side.now();
+        self.0.active_at.set(self.0.loop_side.nanos(now));
     }
 
     /// Puts a layer between the socket and what is above it now, for example TLS.
@@ -285,7 +289,8 @@ impl Transport {
         if !self.takes_bytes() {
             return false;
         }
-        if self.0.left.get() > self.0.limits.unsent {
+        // Where a flush is all that there is to do, nothing was left.
+        if !self.is_plain() && self.0.left.get() > self.0.limits.unsent {
             return self.has_left_too_much();
         }
         let Some(part) = part() else {
@@ -319,7 +324,9 @@ impl Transport {
 
     fn end(&self, event: Event, reason: Reason) {
         self.advance(event);
-        self.0.reason.borrow_mut().get_or_insert(reason);
+        let mut first = self.0.reason.borrow_mut();
+        first.get_or_insert_with(|| Box::new(reason));
+        drop(first);
         self.ask_for_more();
     }
 
@@ -336,7 +343,7 @@ impl Transport {
     /// An abort after `lose_connection` changes how the connection ends, and so the reason.
     fn forget_clean_reason(&self) {
         let mut reason = self.0.reason.borrow_mut();
-        if reason.as_ref().is_some_and(Reason::is_clean) {
+        if reason.as_ref().is_some_and(|reason| reason.is_clean()) {
             *reason = None;
         }
     }

@@ -7,14 +7,13 @@
 
 use std::cell::RefMut;
 use std::io;
-use std::rc::Rc;
 use std::time::Instant;
 
-use super::{Inner, Transport};
+use super::Transport;
 use crate::driver::Stream;
 use crate::engine::dispatch::Dispatch;
-use crate::engine::loop_side::Asks;
 use crate::engine::table::Token;
+use crate::engine::timers::Nanos;
 use crate::observe::Event;
 use crate::unsent::Unsent;
 
@@ -32,26 +31,13 @@ pub(crate) enum Service {
     Backlog = 8,
 }
 
-impl Asks for Inner {
-    fn flush(self: Rc<Self>, dispatch: &Dispatch) -> Option<Token> {
-        let transport = Transport(self);
-        transport.0.asking.set(false);
-        if transport.is_plain() {
-            transport.send(dispatch);
-        }
-        // A socket that was full, or an error, asks for more than the flush.
-        (!transport.is_plain()).then(|| transport.token())
-    }
-}
-
 /// What is asked for.
 impl Transport {
     /// Puts the connection on the list that the loop works off at the end of the turn.
     #[inline(always)]
     pub(crate) fn ask(&self) {
         if !self.0.asking.replace(true) {
-            let asks = Rc::clone(&self.0);
-            self.0.loop_side.ask(asks);
+            self.0.loop_side.ask(self.clone());
         }
     }
 
@@ -69,7 +55,7 @@ impl Transport {
     /// for marks or for an end, comes with [`ask_for_more`](Self::ask_for_more): when it is asked for,
     /// and again when a socket that was full takes bytes.
     #[inline]
-    fn is_plain(&self) -> bool {
+    pub(super) fn is_plain(&self) -> bool {
         self.0.service.get() == 0
     }
 
@@ -104,6 +90,15 @@ impl Transport {
 
 /// The socket, and what it takes.
 impl Transport {
+    /// Sends what was written, if this is all that there is to do. Otherwise returns the token of the
+    /// connection, which has to do more.
+    #[inline(always)]
+    pub(crate) fn flush(&self, dispatch: &Dispatch) -> Option<Token> {
+        self.0.asking.set(false);
+        let was_all = self.is_plain() && self.send_all(dispatch);
+        (!was_all).then(|| self.token())
+    }
+
     /// The socket, while the connection is not lost. No consumer's code may run meanwhile.
     #[inline(always)]
     pub(crate) fn with_stream<R>(
@@ -122,30 +117,46 @@ impl Transport {
         drop(stream);
     }
 
-    /// Offers what is unsent, and passes through no layer, to the socket. Returns how much it took.
+    /// As [`send`](Self::send), where nothing keeps this from being all that there is to do. Returns
+    /// whether it was: whether the socket took everything.
     #[inline(always)]
-    pub(crate) fn send(&self, dispatch: &Dispatch) -> usize {
-        let mut unsent = self.0.unsent.borrow_mut();
-        let waiting = unsent.len();
-        if waiting == 0 {
-            return 0;
+    fn send_all(&self, dispatch: &Dispatch) -> bool {
+        let (sent, waiting) = self.offer();
+        let was_all = sent.as_ref().is_ok_and(|sent| *sent == waiting);
+        if !was_all || dispatch.is_observed() {
+            self.note_sent(dispatch, sent, waiting);
         }
+        was_all
+    }
+
+    /// Offers what is unsent, and passes through no layer, to the socket. Returns how much it took.
+    pub(crate) fn send(&self, dispatch: &Dispatch) -> usize {
         if self.needs(Service::Full) {
             // The block in which the bytes lie is emptied at the end of this flush.
-            unsent.settle(&self.0.loop_side.blocks);
+            let blocks = &self.0.loop_side.blocks;
+            self.0.unsent.borrow_mut().settle(blocks);
             return 0;
         }
-        let mut stream = self.0.stream.borrow_mut();
-        let Some(stream) = &mut *stream else {
-            return 0;
-        };
-        let sent = unsent.send(&self.0.loop_side.blocks, |bytes| stream.write(bytes));
-        drop(unsent);
+        let (sent, waiting) = self.offer();
         self.note_sent(dispatch, sent, waiting)
     }
 
+    /// One call of the socket, if there is anything for it. Returns what it took, and of how much.
+    #[inline(always)]
+    fn offer(&self) -> (io::Result<usize>, usize) {
+        let mut unsent = self.0.unsent.borrow_mut();
+        let waiting = unsent.len();
+        let mut stream = self.0.stream.borrow_mut();
+        match &mut *stream {
+            Some(stream) if waiting > 0 => {
+                let blocks = &self.0.loop_side.blocks;
+                (unsent.send(blocks, |bytes| stream.write(bytes)), waiting)
+            }
+            _ => (Ok(0), waiting),
+        }
+    }
+
     /// Notes how much of what waited the socket took, and returns it.
-    #[inline]
     pub(crate) fn note_sent(
         &self,
         dispatch: &Dispatch,
@@ -153,6 +164,7 @@ impl Transport {
         waiting: usize,
     ) -> usize {
         match sent {
+            Ok(_) if waiting == 0 => 0,
             Ok(sent) => {
                 if sent < waiting || !self.is_plain() {
                     self.note_progress(sent, waiting);
@@ -233,10 +245,14 @@ impl Transport {
 
     /// The socket took bytes.
     fn note_taken(&self) {
-        self.0.taken_at.set(self.0.loop_side.turn_time());
+        self.0.taken_at.set(self.0.loop_side.turn_nanos());
+    }
+
+    pub(crate) fn taken_nanos(&self) -> Nanos {
+        self.0.taken_at.get()
     }
 
     pub(crate) fn taken_at(&self) -> Instant {
-        self.0.taken_at.get()
+        self.0.loop_side.instant(self.taken_nanos())
     }
 }

@@ -19,7 +19,7 @@ const ENGINE: Core = Core {
         "engine/calls.rs",
         "engine/dispatch.rs",
         "engine/due.rs",
-        "engine/loop_side.rs",
+        "transport/loop_side.rs",
         "engine/mod.rs",
         "engine/table.rs",
         "engine/timers.rs",

@@ -125,7 +125,7 @@ impl Attempt {
             .checked_add(limits.connect)
             .unwrap_or(now + Duration::from_secs(1 << 30));
         let mut timer = None;
-        engine.arm(&mut timer, token, deadline);
+        engine.arm(&mut timer, token, engine.nanos(deadline));
         let search = Search {
             timer,
             lookup: None,
@@ -220,7 +220,7 @@ impl Attempt {
             true => share,
             false => share.min(ATTEMPT_DELAY),
         };
-        engine.arm(&mut search.timer, self.token, now + wait);
+        engine.arm(&mut search.timer, self.token, engine.nanos(now + wait));
     }
 
     fn note_error(&self, reason: Reason) {

@@ -8,11 +8,12 @@
 //! asked once more before a peer is judged: for bytes that wait, or for room that it has made.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Connection;
 use crate::driver::Readiness;
 use crate::engine::Engine;
+use crate::engine::timers::{Nanos, as_nanos};
 use crate::observe::Cause;
 use crate::reason::Reason;
 
@@ -29,19 +30,21 @@ impl Connection {
     }
 
     /// The earliest of the connection's deadlines.
-    fn deadline(&self) -> Option<Instant> {
-        let look = self.transport.next_look();
+    fn deadline(&self, engine: &Engine) -> Option<Nanos> {
+        let look = self.transport.next_look().map(|look| engine.nanos(look));
         self.end_deadline().into_iter().chain(look).min()
     }
 
     /// When the peer has been idle for too long, or the end of the connection takes too long.
-    fn end_deadline(&self) -> Option<Instant> {
+    fn end_deadline(&self) -> Option<Nanos> {
         let transport = &self.transport;
         let state = transport.state();
         if state.delivers() {
             transport.idle_deadline()
         } else if state.lingers() {
-            transport.lingers_from().checked_add(self.closing_wait())
+            transport
+                .lingers_from()
+                .checked_add(as_nanos(self.closing_wait()))
         } else {
             None
         }
@@ -59,7 +62,7 @@ impl Connection {
     /// Sets the connection's one timer to its earliest deadline. A timer that is set and too early
     /// is left alone: it will look again when it fires.
     pub(super) fn arm_timer(&mut self, engine: &Engine) {
-        if let Some(deadline) = self.deadline() {
+        if let Some(deadline) = self.deadline(engine) {
             engine.arm_earlier(&mut self.timer, self.transport.token(), deadline);
         }
     }
@@ -73,12 +76,13 @@ impl Connection {
     }
 
     fn check_deadlines(&mut self, engine: &Engine) {
-        let now = engine.turn_time();
-        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
-        if is_over(self.transport.next_look()) {
+        let looks = |look| engine.turn_time() >= look;
+        if self.transport.next_look().is_some_and(looks) {
             self.look_at_listener(engine);
         }
-        if !is_over(self.end_deadline()) || self.peer_was_active(engine) {
+        let now = engine.loop_side().turn_nanos();
+        let is_over = self.end_deadline().is_some_and(|deadline| now >= deadline);
+        if !is_over || self.peer_was_active(engine) {
             return;
         }
         let state = self.transport.state();
@@ -107,7 +111,7 @@ impl Connection {
         }
         self.try_to_flush(engine);
         self.transport.ask_for_more();
-        self.end_deadline() > Some(engine.turn_time())
+        self.end_deadline() > Some(engine.loop_side().turn_nanos())
     }
 
     fn look_at_listener(&mut self, engine: &Engine) {

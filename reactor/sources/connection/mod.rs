@@ -23,12 +23,11 @@ mod writing;
 
 use std::panic::Location;
 use std::rc::Rc;
-use std::time::Instant;
 
 use self::layered::Layered;
 use crate::contained::{Contained, Panicked, contain};
 use crate::driver::Readiness;
-use crate::engine::timers::TimerId;
+use crate::engine::timers::{Nanos, TimerId};
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::observe::{Callback, Cause, Event};
 use crate::protocol::AnyProtocol;
@@ -208,13 +207,13 @@ impl Source for Connection {
         self.check_in_debug_builds();
     }
 
-    fn was_active_until(&mut self, end: Instant) {
+    fn was_active_until(&mut self, end: Nanos) {
         self.transport.was_active_until(end);
     }
 
-    fn backlog(&self) -> Option<(usize, Instant)> {
+    fn backlog(&self) -> Option<(usize, Nanos)> {
         let left = self.transport.left();
-        (left > 0).then(|| (left, self.transport.taken_at()))
+        (left > 0).then(|| (left, self.transport.taken_nanos()))
     }
 
     /// The socket is closed first, so that its descriptor is free when the protocol is told.

@@ -1,43 +1,39 @@
 //! The loop as transports see it: lists that they write down for it, and a few facts of the turn.
 //!
-//! A transport that has something to send, or wants to be closed, or to be read again, puts its
-//! token on the list `asking`, once, and the loop looks at it at the end of the turn. A handle whose
+//! A transport that has something to send, or wants to be closed, or to be read again, puts a
+//! handle on the list `asking`, once, and the loop looks at it at the end of the turn. A handle whose
 //! connection has a call for its protocol puts the token on the list `posts`, and the loop makes the
 //! call when the callback that is running has returned. So nothing that a consumer does from inside a
 //! callback can start another callback.
 //!
 //! Transports hold this and not the engine: they outlive it, and are used while it is borrowed.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::Transport;
 use crate::driver::Clock;
 use crate::engine::budget::{Budget, CALL, COPIED, LEAST};
-use crate::engine::dispatch::Dispatch;
 use crate::engine::table::Token;
+use crate::engine::timers::{Nanos, as_nanos};
 use crate::unsent::Blocks;
-
-/// What asks the loop for something at the end of the turn: a transport.
-pub(crate) trait Asks {
-    /// Sends what was written, if this is all that there is to do. Otherwise returns the token of the
-    /// source that has to do more.
-    fn flush(self: Rc<Self>, dispatch: &Dispatch) -> Option<Token>;
-}
 
 /// Shared by the engine and all its transports.
 pub(crate) struct LoopSide {
-    asking: RefCell<Vec<Rc<dyn Asks>>>,
+    asking: RefCell<Vec<Transport>>,
     /// Connections with a call for their protocol, once for each call.
     posts: RefCell<VecDeque<Token>>,
-    /// Whose callback is running: who talks, when a group is written to. A `Transport`, of which this
-    /// file knows nothing.
-    current: Cell<Option<Rc<dyn Any>>>,
+    /// Whose callback is running: who talks, when a group is written to.
+    current: Cell<Option<Transport>>,
     /// When the turn's wait ended. The clock is not read again for what comes from the peers; for
     /// what a consumer asks for it is, because its callback may have taken long.
     turn_time: Cell<Instant>,
+    /// The same, as timers and connections count time: in half the memory.
+    turn_nanos: Cell<Nanos>,
+    /// Where they count from.
+    began: Instant,
     clock: Clock,
     /// Connections with a timeout that have received something in this turn.
     active: RefCell<Vec<Token>>,
@@ -56,6 +52,8 @@ impl LoopSide {
             posts: RefCell::default(),
             current: Cell::new(None),
             turn_time: Cell::new(now),
+            turn_nanos: Cell::new(0),
+            began: now,
             clock,
             active: RefCell::default(),
             blocks: Blocks::default(),
@@ -71,6 +69,20 @@ impl LoopSide {
     /// The time, read from the clock.
     pub(crate) fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    #[inline]
+    pub(crate) fn turn_nanos(&self) -> Nanos {
+        self.turn_nanos.get()
+    }
+
+    #[inline]
+    pub(crate) fn nanos(&self, time: Instant) -> Nanos {
+        as_nanos(time.saturating_duration_since(self.began))
+    }
+
+    pub(crate) fn instant(&self, nanos: Nanos) -> Instant {
+        self.began + Duration::from_nanos(nanos)
     }
 
     #[inline]
@@ -91,11 +103,12 @@ impl LoopSide {
 
     pub(crate) fn set_turn_time(&self, now: Instant) {
         self.turn_time.set(now);
+        self.turn_nanos.set(self.nanos(now));
     }
 
     #[inline(always)]
-    pub(crate) fn ask(&self, asks: Rc<dyn Asks>) {
-        self.asking.borrow_mut().push(asks);
+    pub(super) fn ask(&self, transport: Transport) {
+        self.asking.borrow_mut().push(transport);
     }
 
     pub(crate) fn post(&self, token: Token) {
@@ -159,7 +172,7 @@ impl LoopSide {
     }
 
     /// Exchanges the list of who is asking for an empty one, whose memory is used again.
-    pub(crate) fn swap_asking(&self, empty: &mut Vec<Rc<dyn Asks>>) {
+    pub(crate) fn swap_asking(&self, empty: &mut Vec<Transport>) {
         std::mem::swap(&mut *self.asking.borrow_mut(), empty);
     }
 
@@ -168,11 +181,11 @@ impl LoopSide {
     }
 
     /// Notes whose callback begins, or `None` when it has ended.
-    pub(crate) fn set_current(&self, transport: Option<Rc<dyn Any>>) {
+    pub(crate) fn set_current(&self, transport: Option<Transport>) {
         self.current.set(transport);
     }
 
-    pub(crate) fn current(&self) -> Option<Rc<dyn Any>> {
+    pub(crate) fn current(&self) -> Option<Transport> {
         let current = self.current.take();
         self.current.set(current.clone());
         current
