@@ -10,25 +10,30 @@
 use slab::Slab;
 
 /// Names one occupant of a [`Table`], for ever: a serial number, and below it a slot.
+///
+/// It has 64 bits on every target: in a `usize` of 32 a serial number would have a few bits, and be
+/// somebody else's after a few thousand connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Token(usize);
+pub(crate) struct Token(u64);
 
 impl Token {
     fn new(slot: usize, serial: u32) -> Self {
-        Self((serial as usize) << 32 | slot)
+        // A slot is less than 2^32, since each open socket of the process has a descriptor of 31 bits.
+        Self(u64::from(serial) << 32 | slot as u64)
     }
 
-    /// What is given to the operating system, which hands it back with each event.
-    pub(crate) fn to_usize(self) -> usize {
+    /// What a driver gives to the operating system, which hands it back with each event.
+    pub(crate) fn to_u64(self) -> u64 {
         self.0
     }
 
-    /// The reverse of [`to_usize`](Self::to_usize).
-    pub(crate) fn from_usize(number: usize) -> Self {
+    /// The reverse of [`to_u64`](Self::to_u64).
+    pub(crate) fn from_u64(number: u64) -> Self {
         Self(number)
     }
 
-    fn slot(self) -> usize {
+    /// Which slot it names. Others may have owned it before, and may later.
+    pub(crate) fn slot(self) -> usize {
         self.0 as u32 as usize
     }
 
@@ -169,6 +174,6 @@ mod tests {
     #[test]
     fn a_token_survives_the_journey_through_the_operating_system() {
         let token = Token::new(7, u32::MAX - 2);
-        assert_eq!(Token::from_usize(token.to_usize()), token);
+        assert_eq!(Token::from_u64(token.to_u64()), token);
     }
 }

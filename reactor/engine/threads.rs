@@ -312,7 +312,7 @@ mod tests {
                 drop(goes_on.lock().map(|goes_on| goes_on.recv()));
             };
             threads
-                .look_up(&names, ask, Token::from_usize(1))
+                .look_up(&names, ask, Token::from_u64(1))
                 .expect("there is room")
         });
         for _ in &under_way {
@@ -321,7 +321,7 @@ mod tests {
         let look_up = |name: &'static str| {
             let asked = asked.clone();
             let ask = move || asked.send(name).expect("the test waits");
-            threads.look_up(&names, ask, Token::from_usize(1))
+            threads.look_up(&names, ask, Token::from_u64(1))
         };
         let [unwanted, wanted] = ["unwanted", "wanted"].map(look_up);
         assert!(matches!(

@@ -3,6 +3,7 @@
 //! A socket is registered once, for both directions, and never touched again until it is closed,
 //! which takes it out of the poll by itself.
 
+mod registrations;
 mod signals;
 mod tcp;
 
@@ -12,8 +13,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Registry, Token as MioToken, Waker};
+use mio::{Events, Interest, Poll, Token as MioToken, Waker};
 
+use self::registrations::Registrations;
 use self::signals::Signals;
 use self::tcp::{MioListener, MioStream};
 use crate::address::Address;
@@ -30,13 +32,15 @@ const LIMITS_OF_PROCESS: &str = "/proc/self/limits";
 /// The usual limit of file descriptors, where no file shows it.
 const USUAL_DESCRIPTORS: usize = 1024;
 
+// Neither is the key of a token: of 64 bits, none has the highest serial number; of 32, there is not
+// memory for so many slots.
 const WAKER: MioToken = MioToken(usize::MAX);
 const SIGNALS: MioToken = MioToken(usize::MAX - 1);
 
 pub(crate) struct MioDriver {
     poll: Poll,
     events: Events,
-    registry: Rc<Registry>,
+    registrations: Rc<Registrations>,
     waker: Arc<Waker>,
     signals: Option<Signals>,
     /// Whether the last wait reported a signal, so that looking for one costs no call otherwise.
@@ -47,7 +51,7 @@ impl MioDriver {
     pub(crate) fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         Ok(Self {
-            registry: Rc::new(poll.registry().try_clone()?),
+            registrations: Rc::new(Registrations::new(poll.registry().try_clone()?)),
             waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
             events: Events::with_capacity(EVENTS),
             signals: None,
@@ -99,14 +103,17 @@ impl Driver for MioDriver {
                 // It has done its work by ending the wait: each turn looks at what other threads sent.
                 WAKER => {}
                 SIGNALS => self.signalled = true,
-                MioToken(token) => {
+                key => {
+                    let Some(token) = self.registrations.token(key) else {
+                        continue;
+                    };
                     // The error itself comes from the read, so whatever ends a direction makes it
                     // readable.
                     let broken = event.is_error() || event.is_write_closed();
                     let read_closed = broken || event.is_read_closed();
                     let readable = read_closed || event.is_readable();
                     ready.push(Ready {
-                        token: Token::from_usize(token),
+                        token,
                         what: Readiness::READABLE.when(readable)
                             | Readiness::WRITABLE.when(event.is_writable())
                             | Readiness::READ_CLOSED.when(read_closed)
@@ -128,7 +135,7 @@ impl Driver for MioDriver {
             Address::Tcp(address) => Ok(Box::new(MioListener::bind(
                 *address,
                 keepalive,
-                Rc::clone(&self.registry),
+                Rc::clone(&self.registrations),
                 token,
             )?)),
         }
@@ -144,7 +151,7 @@ impl Driver for MioDriver {
             Address::Tcp(address) => Ok(Box::new(MioStream::connect(
                 *address,
                 keepalive,
-                &self.registry,
+                &self.registrations,
                 token,
             )?)),
         }
@@ -174,8 +181,11 @@ impl Driver for MioDriver {
         self.signals = None;
         if take {
             let mut signals = Signals::take()?;
-            self.registry
-                .register(signals.source(), SIGNALS, Interest::READABLE)?;
+            self.registrations.registry().register(
+                signals.source(),
+                SIGNALS,
+                Interest::READABLE,
+            )?;
             self.signals = Some(signals);
         }
         Ok(())

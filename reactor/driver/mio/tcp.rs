@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
-use mio::{Interest, Registry, Token as MioToken};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::registrations::Registrations;
 use crate::address::Address;
 use crate::driver::{Listener, Stream};
 use crate::engine::table::Token;
@@ -66,35 +66,20 @@ fn give_up_after(_: &SockRef<'_>, _: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Both directions, at once and for good.
-fn register(
-    registry: &Registry,
-    source: &mut impl mio::event::Source,
-    token: Token,
-) -> io::Result<()> {
-    // An event of a direction that nothing waits for costs less than the system call that would
-    // register it later.
-    registry.register(
-        source,
-        MioToken(token.to_usize()),
-        Interest::READABLE | Interest::WRITABLE,
-    )
-}
-
 pub(crate) struct MioStream(TcpStream);
 
 impl MioStream {
     pub(crate) fn connect(
         address: SocketAddr,
         keepalive: Option<Duration>,
-        registry: &Registry,
+        registrations: &Registrations,
         token: Token,
     ) -> io::Result<Self> {
         let mut stream = TcpStream::connect(address)?;
         // One flush a turn gathers what belongs together; the kernel need not wait for more.
         stream.set_nodelay(true)?;
         keep_alive(SockRef::from(&stream), keepalive)?;
-        register(registry, &mut stream, token)?;
+        registrations.register(&mut stream, token)?;
         Ok(Self(stream))
     }
 }
@@ -137,14 +122,14 @@ impl Stream for MioStream {
 pub(crate) struct MioListener {
     listener: TcpListener,
     keepalive: Option<Duration>,
-    registry: Rc<Registry>,
+    registrations: Rc<Registrations>,
 }
 
 impl MioListener {
     pub(crate) fn bind(
         address: SocketAddr,
         keepalive: Option<Duration>,
-        registry: Rc<Registry>,
+        registrations: Rc<Registrations>,
         token: Token,
     ) -> io::Result<Self> {
         let socket = Socket::new(
@@ -168,11 +153,11 @@ impl MioListener {
         socket.listen(BACKLOG)?;
         // Registered last: epoll reports a socket that does not listen yet as hung up.
         let mut listener = TcpListener::from_std(socket.into());
-        register(&registry, &mut listener, token)?;
+        registrations.register(&mut listener, token)?;
         Ok(Self {
             listener,
             keepalive,
-            registry,
+            registrations,
         })
     }
 }
@@ -184,7 +169,7 @@ impl Listener for MioListener {
             stream.set_nodelay(true)?;
             keep_alive(SockRef::from(&stream), self.keepalive)?;
         }
-        register(&self.registry, &mut stream, token)?;
+        self.registrations.register(&mut stream, token)?;
         Ok((Box::new(MioStream(stream)), address.into()))
     }
 
@@ -222,7 +207,8 @@ mod tests {
     #[test]
     fn both_ends_have_the_keepalive_that_was_asked_for() {
         let mut poll = Poll::new().expect("a poll");
-        let registry = Rc::new(poll.registry().try_clone().expect("a registry"));
+        let registry = poll.registry().try_clone().expect("a registry");
+        let registrations = Rc::new(Registrations::new(registry));
         let seconds = |n| Some(Duration::from_secs(n));
         let cases = [
             (None, (false, None)),
@@ -232,11 +218,11 @@ mod tests {
         ];
         for (keepalive, expected) in cases {
             let any = (Ipv4Addr::LOCALHOST, 0).into();
-            let token = Token::from_usize(1);
-            let listener = MioListener::bind(any, keepalive, Rc::clone(&registry), token);
+            let token = Token::from_u64(1);
+            let listener = MioListener::bind(any, keepalive, Rc::clone(&registrations), token);
             let listener = listener.expect("a port");
             let at = listener.listener.local_addr().expect("an address");
-            let client = MioStream::connect(at, keepalive, &registry, Token::from_usize(2));
+            let client = MioStream::connect(at, keepalive, &registrations, Token::from_u64(2));
             poll.poll(&mut Events::with_capacity(8), None)
                 .expect("it waits");
             let (accepted, _) = listener.listener.accept().expect("a client");
