@@ -101,6 +101,8 @@ pub mod deferred;
 // The loop: who runs next.
 mod reactor;
 
+mod os;
+
 mod remote_reactor;
 
 mod weak_reactor;

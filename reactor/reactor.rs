@@ -4,7 +4,6 @@
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::net::ToSocketAddrs;
 use std::panic::Location;
 use std::rc::Rc;
@@ -13,7 +12,6 @@ use std::time::{Duration, Instant};
 use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
 use crate::delayed_call::DelayedCall;
 use crate::driver::Driver;
-use crate::driver::mio::MioDriver;
 use crate::engine::Engine;
 use crate::engine::pools::ThreadLimits;
 use crate::engine::running::{RunError, StoppedBefore};
@@ -45,15 +43,6 @@ pub struct Reactor(pub(crate) Rc<Engine>);
 
 /// The loop's life: `engine/running.rs`, `engine/turn.rs`, `engine/stopping.rs`.
 impl Reactor {
-    /// Makes a loop on the operating system's sockets and clock.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system gives no file descriptors for it.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self::with_driver(Box::new(MioDriver::new()?)))
-    }
-
     pub(crate) fn with_driver(driver: Box<dyn Driver>) -> Self {
         Self(Engine::new(driver))
     }
