@@ -75,6 +75,9 @@ mod limits;
 
 mod layer;
 
+// What the system's clocks say.
+mod time;
+
 // Text of others.
 mod visible;
 

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::net::ToSocketAddrs;
 use std::panic::Location;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
 use crate::delayed_call::DelayedCall;
@@ -280,6 +280,15 @@ impl Reactor {
     #[must_use]
     pub fn now(&self) -> Instant {
         self.0.now()
+    }
+
+    /// The date and time of the wall's clock, which is a virtual one in a simulation: it begins at
+    /// 1 January 2000 there, or where
+    /// [`Simulation::set_system_time`](crate::testing::Simulation::set_system_time) puts it. It may be
+    /// set back at any time; to measure how long something takes, use [`now`](Self::now).
+    #[must_use]
+    pub fn system_time(&self) -> SystemTime {
+        (self.0.wall_clock())()
     }
 
     /// Calls `f` once, after `delay`; never earlier, and first in, first out for equal deadlines.

@@ -6,7 +6,7 @@ mod support;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{Event, Limits, Observer, Reason, RunError, Transport};
@@ -272,4 +272,30 @@ fn the_conditions_are_those_that_were_asked_for() {
     assert_eq!(echo.hear(), b"abc");
     // Three segments there; the last one's answer comes one latency later.
     assert_eq!(simulation.elapsed() - began, 4 * slow);
+}
+
+#[test]
+fn the_wall_clock_begins_at_the_same_date_goes_with_the_time_and_can_be_set() {
+    let seconds = |simulation: &Simulation| {
+        let since = simulation.reactor().system_time();
+        let since = since.duration_since(SystemTime::UNIX_EPOCH);
+        since.expect("a date after 1970").as_secs()
+    };
+    let simulation = Simulation::new();
+    assert_eq!(seconds(&simulation), 946_684_800, "1 January 2000");
+    let reactor = simulation.reactor();
+    let began = reactor.now();
+    simulation.run_for(Duration::from_secs(60));
+    assert_eq!(seconds(&simulation), 946_684_860);
+    simulation.set_system_time(SystemTime::UNIX_EPOCH + Duration::from_secs(86_400));
+    assert_eq!(seconds(&simulation), 86_400, "also to what is past");
+    simulation.run_for(Duration::from_secs(1));
+    assert_eq!(seconds(&simulation), 86_401);
+    assert_eq!(reactor.now() - began, Duration::from_secs(61));
+    simulation.run_for(Duration::from_secs(400_000_000_000));
+    assert_eq!(
+        seconds(&simulation),
+        253_402_300_799,
+        "HTTP has no later dates"
+    );
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::Place;
 use super::failure::Failure;
+use crate::time;
 
 /// The functions of a level, by the names that the compiler gives them.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +134,7 @@ impl Record {
         Self {
             made,
             value,
-            began: Instant::now(),
+            began: time::now(),
             is_kept: true,
             lanes: Vec::new(),
             fired: RefCell::new(None),
@@ -210,7 +211,7 @@ impl Row {
 
     /// A result arrives.
     pub(super) fn entered<T>(&self, result: &Result<T, Failure>) {
-        self.at_level(|level| level.entered = Some((Flow::of(result), Instant::now())));
+        self.at_level(|level| level.entered = Some((Flow::of(result), time::now())));
     }
 
     /// Calls the function, whose Deferreds belong on the chart.

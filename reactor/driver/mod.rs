@@ -11,8 +11,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::BitOr;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::address::Address;
 use crate::engine::table::Token;
@@ -26,6 +27,9 @@ pub(crate) const EVENTS: usize = 1024;
 /// Tells the time, without the rest of a driver.
 pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 
+/// Tells what the clock on the wall shows, without the rest of a driver.
+pub(crate) type WallClock = Rc<dyn Fn() -> SystemTime>;
+
 /// A source of readiness and time.
 pub(crate) trait Driver {
     /// The time. Never goes back.
@@ -33,6 +37,9 @@ pub(crate) trait Driver {
 
     /// The same clock, for code that must not hold the driver.
     fn clock(&self) -> Clock;
+
+    /// The date and time that other programs see, too. May be set back, so nothing waits by it.
+    fn wall_clock(&self) -> WallClock;
 
     /// Waits until something is ready, another thread wakes the loop, a signal comes, or the
     /// timeout is over; `None` waits for ever. May return early, without anything. Appends to

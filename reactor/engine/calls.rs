@@ -7,6 +7,7 @@ use super::Engine;
 use super::due::{Due, NamedCall, QueuedCall};
 use super::timers::{Nanos, TimerId, as_nanos};
 use crate::contained::Contained;
+use crate::driver::WallClock;
 use crate::observe::{Callback, Cause, Event};
 
 /// For the handle and what it hands out: time, and calls that are made later.
@@ -14,6 +15,11 @@ impl Engine {
     /// The time, read from the clock.
     pub(crate) fn now(&self) -> Instant {
         self.loop_side.now()
+    }
+
+    /// For what is stamped with a date. Nothing that waits may use it: people set it back.
+    pub(crate) fn wall_clock(&self) -> WallClock {
+        self.driver.borrow().wall_clock()
     }
 
     #[inline]

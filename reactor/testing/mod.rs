@@ -54,7 +54,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::driver::Signal;
 use crate::driver::simulated::{Fault, Network, SimulatedDriver};
@@ -120,6 +120,16 @@ impl Simulation {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.network.borrow().elapsed()
+    }
+
+    /// Sets the clock on the wall, which [`Reactor::system_time`] and the `Date` of answers are read
+    /// from. It begins at 1 January 2000, 00:00:00 UTC, in every simulation, so that the same seed gives
+    /// the same bytes; and it goes as virtual time goes. Timers do not depend on it.
+    ///
+    /// Files are the operating system's also in a simulation, and of those that changed after the time
+    /// on the wall [`Files`](crate::http::Files) sends a weak `ETag` and no `Last-Modified`.
+    pub fn set_system_time(&self, time: SystemTime) {
+        self.network.borrow_mut().set_wall(time);
     }
 
     /// Other conditions for the network from now on; connections keep their buffers.

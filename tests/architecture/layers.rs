@@ -139,3 +139,17 @@ fn a_crate_is_used_only_where_the_table_says() {
         }
     }
 }
+
+#[test]
+fn the_system_is_asked_for_the_time_in_one_file() {
+    for (module, source) in files() {
+        let asks = ["Instant::now", "SystemTime::now"]
+            .iter()
+            .any(|clock| source.code.contains(clock));
+        assert!(
+            !asks || module == "time",
+            "{} asks the system's clock, and not the loop's",
+            source.path
+        );
+    }
+}

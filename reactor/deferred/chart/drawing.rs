@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::names;
 use crate::deferred::record::{Flow, Level, Record};
+use crate::time;
 
 /// One chain.
 pub(super) struct Drawing {
@@ -160,7 +161,7 @@ fn waits_inside(level: &Level) -> Option<String> {
 fn waits_for(what: &str, place: &str, since: Instant) -> String {
     format!(
         "waits for {what} made at {place}, since {}",
-        ago(since.elapsed())
+        ago(time::now().saturating_duration_since(since))
     )
 }
 

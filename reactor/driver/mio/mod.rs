@@ -20,9 +20,10 @@ use self::signals::Signals;
 use self::tcp::{MioListener, MioStream};
 use crate::address::Address;
 use crate::driver::{
-    Clock, Driver, EVENTS, Listener, Readiness, Ready, Resolution, Signal, Stream, Wake,
+    Clock, Driver, EVENTS, Listener, Readiness, Ready, Resolution, Signal, Stream, Wake, WallClock,
 };
 use crate::engine::table::Token;
+use crate::time;
 
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -76,11 +77,15 @@ fn open_files(limits: &str) -> Option<usize> {
 
 impl Driver for MioDriver {
     fn now(&self) -> Instant {
-        Instant::now()
+        time::now()
     }
 
     fn clock(&self) -> Clock {
-        Box::new(Instant::now)
+        Box::new(time::now)
+    }
+
+    fn wall_clock(&self) -> WallClock {
+        Rc::new(time::system_time)
     }
 
     fn wait(

@@ -12,8 +12,9 @@
 //!   random.rs      chance, by a seed
 //! ```
 //!
-//! Nothing here asks the operating system for anything but the time at the beginning, so the same
-//! seed gives the same run. Events are edge-triggered and mean what they mean with epoll: one comes
+//! Nothing here asks the operating system for anything but a moment at which the clock begins, of
+//! which only differences are seen; the clock on the wall begins at the same date each time. So the
+//! same seed gives the same run. Events are edge-triggered and mean what they mean with epoll: one comes
 //! when something has arrived, or when there is room again after a write came short, and says all
 //! that is true by then.
 
@@ -31,10 +32,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use self::socket::{SimulatedListener, SimulatedStream};
-use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake};
+use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake, WallClock};
 use crate::address::Address;
 use crate::engine::table::Token;
 
@@ -96,6 +97,11 @@ impl Driver for SimulatedDriver {
     fn clock(&self) -> Clock {
         let network = Rc::clone(&self.network);
         Box::new(move || network.borrow().now)
+    }
+
+    fn wall_clock(&self) -> WallClock {
+        let network = Rc::clone(&self.network);
+        Rc::new(move || network.borrow().wall())
     }
 
     fn wait(
@@ -197,6 +203,12 @@ fn nothing_will_happen() -> io::Error {
     )
 }
 
+/// The end of the year 9999, beyond which HTTP has no dates: virtual time gets there in a test that waits
+/// for what never comes.
+fn last_date() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799)
+}
+
 impl SimulatedWaker {
     fn take(&self) -> bool {
         std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner))
@@ -222,6 +234,18 @@ impl Network {
     /// The time since the simulation began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.now - self.began
+    }
+
+    /// What the clock on the wall shows.
+    pub(crate) fn wall(&self) -> SystemTime {
+        let wall = self.wall_began.checked_add(self.elapsed());
+        wall.map_or(self.wall_began, |wall| wall.min(last_date()))
+    }
+
+    /// Sets the clock on the wall, and no other: nothing becomes due by it.
+    pub(crate) fn set_wall(&mut self, wall: SystemTime) {
+        // As it would have shown at the beginning, so that setting it costs no second clock.
+        self.wall_began = wall.checked_sub(self.elapsed()).unwrap_or(wall);
     }
 
     /// The clock goes on, and with it what happens in the network.

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::conditions::Conditions;
 use super::end::{End, EndId, Owner};
@@ -16,6 +16,7 @@ use super::random::Random;
 use crate::driver::Readiness;
 use crate::driver::Signal;
 use crate::engine::table::Token;
+use crate::time;
 
 /// The error number of a process that has no file descriptor left, which has no `ErrorKind`.
 const EMFILE: i32 = 24;
@@ -25,6 +26,10 @@ const FIRST_FREE_PORT: u16 = 32768;
 
 /// How many tokens of closed connections are remembered, for events that come too late.
 const LATE_TOKENS: usize = 8;
+
+/// What the clock on the wall shows at the beginning: 1 January 2000, 00:00:00 UTC. Always the same, so
+/// that a seed gives the same `Date` lines again; and a date at which nobody takes it for today's.
+const WALL_BEGINS: Duration = Duration::from_secs(946_684_800);
 
 pub(crate) type PortId = u64;
 
@@ -70,6 +75,8 @@ pub(super) struct Port {
 pub(crate) struct Network {
     pub(super) began: Instant,
     pub(super) now: Instant,
+    /// What the clock on the wall showed at `began`, or would have, had it not been set since.
+    pub(super) wall_began: SystemTime,
     pub(super) random: Random,
     pub(super) conditions: Conditions,
     agenda: BinaryHeap<Reverse<(Instant, u64, Happening)>>,
@@ -95,11 +102,12 @@ pub(crate) struct Network {
 
 impl Network {
     pub(super) fn new(conditions: Conditions, seed: u64) -> Self {
-        let now = Instant::now();
+        let now = time::now();
         let localhost = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         Self {
             began: now,
             now,
+            wall_began: SystemTime::UNIX_EPOCH + WALL_BEGINS,
             random: Random::new(seed),
             conditions,
             agenda: BinaryHeap::new(),

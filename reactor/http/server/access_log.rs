@@ -16,6 +16,7 @@
 use std::time::SystemTime;
 
 use crate::address::Address;
+use crate::driver::WallClock;
 use crate::http::wire::head::RequestHead;
 use crate::http::wire::status::Status;
 
@@ -60,9 +61,9 @@ impl Entry {
         }
     }
 
-    /// Writes the line. `bytes` are those of the body that were written, and `broken_off` says why
+    /// Writes the line, with the time by `wall_clock`. `bytes` are those of the body that were written, and `broken_off` says why
     /// these are not all.
-    pub(crate) fn write(&self, bytes: u64, broken_off: Option<&str>) {
+    pub(crate) fn write(&self, wall_clock: &WallClock, bytes: u64, broken_off: Option<&str>) {
         let Self {
             host,
             request_line,
@@ -80,7 +81,7 @@ impl Entry {
             format!(" broken off: {}", escape(why.as_bytes()))
         });
         // The wall's clock, which people compare with other logs; once a request that is logged.
-        let time = time(SystemTime::now());
+        let time = time(wall_clock());
         log::info!(
             target: TARGET,
             "{host} - - [{time}] \"{request_line}\" {code} {bytes} \"{referer}\" \"{user_agent}\"{end}"

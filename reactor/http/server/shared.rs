@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::driver::WallClock;
 use crate::http::body::budget::Budget;
 use crate::http::server::access_log;
 use crate::http::server::limits::HttpLimits;
@@ -23,6 +24,7 @@ pub(crate) struct SiteState {
     pub(crate) connection_limits: Limits,
     pub(crate) heads: Rc<Heads>,
     pub(crate) date: Rc<DateCache>,
+    pub(crate) wall_clock: WallClock,
     pub(crate) budget: Budget,
     /// Where the answers of one read are gathered.
     pub(crate) scratch: Rc<Cell<Vec<u8>>>,

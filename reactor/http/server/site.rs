@@ -42,6 +42,7 @@ impl Site {
             connection_limits: Limits::default(),
             heads: Rc::default(),
             date: Rc::default(),
+            wall_clock: reactor.0.wall_clock(),
             budget: Budget::default(),
             scratch: Rc::default(),
             logs_access: true,

@@ -20,18 +20,18 @@ pub(crate) struct DateCache {
 pub(crate) struct DateLine<'c>(Ref<'c, Vec<u8>>);
 
 impl DateCache {
-    /// The line at `now`, which is the reactor's time and not the wall clock's.
+    /// The line at `now`, which is the reactor's time and not the wall clock's. `wall` is read once a
+    /// second.
     #[inline]
-    pub(crate) fn at(&self, now: Instant) -> DateLine<'_> {
+    pub(crate) fn at(&self, now: Instant, wall: &dyn Fn() -> SystemTime) -> DateLine<'_> {
         if self.stale_at.get().is_none_or(|stale_at| now >= stale_at) {
-            self.renew(now);
+            self.renew(now, wall());
         }
         DateLine(self.lines.borrow())
     }
 
     #[cold]
-    fn renew(&self, now: Instant) {
-        let wall = SystemTime::now();
+    fn renew(&self, now: Instant, wall: SystemTime) {
         let since = wall
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();

@@ -108,7 +108,7 @@ impl HttpChannel {
         }
         // All answers of a turn share one reading of the clock.
         let now = work.transport.loop_side().turn_time();
-        let date = self.site.date.at(now);
+        let date = self.site.date.at(now, &*self.site.wall_clock);
         exchange
             .meta
             .write_head(&response, framing, &date, &mut work.out);
@@ -190,7 +190,7 @@ impl HttpChannel {
     #[inline]
     pub(super) fn sent(&mut self, work: &mut Work<'_>, mut exchange: Exchange, bytes: u64) {
         if let Some(entry) = exchange.entry.take() {
-            entry.write(bytes, None);
+            entry.write(&self.site.wall_clock, bytes, None);
         }
         if exchange.feed.is_some() {
             self.await_end_of_body(work, exchange);

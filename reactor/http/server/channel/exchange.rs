@@ -14,6 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::deferred::{Canceller, Failure};
+use crate::driver::WallClock;
 use crate::http::body::incoming::BodyFeed;
 use crate::http::body::outgoing::{Chunks, Outgoing};
 use crate::http::body::sink::Pipe;
@@ -150,12 +151,12 @@ impl Waiting {
         self.received - std::mem::replace(&mut self.counted, self.received)
     }
 
-    /// Ends the exchange for everyone who takes part, and logs how.
-    pub(super) fn break_off(mut self, failure: Failure) {
+    /// Ends the exchange for everyone who takes part, and logs how, with the time by `wall_clock`.
+    pub(super) fn break_off(mut self, failure: Failure, wall_clock: &WallClock) {
         let written = self.written.take().map_or(0, |written| written.get());
         let why = failure.to_string();
         if let Some(entry) = self.abandon(failure).entry {
-            entry.write(written, Some(&why));
+            entry.write(wall_clock, written, Some(&why));
         }
     }
 

@@ -338,7 +338,7 @@ impl HttpChannel {
                 Written::Nothing => waiting.abandon(Failure::new(mistake)),
                 // A second head would be taken for a part of the body.
                 Written::Part => {
-                    waiting.break_off(Failure::new(mistake));
+                    waiting.break_off(Failure::new(mistake), &self.site.wall_clock);
                     return work.transport.abort_connection();
                 }
                 Written::All => {

@@ -100,7 +100,7 @@ impl HttpChannel {
                 // Not a close: the client would take what it has for the whole, if only the end says
                 // so.
                 transport.abort_connection();
-                waiting.break_off(failure);
+                waiting.break_off(failure, &self.site.wall_clock);
             }
         }
     }
@@ -137,7 +137,7 @@ impl HttpChannel {
     pub(super) fn break_off(&mut self, reason: &Reason) {
         self.held = None;
         if let Some(waiting) = self.waiting.take() {
-            waiting.break_off(Failure::from(reason.clone()));
+            waiting.break_off(Failure::from(reason.clone()), &self.site.wall_clock);
         }
     }
 

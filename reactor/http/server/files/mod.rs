@@ -148,7 +148,12 @@ impl Resource for Files {
         };
         let folder = Arc::clone(&self.folder);
         Answer::from_future(async move {
-            let opened = reactor.0.defer_to_file_thread(move || folder.open(&path));
+            // Read here: the clock is this thread's. A file that changes while it waits for a thread is
+            // newer than this, and so is not taken for settled.
+            let now = reactor.system_time();
+            let opened = reactor
+                .0
+                .defer_to_file_thread(move || folder.open(&path, now));
             Ok(match opened.await.or_else(overloaded)? {
                 Found::File(opened) => answer(&reactor, &request, opened),
                 Found::FolderWithoutSlash => redirect(&request),

@@ -114,19 +114,22 @@ impl Folder {
         })
     }
 
-    /// Opens what is at a path, or what stands in for it.
-    pub(super) fn open(&self, below: &Below) -> Found {
-        match (self.open_itself(below), &self.fallback) {
-            (Found::Nothing, Some(fallback)) if below.is_of_a_page() => self.open_itself(&Below {
-                path: fallback.clone(),
-                ends_in_slash: false,
-            }),
+    /// Opens what is at a path, or what stands in for it, for an answer that is made `now`.
+    pub(super) fn open(&self, below: &Below, now: SystemTime) -> Found {
+        match (self.open_itself(below, now), &self.fallback) {
+            (Found::Nothing, Some(fallback)) if below.is_of_a_page() => {
+                let fallback = Below {
+                    path: fallback.clone(),
+                    ends_in_slash: false,
+                };
+                self.open_itself(&fallback, now)
+            }
             (found, _) => found,
         }
     }
 
-    fn open_itself(&self, below: &Below) -> Found {
-        match self.try_open(below) {
+    fn open_itself(&self, below: &Below, now: SystemTime) -> Found {
+        match self.try_open(below, now) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Found::Forbidden,
             Err(error) if says_nothing(&error) => {
@@ -145,7 +148,7 @@ impl Folder {
         }
     }
 
-    fn try_open(&self, below: &Below) -> io::Result<Found> {
+    fn try_open(&self, below: &Below, now: SystemTime) -> io::Result<Found> {
         let root = fs::canonicalize(&self.root)?;
         let mut held = Held::at(&root.join(&below.path))?;
         if !self.is_served(&root, held.path()) {
@@ -167,7 +170,7 @@ impl Folder {
             return Ok(Found::Nothing);
         }
         let kind = self.kind_of(Path::new(held.name()));
-        look(held, kind).map(Found::File)
+        look(held, kind, now).map(Found::File)
     }
 
     fn kind_of(&self, name: &Path) -> Cow<'static, str> {
@@ -207,7 +210,7 @@ fn says_nothing(error: &io::Error) -> bool {
         )
 }
 
-fn look(held: Held, kind: Cow<'static, str>) -> io::Result<Opened> {
+fn look(held: Held, kind: Cow<'static, str>, now: SystemTime) -> io::Result<Opened> {
     let mut file = held.open()?;
     let state = State::of(&file.metadata()?)?;
     let length = state.length;
@@ -223,7 +226,7 @@ fn look(held: Held, kind: Cow<'static, str>) -> io::Result<Opened> {
         length,
         bytes,
         kind,
-        validators: state.validators(SystemTime::now()),
+        validators: state.validators(now),
         tag: state.tag(),
     })
 }
