@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::init();
     let reactor = Reactor::new()?;
     let first = reactor.clone();
-    reactor.call_when_running(move || tick(first, 5));
+    reactor.call_soon(move || tick(first, 5));
     println!("The loop begins.");
     reactor.run()?;
     println!("The loop has ended.");

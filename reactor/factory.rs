@@ -24,9 +24,12 @@ pub trait Factory: 'static {
         Limits::default()
     }
 
-    /// An attempt to connect has failed. Comes from the loop, never from inside the call that
-    /// began the attempt, and not when [`Connector::connected`](crate::Connector::connected) was
-    /// asked for, whose Deferred fails instead. Servers never hear this. By default it is logged.
+    /// An attempt to connect has failed. Called by the loop, never from inside the call that
+    /// began the attempt. By default the failure is logged. Never called for a server.
+    ///
+    /// Not called when the program has asked for
+    /// [`Connector::connected`](crate::Connector::connected): a failure is reported once, and then
+    /// the Deferred has it.
     fn connection_failed(&mut self, reason: &Reason) {
         log::warn!("connection failed: {reason}");
     }

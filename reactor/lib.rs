@@ -1,7 +1,7 @@
 //! A networking engine in the manner of Twisted: an event loop, protocols, transports and Deferreds.
 //!
 //! A [`Reactor`] is a loop on one thread. It sleeps until a socket is ready or a call is due, and
-//! then calls whom that concerns. What a program does with one connection is a [`Protocol`], a type
+//! then calls the code that waits for it. What a program does with one connection is a [`Protocol`], a type
 //! with a method for each event; what it does later is a function that is given to
 //! [`call_later`](Reactor::call_later) or added to a [`Deferred`]. Callbacks never nest, and none
 //! of them waits.
@@ -35,6 +35,8 @@
 //!   [`Reactor::spawn`] runs.
 //! - [`Reactor::remote`] and [`Reactor::defer_to_thread`]: other threads, and work that blocks.
 //! - [`http`]: sites that answer requests, and an agent that asks others.
+//! - [`lifecycle`]: start, stop and what is done around them. [`observe`]: what the loop does, as it
+//!   does it.
 //! - [`testing`]: the same code on a network in memory, with virtual time and seeded faults.
 //! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
 //!   `docs/from-twisted.md` has Twisted's names beside those of this crate.
@@ -56,98 +58,76 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
 
-// What a consumer implements, and what it is given.
+// What a program implements.
+mod factory;
 mod protocol;
 
-mod factory;
-
+// What it is given: a connection, and what it may ask of it.
+mod group;
+mod handle;
+mod layer;
 mod transport;
 
-mod handle;
-
-mod group;
-
+// What is said of a connection, and allowed to it.
+mod address;
+mod connection_id;
+mod limits;
 mod reason;
 
-mod address;
-
-mod limits;
-
-mod layer;
-
-// What the system's clocks say.
-mod time;
-
-// Text of others.
-mod visible;
-
-// Bytes into messages.
+// From bytes to what they mean.
 pub mod framing;
-
-// Requests and answers.
 pub mod http;
 
-// Names for places to listen and to connect.
+// Where to listen and to connect, how many may connect, and encryption.
 pub mod endpoints;
-
-// What nobody else can read.
+pub mod policies;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub mod tls;
 
-// Factories that say no.
-pub mod policies;
-
 // Results that are not there yet.
 pub mod deferred;
 
-// The loop: who runs next.
-mod reactor;
-
+// The loop as a program holds it, and what it hands out.
+mod delayed_call;
+mod looping_call;
 mod os;
-
+mod reactor;
 mod remote_reactor;
-
 mod weak_reactor;
 
-mod delayed_call;
+// Its start and stop, and what it does, for observers.
+pub mod lifecycle;
+pub mod observe;
 
-mod looping_call;
-
-mod observe;
-
+// The loop itself: its turn, what it serves, and where readiness, bytes and time come from.
+mod driver;
 mod engine;
-
-// Connections, ports and attempts in the loop's hands.
 mod sources;
 
-// What those are made of.
+// What the above are made of.
 mod contained;
-
-mod unsent;
-
 mod report;
+mod time;
+mod unsent;
+mod visible;
 
-// Where readiness, bytes and time come from.
-mod driver;
-
-// What consumers use to test their protocols.
+// For programs' tests.
 pub mod testing;
 
 pub use address::{Address, BadAddress};
+pub use connection_id::ConnectionId;
 pub use deferred::{Deferred, Failure, Resolver};
 pub use delayed_call::DelayedCall;
 pub use engine::pools::ThreadLimits;
 pub use engine::running::{RunError, StoppedBefore};
 pub use engine::thread_pool::ThreadPoolError;
-pub use engine::triggers::{Phase, SystemEvent};
 pub use factory::{Factory, WithLimits};
 pub use group::Group;
 pub use handle::Handle;
 pub use layer::Layer;
 pub use limits::Limits;
 pub use looping_call::LoopingCall;
-pub use observe::{Callback, Cause, ConnectionId, Event, Observer};
 pub use protocol::Protocol;
 pub use reactor::Reactor;
 pub use reason::Reason;

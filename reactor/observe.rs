@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
+use crate::connection_id::ConnectionId;
 use crate::reason::Reason;
 
 /// Sees what the loop does, while it does it: to log slow callbacks, draw a timeline, record a run.
@@ -16,17 +17,6 @@ use crate::reason::Reason;
 pub trait Observer {
     /// Something happens, at `now` by the reactor's clock.
     fn event(&self, now: Instant, event: &Event<'_>);
-}
-
-/// Names a connection in log lines and for an [`Observer`]; never used twice
-/// within one reactor, until 2³² connections have been made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub(crate) u32);
-
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
 }
 
 /// What an [`Observer`] sees.
@@ -149,7 +139,7 @@ pub enum Cause {
     HandleCall,
     /// A call set with `call_later` or `call_at`.
     DelayedCall,
-    /// A call queued with `call_soon` or `call_when_running`.
+    /// A call queued with `call_soon`.
     QueuedCall,
     /// A call from another thread.
     CallFromThread,

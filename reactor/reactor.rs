@@ -16,8 +16,8 @@ use crate::engine::Engine;
 use crate::engine::pools::ThreadLimits;
 use crate::engine::running::{RunError, StoppedBefore};
 use crate::engine::stopping::DEFAULT_GRACE;
-use crate::engine::triggers::{Phase, SystemEvent};
 use crate::factory::Factory;
+use crate::lifecycle::{Phase, SystemEvent};
 use crate::observe::Observer;
 use crate::remote_reactor::RemoteReactor;
 use crate::sources::attempt::{self, Connector};
@@ -133,7 +133,8 @@ impl Reactor {
     }
 
     /// Stops the loop in an orderly way, with a grace of three seconds; see
-    /// [`shutdown`](Self::shutdown).
+    /// [`shutdown`](Self::shutdown). A stop before [`run`](Self::run) is remembered: `run` carries it
+    /// out and returns.
     pub fn stop(&self) {
         self.shutdown(DEFAULT_GRACE);
     }
@@ -307,17 +308,12 @@ impl Reactor {
     }
 
     /// Calls `f` in the next turn, before the loop sleeps, in the order in which calls were queued. When
-    /// there are thousands, some of them wait for the turns that follow.
+    /// there are thousands, some of them wait for the turns that follow. Before [`run`](Self::run) it is
+    /// Twisted's `callWhenRunning`: `f` is called in the first turn.
+    #[doc(alias = "call_when_running")]
     #[track_caller]
     pub fn call_soon(&self, f: impl FnOnce() + 'static) {
         self.0.call_soon(f, Location::caller());
-    }
-
-    /// Calls `f` as soon as the loop runs: in its first turn when it does not yet, otherwise in
-    /// the next one.
-    #[track_caller]
-    pub fn call_when_running(&self, f: impl FnOnce() + 'static) {
-        self.call_soon(f);
     }
 
     /// A Deferred that fires after `delay`. Cancelling it cancels the call.

@@ -524,7 +524,7 @@ fn a_server_that_greets_and_closes_at_once_is_heard_by_a_client_of_the_reactor()
         });
         simulation.reactor().connect_tcp("10.0.0.1", 80, client);
         let mut peer = None;
-        simulation.run_until(SECOND, || {
+        simulation.run_until_true(SECOND, || {
             peer = server.accept();
             if let Some(peer) = &peer {
                 peer.write(b"hello");

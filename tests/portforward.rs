@@ -189,10 +189,12 @@ fn in_a_chaotic_network_everything_arrives_in_both_directions_and_nothing_is_lef
         client.write(&[b'c'; 50_000]);
         client.shut_write();
         let mut server = None;
-        forward.simulation.run_until(Duration::from_secs(10), || {
-            server = server.take().or_else(|| forward.destination.accept());
-            server.is_some()
-        });
+        forward
+            .simulation
+            .run_until_true(Duration::from_secs(10), || {
+                server = server.take().or_else(|| forward.destination.accept());
+                server.is_some()
+            });
         let server = server.expect("it was forwarded");
         server.write(&[b's'; 50_000]);
         server.shut_write();

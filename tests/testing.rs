@@ -8,8 +8,9 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use reactor::observe::{Event, Observer};
 use reactor::testing::{Conditions, Conversation, Simulation};
-use reactor::{Event, Limits, Observer, Reason, RunError, Transport};
+use reactor::{Limits, Reason, RunError, Transport};
 use support::{Client, Echo, Heard, Log, Probe, SECOND, Then, listener, millis, pattern, shared};
 
 /// Writes down every event with its time.

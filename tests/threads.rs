@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use outcome::{failed_with, outcome};
 use reactor::deferred::{Abandoned, Cancelled, Panicked};
+use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::testing::Simulation;
 use reactor::{
-    CallFromThreadError, Deferred, Failure, Phase, Reactor, Reason, SystemEvent, ThreadLimits,
-    ThreadPoolError,
+    CallFromThreadError, Deferred, Failure, Reactor, Reason, ThreadLimits, ThreadPoolError,
 };
 use support::{Log, millis};
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Engine;
-use super::triggers::{Phase, SystemEvent};
+use crate::lifecycle::{Phase, SystemEvent};
 
 /// While it exists, the loop runs.
 struct Running<'a>(&'a Engine);

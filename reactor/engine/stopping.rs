@@ -20,9 +20,9 @@ use std::time::Duration;
 use super::due::Due;
 use super::life::{Life, Stage};
 use super::table::Token;
-use super::triggers::{Phase, SystemEvent};
 use super::{Engine, Stop};
 use crate::driver::Signal;
+use crate::lifecycle::{Phase, SystemEvent};
 use crate::reason::Reason;
 
 /// The grace of [`Reactor::stop`](crate::Reactor::stop) and of a signal.

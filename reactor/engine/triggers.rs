@@ -7,27 +7,8 @@ use std::rc::Rc;
 use crate::contained::Contained;
 use crate::deferred::{Deferred, Outcome};
 use crate::engine::dispatch::Dispatch;
+use crate::lifecycle::{Phase, SystemEvent};
 use crate::observe::{Callback, Cause};
-
-/// An event of a loop's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SystemEvent {
-    /// `run` begins.
-    Startup,
-    /// The loop stops.
-    Shutdown,
-}
-
-/// When a trigger is called, relative to what the loop itself does for the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// Before anything is done: ports are open, and connections know nothing.
-    Before,
-    /// Ports are closed, and connections were asked to end.
-    During,
-    /// All connections are lost.
-    After,
-}
 
 /// The triggers that were not called yet, and those whose Deferreds are waited for.
 #[derive(Default)]

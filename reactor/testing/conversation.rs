@@ -80,7 +80,7 @@ impl<P: Protocol> Conversation<P> {
             .unwrap_or_else(|error| panic!("{error}"));
         let peer = simulation.connect(port.local_addr());
         let mut transport = None;
-        simulation.run_until(PATIENCE, || {
+        simulation.run_until_true(PATIENCE, || {
             transport = witness.find(|made| made.local_addr() == port.local_addr());
             transport.is_some()
         });
@@ -237,7 +237,7 @@ impl Simulation {
             reactor.connect_tcp(&at.ip().to_string(), at.port(), Once(Some(client)));
         }
         let mut both = None;
-        self.run_until(PATIENCE, || {
+        self.run_until_true(PATIENCE, || {
             let server = witness.find(|made| *made.local_addr() == at);
             let client = witness.find(|made| *made.peer_addr() == at);
             both = server.zip(client);

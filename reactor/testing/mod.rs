@@ -184,7 +184,7 @@ impl Simulation {
     ///
     /// When it is called from inside a callback of the reactor, or when the clock does not go on
     /// because there is too much to do.
-    pub fn run_until(&self, limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    pub fn run_until_true(&self, limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
         let end = self.elapsed().saturating_add(limit);
         for _ in 0..TURNS {
             if condition() {

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::observe::{Cause, ConnectionId, Event, Observer};
+use crate::connection_id::ConnectionId;
+use crate::observe::{Cause, Event, Observer};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
 use crate::transport::Transport;

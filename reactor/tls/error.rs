@@ -63,6 +63,7 @@ pub enum TlsError {
 
 /// A text in the PEM format, by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PemPart {
     /// The certificates that are trusted.
     Roots,

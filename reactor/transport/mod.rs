@@ -30,13 +30,13 @@ use std::time::Duration;
 use self::group_flow::GroupFlow;
 use self::reading::{Gate, Hold};
 use crate::address::Address;
+use crate::connection_id::ConnectionId;
 use crate::contained::Contained;
 use crate::driver::Stream;
 use crate::engine::table::Token;
 use crate::engine::timers::Nanos;
 use crate::layer::Layer;
 use crate::limits::Limits;
-use crate::observe::ConnectionId;
 use crate::reason::Reason;
 use crate::unsent::{Part, Unsent};
 

@@ -1,7 +1,8 @@
 //! Which connection a request gets, and what becomes of those who wait for one.
 
 use super::*;
-use reactor::{Phase, Reason, SystemEvent};
+use reactor::Reason;
+use reactor::lifecycle::{Phase, SystemEvent};
 
 /// One connection, and no more.
 fn narrow() -> AgentLimits {

@@ -14,11 +14,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use reactor::lifecycle::{Phase, SystemEvent};
+use reactor::observe::{Callback, Cause, Event, Observer};
 use reactor::testing::{Peer, Simulation};
-use reactor::{
-    Address, Callback, Cause, Event, Factory, Layer, Limits, Observer, Phase, Protocol, Reactor,
-    Reason, SystemEvent, Transport, WeakReactor,
-};
+use reactor::{Address, Factory, Layer, Limits, Protocol, Reactor, Reason, Transport, WeakReactor};
 
 use support::{Alive, Log, SECOND, millis};
 

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use reactor::{Cause, Event, Group, Observer, Phase, Reason, RunError, SystemEvent};
+use reactor::lifecycle::{Phase, SystemEvent};
+use reactor::observe::{Cause, Event, Observer};
+use reactor::{Group, Reason, RunError};
 
 use crate::support::millis;
 use crate::{Act, Actor, CAUSES, Operation, Passage, run};

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use reactor::observe::{Cause, Event, Observer};
 use reactor::testing::Simulation;
-use reactor::{Cause, Event, Observer};
 
 use crate::support::SECOND;
 use crate::{Act, CAUSES, run};

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use reactor::observe::{Event, Observer};
 use reactor::testing::{Conditions, Simulation};
-use reactor::{Event, Limits, Observer, Transport};
+use reactor::{Limits, Transport};
 
 use crate::support::{Heard, Log, SECOND, Then, listener, millis};
 use crate::{client, with_limits};

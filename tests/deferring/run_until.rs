@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use reactor::deferred::Cancelled;
+use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::testing::Simulation;
-use reactor::{Deferred, Failure, Phase, Reactor, RunError, StoppedBefore, SystemEvent};
+use reactor::{Deferred, Failure, Reactor, RunError, StoppedBefore};
 
 use crate::support::{Log, SECOND, listener, millis};
 

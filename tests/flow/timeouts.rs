@@ -19,7 +19,7 @@ fn an_idle_connection_times_out_when_its_time_is_over_and_not_before() {
     let last = simulation.elapsed();
     conversation.run_for(9 * SECOND);
     assert!(!log.contains("timedout"));
-    assert!(simulation.run_until(2 * SECOND, || log.contains("timedout")));
+    assert!(simulation.run_until_true(2 * SECOND, || log.contains("timedout")));
     assert_eq!(simulation.elapsed(), last + 10 * SECOND);
     conversation.run_for(SECOND);
     assert!(matches!(conversation.reason(), Some(Reason::IdleTimeout)));
@@ -86,9 +86,9 @@ fn a_timeout_counts_from_the_call_that_sets_it() {
     });
     let conversation = Conversation::begin(&simulation, protocol, Limits::default());
     conversation.peer().write(b"request");
-    assert!(simulation.run_until(SECOND, || log.contains("request")));
+    assert!(simulation.run_until_true(SECOND, || log.contains("request")));
     let set = simulation.elapsed();
-    assert!(simulation.run_until(SECOND, || log.contains("timedout")));
+    assert!(simulation.run_until_true(SECOND, || log.contains("timedout")));
     assert_eq!(simulation.elapsed(), set + millis(300));
 }
 
@@ -100,7 +100,7 @@ fn a_timeout_that_is_set_between_two_turns_counts_from_there() {
     simulation.spend(millis(400));
     let set = simulation.elapsed();
     conversation.transport().set_timeout(Some(millis(300)));
-    assert!(simulation.run_until(SECOND, || log.contains("timedout")));
+    assert!(simulation.run_until_true(SECOND, || log.contains("timedout")));
     assert_eq!(simulation.elapsed(), set + millis(300));
 }
 
@@ -119,9 +119,9 @@ fn the_time_that_a_callback_takes_is_not_the_peers() {
     });
     let conversation = Conversation::begin(&simulation, protocol, Limits::default());
     conversation.peer().write(b"request");
-    assert!(simulation.run_until(SECOND, || log.contains("request")));
+    assert!(simulation.run_until_true(SECOND, || log.contains("request")));
     let answered = simulation.elapsed();
-    assert!(simulation.run_until(SECOND, || log.contains("timedout")));
+    assert!(simulation.run_until_true(SECOND, || log.contains("timedout")));
     assert_eq!(simulation.elapsed(), answered + millis(300));
 }
 

@@ -329,7 +329,7 @@ fn talkers_that_wait_for_each_other_are_dropped_with_their_loop() {
         peer.pause_reading();
         peer.write(&pattern(1_000_000));
     }
-    assert!(simulation.run_until(SECOND, || {
+    assert!(simulation.run_until_true(SECOND, || {
         let members = group.members();
         members.len() == 2 && members.iter().all(|member| !member.is_reading())
     }));

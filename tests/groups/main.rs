@@ -60,7 +60,7 @@ impl Room {
         let peer = self.simulation.connect("10.0.0.1:1");
         assert!(
             self.simulation
-                .run_until(SECOND, || self.group.len() > members)
+                .run_until_true(SECOND, || self.group.len() > members)
         );
         peer
     }

@@ -227,7 +227,7 @@ fn chunks_that_are_empty_and_never_end_stop_nobody_else() {
     other.write(request("GET /").as_bytes());
     let heard = visitor
         .simulation
-        .run_until(Duration::from_secs(1), || !other.read().is_empty());
+        .run_until_true(Duration::from_secs(1), || !other.read().is_empty());
     assert!(heard);
 }
 

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use reactor::Address;
 use reactor::deferred::Failure;
 use reactor::http::{Body, Request, Response, Site};
-use reactor::{Address, Observer};
+use reactor::observe::Observer;
 
 use crate::{Armed, Echo, Stage, ask, each_goes_off_and_concerns_nobody_else};
 

@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use reactor::http::Site;
+use reactor::lifecycle::{Phase, SystemEvent};
+use reactor::observe::{Event, Observer};
 use reactor::testing::{Conversation, Simulation};
-use reactor::{
-    Address, Event, Layer, Observer, Phase, Protocol, Reactor, Reason, SystemEvent, Transport,
-};
+use reactor::{Address, Layer, Protocol, Reactor, Reason, Transport};
 
 use support::{Echo, SECOND};
 

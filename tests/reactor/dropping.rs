@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::testing::Simulation;
-use reactor::{Phase, Protocol, SystemEvent, Transport, WeakReactor};
+use reactor::{Protocol, Transport, WeakReactor};
 
 use crate::support::{Alive, Log, SECOND, listener};
 

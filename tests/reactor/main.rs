@@ -11,8 +11,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use reactor::lifecycle::{Phase, SystemEvent};
+use reactor::observe::{Cause, Event, Observer};
 use reactor::testing::Simulation;
-use reactor::{Cause, Event, Observer, Phase, Protocol, Reactor, RunError, SystemEvent, Transport};
+use reactor::{Protocol, Reactor, RunError, Transport};
 
 use support::{Log, SECOND};
 
@@ -63,7 +65,7 @@ fn calls_that_are_queued_are_made_in_their_order_and_what_they_queue_in_the_next
     let reactor = simulation.reactor();
     let log = Log::default();
     let (weak, inner) = (reactor.downgrade(), log.clone());
-    reactor.call_when_running(move || {
+    reactor.call_soon(move || {
         inner.note("first");
         weak.upgrade()
             .expect("it runs this")

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use reactor::observe::Observer;
 use reactor::testing::Simulation;
-use reactor::{Observer, Protocol, Transport};
+use reactor::{Protocol, Transport};
 
 use crate::Kinds;
 use crate::support::SECOND;

@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::testing::{Peer, PeerListener, Simulation};
-use reactor::{
-    Address, Deferred, Factory, Phase, Protocol, Reactor, Reason, SystemEvent, Transport,
-};
+use reactor::{Address, Deferred, Factory, Protocol, Reactor, Reason, Transport};
 
 use crate::support::{Client, Heard, Log, Probe, SECOND, Then, listener, millis};
 use crate::{after, serve};

@@ -9,8 +9,9 @@ mod triggers;
 use std::io;
 use std::time::Duration;
 
+use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::testing::Simulation;
-use reactor::{Factory, Limits, Phase, Reactor, SystemEvent, Transport};
+use reactor::{Factory, Limits, Reactor, Transport};
 
 use support::{Heard, Log, Probe, SECOND, Then, millis, pattern};
 

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
+use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::testing::Simulation;
-use reactor::{Deferred, Phase, Reactor, SystemEvent, Transport};
+use reactor::{Deferred, Reactor, Transport};
 
 use crate::support::{Client, Heard, Log, SECOND, Then, millis};
 use crate::{after, note_triggers, serve};

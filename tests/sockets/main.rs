@@ -226,9 +226,9 @@ impl Factory for Refuses {
 fn an_idle_client_costs_no_turns() {
     let _turn = one_at_a_time();
     struct Turns(std::cell::Cell<usize>);
-    impl reactor::Observer for Turns {
-        fn event(&self, _: std::time::Instant, event: &reactor::Event<'_>) {
-            if let reactor::Event::TurnBegan = event {
+    impl reactor::observe::Observer for Turns {
+        fn event(&self, _: std::time::Instant, event: &reactor::observe::Event<'_>) {
+            if let reactor::observe::Event::TurnBegan = event {
                 self.0.set(self.0.get() + 1);
             }
         }
@@ -252,7 +252,7 @@ fn an_idle_client_costs_no_turns() {
     half.shutdown(Shutdown::Write).expect("it is open");
     reactor.turn(Some(PATIENCE)).expect("a turn");
     let turns = Rc::new(Turns(std::cell::Cell::new(0)));
-    reactor.add_observer(Rc::clone(&turns) as Rc<dyn reactor::Observer>);
+    reactor.add_observer(Rc::clone(&turns) as Rc<dyn reactor::observe::Observer>);
     let over = support::shared(false);
     let flag = Rc::clone(&over);
     reactor.call_later(Duration::from_millis(300), move || flag.set(true));

@@ -15,10 +15,10 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use crate::engine::triggers::{Phase, SystemEvent};
 use crate::http::body::Body;
 use crate::http::body::sink::BodySink;
 use crate::http::server::response::Response;
+use crate::lifecycle::{Phase, SystemEvent};
 use crate::reactor::Reactor;
 use crate::weak_reactor::WeakReactor;
 

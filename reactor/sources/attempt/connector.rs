@@ -117,9 +117,9 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Gives the attempt up. The factory hears `connection_failed` with [`Reason::Cancelled`], and
-    /// builds no protocol; what it builds while it is given up is dropped. Does nothing when the
-    /// connection is established or the attempt has failed.
+    /// Gives the attempt up. The factory's `connection_failed` is called with [`Reason::Cancelled`],
+    /// and it builds no protocol; one that it is building at that moment is dropped. Does nothing when
+    /// the connection is established or the attempt has failed.
     pub fn cancel(&self) {
         if let Some(engine) = self.engine.upgrade()
             && give_up(&self.progress)
@@ -129,12 +129,15 @@ impl Connector {
     }
 
     /// The outcome as a Deferred: the connection's transport, after `connection_made`, or the
-    /// [`Reason`] why there is none, which the factory does not hear then. A connection that
-    /// `connection_made` has aborted is none. When the attempt is over, the Deferred has fired
-    /// already: with what became of it, which is a failure when the connection is lost by now.
+    /// [`Reason`] why there is no connection. One that `connection_made` has aborted counts as a
+    /// failure. When the attempt is over, the Deferred has fired already, and has failed if the
+    /// connection is lost by now.
     ///
-    /// Cancelling the Deferred gives the attempt up, as soon as all have done so that were asked
-    /// for. One that is cancelled while `connection_made` runs aborts the connection.
+    /// Asking for it silences [`Factory::connection_failed`](crate::Factory::connection_failed), also
+    /// when the Deferred is dropped: a failure is reported once, and then it is the Deferred's.
+    ///
+    /// Cancelling the Deferred gives the attempt up; if it was asked for several times, when all of
+    /// them are cancelled. Cancelling while `connection_made` runs aborts the connection.
     ///
     /// ```
     /// # use reactor::{Protocol, Reactor, Reason, Transport};
