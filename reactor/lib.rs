@@ -36,7 +36,7 @@
 //! - [`Reactor::remote`] and [`Reactor::defer_to_thread`]: other threads, and work that blocks.
 //! - [`http`]: sites that answer requests, and an agent that asks others.
 //! - [`lifecycle`]: start, stop and what is done around them. [`observe`]: what the loop does, as it
-//!   does it.
+//!   does it. [`errors`]: every error type in one table.
 //! - [`testing`]: the same code on a network in memory, with virtual time and seeded faults.
 //! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
 //!   `docs/from-twisted.md` has Twisted's names beside those of this crate.
@@ -112,7 +112,8 @@ mod time;
 mod unsent;
 mod visible;
 
-// For programs' tests.
+// For programs' tests, and for their errors.
+pub mod errors;
 pub mod testing;
 
 pub use address::{Address, BadAddress};

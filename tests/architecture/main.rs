@@ -5,6 +5,7 @@
 //! shrink and may not grow, and one that is no longer needed fails the test until it is taken out.
 
 mod circles;
+mod errors;
 mod layers;
 mod predicates;
 mod sizes;
