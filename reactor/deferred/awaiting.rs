@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::Location;
-use super::cancel::Cancelled;
 use super::chain::{Deferred, Now};
+use super::errors::Cancelled;
 use super::failure::Failure;
+use super::hook::report;
 use super::loan::{Carried, Passing};
 use super::node::Next;
-use super::unhandled::report;
 
 /// A Deferred that is being awaited.
 ///

@@ -10,7 +10,6 @@
 //! From there the failure runs down the chains like any other, so an errback may still make a value
 //! of it.
 
-use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
@@ -95,32 +94,3 @@ impl fmt::Debug for Canceller {
         }
     }
 }
-
-/// What a Deferred was to bring was cancelled. The place of the [`Failure`](super::Failure) is
-/// where `cancel` was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cancelled;
-
-impl fmt::Display for Cancelled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cancelled")
-    }
-}
-
-impl Error for Cancelled {}
-
-/// A callback returned a Deferred that waits, in the end, for this same callback. It would wait
-/// for ever.
-///
-/// The types forbid it as long as Deferreds are not kept in shared places. A circle of more than
-/// 64 chains is not detected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Circular;
-
-impl fmt::Display for Circular {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a callback returned a Deferred that waits for this same callback")
-    }
-}
-
-impl Error for Circular {}

@@ -5,8 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::cancel::{self, Canceller};
-use super::failure::{Failure, IntoFailure};
+use super::failure::Failure;
 use super::firing;
+use super::into_failure::IntoFailure;
 use super::link::Link;
 use super::loan::{Carried, Passing};
 use super::node::End;

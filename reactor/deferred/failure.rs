@@ -13,11 +13,10 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::marker::PhantomData;
-use std::ops::Deref;
 use std::rc::{Rc, Weak};
 
-use super::{Location, Place, sealed};
+use super::errors::Message;
+use super::{Location, Place};
 
 /// How many passed callbacks are kept by place. The rest is counted: a chain of a million
 /// callbacks must not make a failure of a million places.
@@ -51,23 +50,23 @@ const PLACES_KEPT: usize = 32;
 pub struct Failure {
     /// Behind a pointer, so that a `Result<T, Failure>` is hardly larger than its `T`; and shared, so
     /// that a copy costs nothing until one of the two goes on alone.
-    record: Rc<Record>,
+    pub(super) record: Rc<Record>,
 }
 
 /// What is known of a failure.
 #[derive(Clone)]
 pub(super) struct Record {
     /// Shared, so that everyone who waits for one result can have its failure.
-    error: Rc<dyn Error>,
+    pub(super) error: Rc<dyn Error>,
     /// What failed, where the error does not say it.
-    about: Option<Rc<str>>,
-    origin: Place,
-    raised_in: Option<Place>,
-    made: Option<Place>,
-    passed: Vec<Place>,
-    passed_uncounted: usize,
+    pub(super) about: Option<Rc<str>>,
+    pub(super) origin: Place,
+    pub(super) raised_in: Option<Place>,
+    pub(super) made: Option<Place>,
+    pub(super) passed: Vec<Place>,
+    pub(super) passed_uncounted: usize,
     /// Whether a Deferred holds this failure, and it has not been taken out.
-    rests: Cell<bool>,
+    pub(super) rests: Cell<bool>,
 }
 
 impl Failure {
@@ -142,24 +141,6 @@ impl Failure {
         self.error().downcast_ref()
     }
 
-    /// The error if it is an `E`, and otherwise the failure itself, unchanged.
-    ///
-    /// With `?` an errback handles what it knows and hands on the rest:
-    /// `failure.trap::<TimedOut>()?;`.
-    ///
-    /// # Errors
-    ///
-    /// The failure, when its error is not an `E`.
-    pub fn trap<E: Error + 'static>(self) -> Result<Trapped<E>, Self> {
-        if self.check::<E>().is_none() {
-            return Err(self);
-        }
-        Ok(Trapped {
-            failure: self,
-            error: PhantomData,
-        })
-    }
-
     /// The error that this failure carries.
     #[must_use]
     pub fn error(&self) -> &(dyn Error + 'static) {
@@ -169,27 +150,6 @@ impl Failure {
     /// What led to the error: its source, the source of that, and so on.
     pub fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         std::iter::successors(self.error().source(), |&error| error.source())
-    }
-
-    /// The error, behind what failed.
-    fn text(&self) -> String {
-        match &self.record.about {
-            None => self.record.error.to_string(),
-            Some(about) => format!("{about}: {}", self.record.error),
-        }
-    }
-
-    /// The texts of the causes, without those with which the text before ends anyhow.
-    fn unsaid_causes(&self) -> Vec<String> {
-        let mut said = self.record.error.to_string();
-        let mut unsaid = Vec::new();
-        for cause in self.causes().map(ToString::to_string) {
-            if !said.ends_with(&cause) {
-                unsaid.push(cause.clone());
-                said = cause;
-            }
-        }
-        unsaid
     }
 
     /// Where the error became a failure: the `?`, the call of [`new`](Self::new), or for a panic
@@ -274,155 +234,3 @@ impl<E: Error + 'static> From<E> for Failure {
         Self::new(error)
     }
 }
-
-/// Lets `?` return a failure from a `main` that returns `Result<(), Box<dyn Error>>`, which then
-/// prints the whole report.
-///
-/// The box is not `Send` and `Sync`, so there is no conversion into `Box<dyn Error + Send + Sync>`:
-/// clones of a failure share its error by an [`Rc`], on one thread. Look at what the error is with
-/// [`check`](Failure::check) before: the box cannot be downcast to it.
-impl From<Failure> for Box<dyn Error> {
-    fn from(failure: Failure) -> Self {
-        // A type of its own, because `Failure` must not be an `Error` (see above), and its error
-        // may be shared and so cannot be moved into the box.
-        Box::new(Boxed(failure))
-    }
-}
-
-/// A failure as an [`Error`], with its texts and its causes.
-struct Boxed(Failure);
-
-impl fmt::Display for Boxed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Boxed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl Error for Boxed {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.error().source()
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text())?;
-        if f.alternate() {
-            for cause in self.unsaid_causes() {
-                write!(f, ": {cause}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let record = &self.record;
-        f.write_str(&self.text())?;
-        write!(f, "\n    arose at {}", record.origin)?;
-        // Of what was asked for elsewhere, this is the only place there is.
-        let is_elsewhere = |place: &Place| record.about.is_none() || *place != record.origin;
-        if let Some(place) = record.raised_in.filter(is_elsewhere) {
-            write!(f, "\n    in the callback added at {place}")?;
-        }
-        for place in record.passed.iter().filter(|place| is_elsewhere(place)) {
-            write!(f, "\n    passed the callback added at {place}")?;
-        }
-        if record.passed_uncounted > 0 {
-            write!(f, "\n    and {} more", record.passed_uncounted)?;
-        }
-        if let Some(place) = record.made.filter(is_elsewhere) {
-            write!(f, "\n    in the chain made at {place}")?;
-        }
-        for cause in self.unsaid_causes() {
-            write!(f, "\n    caused by: {cause}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A failure whose error is known to be an `E`: what [`Failure::trap`] caught.
-///
-/// Dereferences to the error.
-pub struct Trapped<E> {
-    failure: Failure,
-    error: PhantomData<E>,
-}
-
-impl<E> Trapped<E> {
-    /// The failure again, to hand it on after all.
-    #[must_use]
-    pub fn into_failure(self) -> Failure {
-        self.failure
-    }
-}
-
-impl<E: Error + 'static> Deref for Trapped<E> {
-    type Target = E;
-
-    fn deref(&self) -> &E {
-        self.failure.check().expect("trap has checked the type")
-    }
-}
-
-impl<E> fmt::Debug for Trapped<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.failure, f)
-    }
-}
-
-impl<E> fmt::Display for Trapped<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.failure, f)
-    }
-}
-
-/// What a chain can be failed with: any error, or a [`Failure`] that is there already.
-///
-/// `Into<Failure>` would say the same, but would lose the place: `Into::into` does not pass on who
-/// called it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an error, so a Deferred cannot fail with it",
-    label = "neither a `std::error::Error` nor a `Failure`",
-    note = "for a mere text there is `Failure::message(\"…\")`"
-)]
-pub trait IntoFailure: sealed::IntoFailure {
-    /// The failure; its origin is the caller's place if it is made only now.
-    #[track_caller]
-    fn into_failure(self) -> Failure;
-}
-
-impl sealed::IntoFailure for Failure {}
-impl<E: Error + 'static> sealed::IntoFailure for E {}
-
-impl IntoFailure for Failure {
-    fn into_failure(self) -> Self {
-        self
-    }
-}
-
-impl<E: Error + 'static> IntoFailure for E {
-    #[track_caller]
-    fn into_failure(self) -> Failure {
-        Failure::new(self)
-    }
-}
-
-/// The error of a failure that is only a text.
-#[derive(Debug)]
-struct Message(String);
-
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Message {}

@@ -8,8 +8,9 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::Place;
-use super::cancel::{Circular, is_circle};
+use super::cancel::is_circle;
 use super::chain::{Deferred, Now};
+use super::errors::Circular;
 use super::failure::Failure;
 use super::loan::Passing;
 use super::node::{End, Inlet, Next, Node, Outlet, Root, Run, Waits};

@@ -16,14 +16,15 @@ use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use super::cancel::{Cancelled, Canceller};
+use super::cancel::Canceller;
 use super::chain::Deferred;
+use super::errors::Cancelled;
 use super::failure::Failure;
+use super::hook::report;
 use super::loan::{Carried, Passing};
 use super::outcome::Outcome;
 use super::record::Record;
 use super::resolver::Resolver;
-use super::unhandled::report;
 use super::{Location, Place, sealed};
 
 /// Many Deferreds as one.

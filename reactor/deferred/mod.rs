@@ -34,7 +34,11 @@
 //! | `cancel` | how a cancellation goes up |
 //! | `loan` | values that go back if they are not taken |
 //! | `failure` | [`Failure`]: any error, and the way that it took |
+//! | `into_failure`, `trapped`, `report` | how one is made of an error, how an error is got out of it, how it looks |
 //! | `unhandled` | failures that are dropped |
+//! | `hook`, `watch`, `resting` | where those are reported, how a test sees them, and those that are not dropped yet |
+//! | `errors` | the errors that Deferreds make themselves |
+//! | `cancel_outcome`, `task_outcome` | what cancellers and tasks end with |
 //! | `timeout`, `pause`, `awaiting`, `shared` | what else one does with one Deferred |
 //! | `list` | many Deferreds as one |
 //! | `wait_list` | those who wait, in order, for what follows |
@@ -59,13 +63,22 @@ mod step;
 mod unhandled;
 
 mod awaiting;
+mod cancel_outcome;
+mod errors;
+mod hook;
+mod into_failure;
 mod list;
 mod pause;
 mod queue;
+mod report;
+mod resting;
 mod semaphore;
 mod shared;
+mod task_outcome;
 mod timeout;
+mod trapped;
 mod wait_list;
+mod watch;
 
 mod chart;
 mod record;
@@ -74,21 +87,28 @@ use std::panic::Location;
 
 pub use crate::contained::Panicked;
 pub use awaiting::Awaiting;
-pub use cancel::{Cancelled, Canceller, Circular};
+pub use cancel::Canceller;
+pub use cancel_outcome::CancelOutcome;
 pub use chain::{Deferred, maybe_deferred};
 pub use chart::Chart;
-pub use failure::{Failure, IntoFailure, Trapped};
+pub use errors::{Abandoned, Cancelled, Circular};
+pub use failure::Failure;
+pub use hook::{UnhandledHook, on_unhandled_failure};
+pub use into_failure::IntoFailure;
 pub use list::{DeferredList, FailureGroup, FirstError, NothingToWaitFor, gather_results, race};
 #[doc(hidden)]
 pub use loan::Carried;
-pub use outcome::{Outcome, Recovery, TaskOutcome};
+pub use outcome::{Outcome, Recovery};
 pub use pause::Pause;
 pub use queue::{Queue, QueueOverflow, QueueUnderflow};
-pub use resolver::{Abandoned, CancelOutcome, Resolver};
+pub use resolver::Resolver;
+pub use resting::held_failures;
 pub use semaphore::{Lock, Permit, Semaphore};
 pub use shared::Shared;
+pub use task_outcome::TaskOutcome;
 pub use timeout::{Clock, TimedOut};
-pub use unhandled::{UnhandledFailures, UnhandledHook, held_failures, on_unhandled_failure};
+pub use trapped::Trapped;
+pub use watch::UnhandledFailures;
 
 /// A line of source code: where something was made, added or failed.
 pub(crate) type Place = &'static Location<'static>;

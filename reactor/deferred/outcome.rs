@@ -34,21 +34,6 @@ pub trait Outcome: sealed::Outcome {
     fn into_deferred(self) -> Deferred<Self::Output>;
 }
 
-/// What a task may end with: what a callback may return.
-///
-/// A trait of its own, so that a forgotten `Ok` is an error about tasks and not about callbacks.
-#[diagnostic::on_unimplemented(
-    message = "a task may not end with `{Self}`",
-    label = "what this `async` block or function ends with",
-    note = "end it with `Ok(value)`: then `spawn` returns a `Deferred` of the value",
-    note = "before that, `?` hands on any error: a `Result` must have the error `Failure`",
-    note = "it may also end with nothing, or with a `Deferred` to wait for"
-)]
-pub trait TaskOutcome: Outcome {}
-
-#[diagnostic::do_not_recommend]
-impl<R: Outcome> TaskOutcome for R {}
-
 impl<T> sealed::Outcome for Result<T, Failure> {}
 impl<T> sealed::Outcome for Deferred<T> {}
 impl sealed::Outcome for () {}

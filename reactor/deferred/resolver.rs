@@ -1,16 +1,17 @@
 //! The firing end of a Deferred: it fires once, by value, or fires [`Abandoned`] when it is dropped.
 
 use std::cell::Cell;
-use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
 
-use super::cancel::Cancelled;
-use super::failure::{Failure, IntoFailure};
+use super::Place;
+use super::cancel_outcome::CancelOutcome;
+use super::errors::{Abandoned, Cancelled};
+use super::failure::Failure;
 use super::firing;
+use super::into_failure::IntoFailure;
 use super::loan::{Carried, Passing};
 use super::node::{End, Node, Outlet, Root, Run, Waits, peek};
-use super::{Place, sealed};
 use crate::contained::{contain, drop_contained};
 
 /// Fires a Deferred, once.
@@ -129,38 +130,6 @@ impl<T: 'static> fmt::Debug for Resolver<T> {
     }
 }
 
-/// What a canceller may return: nothing, or the result that the Deferred is to be fired with.
-#[diagnostic::on_unimplemented(
-    message = "what is done on cancelling may not return `{Self}`",
-    note = "return nothing, or the `Result<{T}, Failure>` to fire the Deferred with"
-)]
-pub trait CancelOutcome<T>: sealed::CancelOutcome<T> {
-    /// The result to fire the Deferred with, if there is one.
-    fn into_result(self) -> Option<Result<T, Failure>>;
-}
-
-impl<T> sealed::CancelOutcome<T> for () {}
-impl<T> sealed::CancelOutcome<T> for Result<T, Failure> {}
-impl<T> sealed::CancelOutcome<T> for Option<Result<T, Failure>> {}
-
-impl<T> CancelOutcome<T> for () {
-    fn into_result(self) -> Option<Result<T, Failure>> {
-        None
-    }
-}
-
-impl<T> CancelOutcome<T> for Result<T, Failure> {
-    fn into_result(self) -> Option<Self> {
-        Some(self)
-    }
-}
-
-impl<T> CancelOutcome<T> for Option<Result<T, Failure>> {
-    fn into_result(self) -> Self {
-        self
-    }
-}
-
 type OnCancel<T> = Box<dyn FnOnce() -> Option<Result<T, Failure>>>;
 
 /// Where a chain begins.
@@ -253,29 +222,3 @@ impl<T: 'static> Run for Source<T> {
         self.outlet.hand_on(chain)
     }
 }
-
-/// The [`Resolver`] of a Deferred was dropped without being fired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Abandoned {
-    made: Place,
-}
-
-impl Abandoned {
-    /// Where the Deferred and its resolver were made.
-    #[must_use]
-    pub fn made(&self) -> Place {
-        self.made
-    }
-}
-
-impl fmt::Display for Abandoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the Resolver made at {} was dropped without being fired",
-            self.made
-        )
-    }
-}
-
-impl Error for Abandoned {}

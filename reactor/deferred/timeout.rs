@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Location;
-use super::cancel::Cancelled;
 use super::chain::Deferred;
+use super::errors::Cancelled;
 use super::failure::Failure;
 use super::loan::{Carried, Passing};
 use super::outcome::Recovery;
