@@ -51,7 +51,7 @@ impl<T: 'static> Future for Awaiting<T> {
             Now::Later(end) => {
                 // The waker of the latest poll counts: it takes the place of the one before.
                 let waker = context.waker().clone();
-                end.node.outlet().lead_to(Next::Future(waker));
+                end.outlet().lead_to(Next::Future(waker));
                 awaiting.deferred = Some(Deferred::waiting(end));
                 Poll::Pending
             }

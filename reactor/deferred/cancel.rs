@@ -68,9 +68,8 @@ pub struct Canceller {
 }
 
 impl Canceller {
-    pub(super) fn new(chain: &Rc<dyn Root>) -> Self {
-        let chain = Some(Rc::clone(chain));
-        Self { chain }
+    pub(super) fn new(chain: Rc<dyn Root>) -> Self {
+        Self { chain: Some(chain) }
     }
 
     /// Asks what the chain waits for now to stop, as

@@ -211,7 +211,7 @@ impl<T: 'static> Deferred<T> {
     pub fn canceller(&self) -> Canceller {
         match &self.state {
             State::Fired { .. } => Canceller::default(),
-            State::Waiting(end) => Canceller::new(&end.chain),
+            State::Waiting(end) => Canceller::new(end.chain()),
         }
     }
 
@@ -220,7 +220,7 @@ impl<T: 'static> Deferred<T> {
     pub fn is_fired(&self) -> bool {
         match &self.state {
             State::Fired { .. } => true,
-            State::Waiting(end) => end.node.outlet().look(|result| result.is_some()),
+            State::Waiting(end) => end.outlet().look(|result| result.is_some()),
         }
     }
 
@@ -249,16 +249,18 @@ impl<T: 'static> Deferred<T> {
             }
             State::Waiting(end) => end,
         };
-        let outlet = end.node.outlet();
+        let outlet = end.outlet();
         let row = outlet.row().get();
         let row = row.map(|row| row.add(names(), type_name::<U>(), place));
-        let made = end.chain.made();
-        // The result may have come since this Deferred was made, and then it rests in the outlet.
-        match (outlet.take(), row) {
-            (None, row) => Deferred::waiting(Link::after(end, step, place, row)),
-            (Some(result), None) => at_once(step, result, made, place),
+        let Some(result) = outlet.take() else {
+            return Deferred::waiting(Link::after(end, step, place, row));
+        };
+        // The result has come since this Deferred was made, and rested in the outlet.
+        let made = end.chain().made();
+        match row {
+            None => at_once(step, result, made, place),
             // Not at once: what a chart shows of a step is noted by its link.
-            (Some(result), row) => Link::behind_fired(result, made, step, place, row),
+            Some(_) => Link::behind_fired(result, made, step, place, row),
         }
     }
 
@@ -267,7 +269,7 @@ impl<T: 'static> Deferred<T> {
     pub(super) fn now(self) -> Now<T> {
         match self.state {
             State::Fired { result, .. } => Now::Fired(result.map_err(Unhandled::take)),
-            State::Waiting(end) => match end.node.outlet().take() {
+            State::Waiting(end) => match end.outlet().take() {
                 Some(result) => Now::Fired(result),
                 None => Now::Later(end),
             },
@@ -278,7 +280,7 @@ impl<T: 'static> Deferred<T> {
     pub(super) fn made(&self) -> Place {
         match &self.state {
             State::Fired { made, .. } => made,
-            State::Waiting(end) => end.chain.made(),
+            State::Waiting(end) => end.chain().made(),
         }
     }
 
@@ -298,7 +300,7 @@ impl<T: 'static> Deferred<T> {
     pub(super) fn row(&self) -> Option<&Rc<Row>> {
         match &self.state {
             State::Fired { .. } => None,
-            State::Waiting(end) => end.node.outlet().row().get(),
+            State::Waiting(end) => end.outlet().row().get(),
         }
     }
 
@@ -357,10 +359,7 @@ impl<T: 'static> Deferred<T> {
                 source.end()
             }
         };
-        end.node
-            .outlet()
-            .row()
-            .get_or_init(|| Row::first_of(record));
+        end.outlet().row().get_or_init(|| Row::first_of(record));
         Self::waiting(end)
     }
 }
@@ -437,14 +436,14 @@ impl<T: 'static> fmt::Debug for Deferred<T> {
         {
             (Some(Err(unhandled)), _) => write!(f, ", failed: {}", unhandled.failure()),
             (None, State::Waiting(end)) => {
-                let waits_for = cancel::last(Rc::clone(&end.chain)).made();
+                let waits_for = cancel::last(end.chain()).made();
                 write!(f, ", waits for the Resolver made at {waits_for}")
             }
             (Some(Ok(_)) | None, _) => f.write_str(", fired"),
         };
         match &self.state {
             State::Fired { result, .. } => show(Some(result)),
-            State::Waiting(end) => end.node.outlet().look(show),
+            State::Waiting(end) => end.outlet().look(show),
         }
     }
 }

@@ -13,19 +13,30 @@ use super::chain::{Deferred, Now};
 use super::errors::Circular;
 use super::failure::Failure;
 use super::loan::Passing;
-use super::node::{End, Inlet, Next, Node, Outlet, Root, Run, Waits};
+use super::node::{End, Inlet, Next, Node, Outlet, Root, Run, Waits, peek};
 use super::record::Row;
 use super::resolver::Source;
 use super::step::{self, Step};
 
 /// A callback that waits for its turn.
 pub(super) struct Link<T, U, S> {
-    /// `None` once it was called.
-    step: Cell<Option<S>>,
+    turn: Cell<Turn<S>>,
     outlet: Outlet<U>,
     /// Where the callback was added.
     place: Place,
     takes: PhantomData<fn(T)>,
+}
+
+/// How far a link has come.
+#[derive(Default)]
+enum Turn<S> {
+    /// Its step has not been called.
+    Comes(S),
+    /// Its step returned a Deferred, for which this chain waits here. The last link of the chain has
+    /// it too, but that is another one as soon as a callback is added.
+    Waits(Rc<dyn Root>),
+    #[default]
+    Over,
 }
 
 impl<T: 'static, U: 'static, S: Step<T, U>> Link<T, U, S> {
@@ -33,20 +44,16 @@ impl<T: 'static, U: 'static, S: Step<T, U>> Link<T, U, S> {
     #[inline]
     pub(super) fn after(end: End<T>, step: S, place: Place, row: Option<Rc<Row>>) -> End<U> {
         let link = Rc::new(Self {
-            step: Cell::new(Some(step)),
-            outlet: Outlet::new(),
+            turn: Cell::new(Turn::Comes(step)),
+            outlet: Outlet::of(Some(end.leave())),
             place,
             takes: PhantomData,
         });
         if let Some(row) = row {
             link.outlet.row().get_or_init(|| row);
         }
-        let inlet: Rc<dyn Inlet<T>> = link.clone();
-        end.node.outlet().lead_to(Next::Link(inlet));
-        End {
-            node: link,
-            chain: end.chain,
-        }
+        end.outlet().lead_to(Next::Link(link.clone()));
+        End::at(link)
     }
 
     /// Runs `step` as that of a chain that was made at `made` and fired with `result`.
@@ -86,7 +93,8 @@ impl<T: 'static, U: 'static, S: Step<T, U>> Link<T, U, S> {
     /// return Deferreds in constant memory.
     #[inline(never)]
     fn wait_for(self: Rc<Self>, inner: &End<U>, chain: &Rc<dyn Root>) -> Option<Rc<dyn Run>> {
-        if is_circle(&inner.chain, chain) {
+        let inner_chain = inner.chain();
+        if is_circle(&inner_chain, chain) {
             let circular = Failure::at(Circular, self.place);
             return self.settle(Err(circular), chain);
         }
@@ -97,20 +105,19 @@ impl<T: 'static, U: 'static, S: Step<T, U>> Link<T, U, S> {
         };
         let adopter = match third {
             Some(third) => {
-                third.chain.waits().set(Waits::as_chain(&inner.chain));
+                let third_chain = third.chain();
+                third_chain.waits().set(Waits::as_chain(&inner_chain));
                 // So that a canceller of the chain that is left out still finds what it has become.
-                chain.waits().set(Waits::as_chain(&third.chain));
+                chain.waits().set(Waits::as_chain(&third_chain));
                 third
             }
             None => {
-                chain.waits().set(Waits::as_chain(&inner.chain));
-                End {
-                    chain: Rc::clone(chain),
-                    node: self,
-                }
+                chain.waits().set(Waits::as_chain(&inner_chain));
+                self.turn.set(Turn::Waits(Rc::clone(chain)));
+                End::at(self)
             }
         };
-        inner.node.outlet().lead_to(Next::Adopter(adopter));
+        inner.outlet().lead_to(Next::Adopter(adopter));
         None
     }
 
@@ -126,9 +133,18 @@ impl<T: 'static, U: 'static, S: Step<T, U>> Link<T, U, S> {
     }
 }
 
-impl<T, U, S> Node<U> for Link<T, U, S> {
+impl<T: 'static, U: 'static, S: Step<T, U>> Node<U> for Link<T, U, S> {
     fn outlet(&self) -> &Outlet<U> {
         &self.outlet
+    }
+
+    fn chain(self: Rc<Self>) -> Rc<dyn Root> {
+        let waits = peek(&self.turn, |turn| match turn {
+            Turn::Waits(chain) => Some(Rc::clone(chain)),
+            Turn::Comes(_) | Turn::Over => None,
+        });
+        let chain = waits.or_else(|| self.outlet.chain());
+        chain.expect("the last link of a chain has the chain")
     }
 }
 
@@ -138,8 +154,9 @@ impl<T: 'static, U: 'static, S: Step<T, U>> Inlet<T> for Link<T, U, S> {
         result: Passing<T>,
         chain: &mut Rc<dyn Root>,
     ) -> Option<Rc<dyn Run>> {
-        let step = self.step.take();
-        let step = step.expect("a node leads to one link, and takes it out to hand on");
+        let Turn::Comes(step) = self.turn.take() else {
+            unreachable!("a node leads to one link, and takes it out to hand on");
+        };
         let returned = match self.outlet.row().get() {
             None => step::call(step, result, self.place),
             Some(row) => self.call_noted(row, step, result),

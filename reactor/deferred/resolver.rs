@@ -143,7 +143,7 @@ pub(super) struct Source<T> {
 impl<T: 'static> Source<T> {
     pub(super) fn new(made: Place) -> Rc<Self> {
         Rc::new(Self {
-            outlet: Outlet::new(),
+            outlet: Outlet::of(None),
             waits: Cell::new(Waits::ForResolver),
             canceller: Cell::new(None),
             made,
@@ -152,10 +152,7 @@ impl<T: 'static> Source<T> {
 
     /// The end of the chain as long as it has no link.
     pub(super) fn end(self: &Rc<Self>) -> End<T> {
-        End {
-            node: self.clone(),
-            chain: self.clone(),
-        }
+        End::at(self.clone())
     }
 
     fn waits_for_resolver(&self) -> bool {
@@ -214,6 +211,10 @@ impl<T: 'static> Root for Source<T> {
 impl<T: 'static> Node<T> for Source<T> {
     fn outlet(&self) -> &Outlet<T> {
         &self.outlet
+    }
+
+    fn chain(self: Rc<Self>) -> Rc<dyn Root> {
+        self
     }
 }
 
