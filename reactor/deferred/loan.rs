@@ -27,21 +27,22 @@ enum Kind<T> {
 pub(super) trait Lender<T> {
     /// The value that was lent with `number` comes back.
     fn take_back(self: Rc<Self>, number: u64, value: T);
+    /// The value was taken, and what has carried it may carry another one.
+    fn keep(&self, spare: Box<Loan<T>>);
 }
 
 /// Where a value goes that nobody has taken.
 enum WayBack<T> {
-    /// To the one who lent it, unless that is gone. Not a closure like the other: a loan is one
-    /// allocation so, and a queue makes one for each item.
-    Lender(Weak<dyn Lender<T>>, u64),
+    /// To the one who lent it, unless that is gone.
+    Lender(Weak<dyn Lender<T>>),
     /// Into its parts.
     Parts(Box<dyn FnOnce(T)>),
 }
 
 impl<T> WayBack<T> {
-    fn take(self, value: T) {
+    fn take(self, number: u64, value: T) {
         match self {
-            Self::Lender(lender, number) => {
+            Self::Lender(lender) => {
                 if let Some(lender) = lender.upgrade() {
                     lender.take_back(number, value);
                 }
@@ -51,26 +52,57 @@ impl<T> WayBack<T> {
     }
 }
 
-/// Behind a pointer, so that a value that is given, as nearly all are, stays as small as it is.
-struct Loan<T> {
-    /// Both are there until the value is taken.
-    lent: Option<(T, WayBack<T>)>,
+/// Behind a pointer, so that a value that is given, as nearly all are, stays as small as it is. Who
+/// lends gets that back, empty, when the value is taken, and needs none for the next one.
+pub(super) struct Loan<T> {
+    value: Option<T>,
+    number: u64,
+    /// There until the value goes it.
+    way: Option<WayBack<T>>,
+}
+
+const EMPTY: &str = "a loan has a value until somebody takes it, and is gone or empty then";
+
+impl<T> Loan<T> {
+    /// A loan without a value, of `lender`.
+    pub(super) fn of(lender: Weak<dyn Lender<T>>) -> Box<Self> {
+        Self::with(None, WayBack::Lender(lender))
+    }
+
+    fn with(value: Option<T>, way: WayBack<T>) -> Box<Self> {
+        let (number, way) = (0, Some(way));
+        Box::new(Self { value, number, way })
+    }
+
+    /// The value as one that goes back to the lender with `number` if it is dropped before somebody
+    /// takes it.
+    #[inline]
+    pub(super) fn carry(mut self: Box<Self>, number: u64, value: T) -> Carried<T> {
+        self.number = number;
+        self.value = Some(value);
+        Carried(Kind::Lent(self))
+    }
+
+    /// The value, which belongs to the caller. Apart, so that the way of values that are given, which
+    /// has to be short, is inlined without it.
+    #[cold]
+    fn take(mut self: Box<Self>) -> T {
+        let value = self.value.take().expect(EMPTY);
+        if let Some(WayBack::Lender(lender)) = &self.way
+            && let Some(lender) = lender.upgrade()
+        {
+            lender.keep(self);
+        }
+        value
+    }
 }
 
 impl<T> Drop for Loan<T> {
     fn drop(&mut self) {
-        if let Some((value, way)) = self.lent.take() {
-            way.take(value);
+        if let (Some(value), Some(way)) = (self.value.take(), self.way.take()) {
+            way.take(self.number, value);
         }
     }
-}
-
-/// Apart, so that the way of values that are given, which has to be short, is inlined without it.
-#[cold]
-#[expect(clippy::boxed_local, reason = "what frees the box belongs here too")]
-fn take_from<T>(mut loan: Box<Loan<T>>) -> (T, WayBack<T>) {
-    let lent = loan.lent.take();
-    lent.expect("a loan is emptied by whoever takes or drops it, and that is its end")
 }
 
 impl<T> Carried<T> {
@@ -80,14 +112,9 @@ impl<T> Carried<T> {
         Self(Kind::Given(value))
     }
 
-    /// A value that goes back to `lender` if it is dropped before somebody takes it.
-    pub(super) fn lent(value: T, lender: Weak<dyn Lender<T>>, number: u64) -> Self {
-        Self::with_way(value, WayBack::Lender(lender, number))
-    }
-
-    fn with_way(value: T, way: WayBack<T>) -> Self {
-        let lent = Some((value, way));
-        Self(Kind::Lent(Box::new(Loan { lent })))
+    fn of_parts(value: T, give_back: impl FnOnce(T) + 'static) -> Self {
+        let way = WayBack::Parts(Box::new(give_back));
+        Self(Kind::Lent(Loan::with(Some(value), way)))
     }
 
     /// The value, which the caller now answers for.
@@ -95,17 +122,21 @@ impl<T> Carried<T> {
     pub(super) fn take(self) -> T {
         match self.0 {
             Kind::Given(value) => value,
-            Kind::Lent(loan) => take_from(loan).0,
+            Kind::Lent(loan) => loan.take(),
         }
     }
 
     /// The value, and where it goes if nobody takes it, which the caller now sees to.
-    fn split(self) -> (T, Option<WayBack<T>>) {
+    fn split(self) -> (T, Option<impl FnOnce(T) + use<T>>) {
         match self.0 {
             Kind::Given(value) => (value, None),
-            Kind::Lent(loan) => {
-                let (value, way) = take_from(loan);
-                (value, Some(way))
+            Kind::Lent(mut loan) => {
+                let value = loan.value.take().expect(EMPTY);
+                let give_back = move |value| {
+                    // Its drop gives it back.
+                    loan.value = Some(value);
+                };
+                (value, Some(give_back))
             }
         }
     }
@@ -122,10 +153,7 @@ impl<T> Carried<T> {
     {
         match self.split() {
             (value, None) => Carried::given(wrap(value)),
-            (value, Some(way)) => {
-                let give_back = move |whole| way.take(unwrap(whole));
-                Carried::with_way(wrap(value), WayBack::Parts(Box::new(give_back)))
-            }
+            (value, Some(way)) => Carried::of_parts(wrap(value), move |whole| way(unwrap(whole))),
         }
     }
 
@@ -152,11 +180,11 @@ impl<T> Carried<T> {
             for (index, result) in values.into_iter().enumerate() {
                 let way = ways.next_if(|(of, _)| *of == index);
                 if let (Ok(value), Some((_, way))) = (result, way) {
-                    way.take(value);
+                    way(value);
                 }
             }
         };
-        Carried::with_way(values, WayBack::Parts(Box::new(give_back)))
+        Carried::of_parts(values, give_back)
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::chain::Deferred;
-use super::loan::{Carried, Lender};
+use super::loan::{Carried, Lender, Loan};
 use super::resolver::Resolver;
 use super::wait_list::WaitList;
 
@@ -35,6 +35,10 @@ struct QueueState<T: 'static> {
     waiting: WaitList<T>,
     /// Whether items are being handed over.
     serving: Cell<bool>,
+    /// The loan of an item that was taken, for the next item: most are taken before the next one is
+    /// lent, and so no item costs an allocation. One and not a list, so that a queue that has once
+    /// lent a million items at a time does not keep the memory.
+    spare: Cell<Option<Box<Loan<T>>>>,
 }
 
 impl<T: 'static> Queue<T> {
@@ -55,6 +59,7 @@ impl<T: 'static> Queue<T> {
             next_number: Cell::new(0),
             waiting: WaitList::new(),
             serving: Cell::new(false),
+            spare: Cell::new(None),
         };
         Self {
             state: Rc::new(state),
@@ -123,8 +128,11 @@ impl<T: 'static> Queue<T> {
 impl<T: 'static> QueueState<T> {
     /// An item that comes back if nobody takes it.
     fn lend(self: &Rc<Self>, (number, item): (u64, T)) -> Carried<T> {
-        let state: Rc<dyn Lender<T>> = self.clone();
-        Carried::lent(item, Rc::downgrade(&state), number)
+        let loan = self.spare.take().unwrap_or_else(|| {
+            let lender = Rc::downgrade(self);
+            Loan::of(lender)
+        });
+        loan.carry(number, item)
     }
 
     /// Hands items over, as long as there are any and somebody waits.
@@ -158,6 +166,10 @@ impl<T: 'static> Lender<T> for QueueState<T> {
         if !self.serving.get() {
             self.serve();
         }
+    }
+
+    fn keep(&self, spare: Box<Loan<T>>) {
+        self.spare.set(Some(spare));
     }
 }
 

@@ -119,6 +119,18 @@ fn items_come_back_to_their_places_in_whatever_order_they_are_dropped() {
 }
 
 #[test]
+fn an_item_on_the_loan_of_one_that_was_taken_comes_back_to_its_own_place() {
+    let queue = Queue::new();
+    put(&queue, 0..4);
+    let (first, second) = (queue.get(), queue.get());
+    assert_eq!(value_of(first), 0);
+    let third = queue.get();
+    drop(second);
+    drop(third);
+    assert_eq!(rest_of(&queue), [1, 2, 3]);
+}
+
+#[test]
 fn an_item_comes_back_to_a_full_queue() {
     let queue = Queue::bounded(1, 1);
     put(&queue, [1]);
