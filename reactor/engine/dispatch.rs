@@ -13,13 +13,25 @@ use crate::driver::Clock;
 use crate::observe::{Callback, Event, Observer};
 use crate::visible::visible;
 
+type Observers = Rc<Vec<Rc<dyn Observer>>>;
+
+/// Drops the observers that nobody else has. Each by itself, since the drop of any may panic.
+fn let_go(observers: Observers) {
+    let gone = Rc::into_inner(observers).unwrap_or_default();
+    gone.into_iter().for_each(drop_contained);
+}
+
 /// Calls consumers' code, guarded and observed.
 pub(crate) struct Dispatch {
     /// The reactor's time, which is a virtual one in a simulation.
     clock: Clock,
-    observers: RefCell<Vec<Rc<dyn Observer>>>,
+    /// Shared with the events that are being told, so that one of them may attach and detach observers
+    /// without a copy for each event.
+    observers: RefCell<Observers>,
     /// Whether there are observers, so that looking costs one load.
     observed: Cell<bool>,
+    /// When the clock was last read for an observer.
+    last_reading: Cell<Option<Instant>>,
 }
 
 impl Dispatch {
@@ -28,6 +40,7 @@ impl Dispatch {
             clock,
             observers: RefCell::default(),
             observed: Cell::new(false),
+            last_reading: Cell::new(None),
         }
     }
 
@@ -51,10 +64,13 @@ impl Dispatch {
         callback: impl Fn(&T) -> Callback,
         f: impl FnOnce(&mut T) -> R,
     ) -> Result<R, String> {
-        let began = self.observed.get().then(|| self.began(&callback(target)));
+        let seen = self.observed.get().then(|| {
+            let callback = callback(target);
+            (self.began(&callback), callback)
+        });
         let result = contain(|| f(target));
-        if let Some(began) = began {
-            self.ended(&callback(target), began, result.is_err());
+        if let Some((began, callback)) = seen {
+            self.ended(&callback, began, result.is_err());
         }
         match result {
             Ok(value) => Ok(value),
@@ -65,8 +81,27 @@ impl Dispatch {
     /// Tells the observers. `event` is only made when there are any.
     pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if self.observed.get() {
-            self.tell((self.clock)(), &event());
+            self.tell(self.read_clock(), &event());
         }
+    }
+
+    /// As [`observe`](Self::observe), of what the loop does between callbacks. It takes no time worth a
+    /// reading of the clock, of which there are two for each callback, so it has the time of the last.
+    #[inline]
+    pub(crate) fn observe_between<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if self.observed.get() {
+            self.tell(
+                self.last_reading.get().unwrap_or_else(|| self.read_clock()),
+                &event(),
+            );
+        }
+    }
+
+    #[cold]
+    fn read_clock(&self) -> Instant {
+        let now = (self.clock)();
+        self.last_reading.set(Some(now));
+        now
     }
 
     #[inline]
@@ -75,31 +110,33 @@ impl Dispatch {
     }
 
     pub(crate) fn add_observer(&self, observer: Rc<dyn Observer>) {
-        self.observers.borrow_mut().push(observer);
-        self.observed.set(true);
+        let mut observers = (**self.observers.borrow()).clone();
+        observers.push(observer);
+        self.set_observers(observers);
     }
 
     pub(crate) fn remove_observer(&self, observer: &Rc<dyn Observer>) {
-        let mut observers = self.observers.borrow_mut();
-        let all = std::mem::take(&mut *observers).into_iter();
-        let (gone, kept) = all.partition(|other| Rc::ptr_eq(other, observer));
-        *observers = kept;
+        let mut observers = (**self.observers.borrow()).clone();
+        observers.retain(|other| !Rc::ptr_eq(other, observer));
+        self.set_observers(observers);
+    }
+
+    fn set_observers(&self, observers: Vec<Rc<dyn Observer>>) {
         self.observed.set(!observers.is_empty());
-        drop(observers);
-        let gone: Vec<_> = gone;
-        gone.into_iter().for_each(drop_contained);
+        let before = self.observers.replace(Rc::new(observers));
+        let_go(before); // outside the borrow: it may own what attaches another
     }
 
     #[cold]
     fn began(&self, callback: &Callback) -> Instant {
-        let now = (self.clock)();
+        let now = self.read_clock();
         self.tell(now, &Event::CallbackBegan(callback));
         now
     }
 
     #[cold]
     fn ended(&self, callback: &Callback, began: Instant, panicked: bool) {
-        let now = (self.clock)();
+        let now = self.read_clock();
         let event = Event::CallbackEnded {
             callback,
             took: now - began,
@@ -110,24 +147,22 @@ impl Dispatch {
 
     #[cold]
     fn tell(&self, now: Instant, event: &Event<'_>) {
-        let observers = self.observers.borrow().clone();
-        for observer in observers {
+        let observers = Rc::clone(&self.observers.borrow());
+        for observer in &*observers {
             if let Err(Panicked(said)) = contain(|| observer.event(now, event)) {
                 let said = visible(&said);
                 log::error!("an observer panicked and is detached: {said}");
-                self.remove_observer(&observer);
-            }
-            if Rc::strong_count(&observer) == 1 {
-                drop_contained(observer); // it was detached meanwhile
+                self.remove_observer(observer);
             }
         }
+        let_go(observers); // one of them may have been detached meanwhile
     }
 }
 
 /// Observers are not [`Contained`](crate::contained::Contained), because they are cloned for each event.
 impl Drop for Dispatch {
     fn drop(&mut self) {
-        self.observers.take().into_iter().for_each(drop_contained);
+        let_go(self.observers.take());
     }
 }
 

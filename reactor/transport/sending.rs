@@ -169,7 +169,7 @@ impl Transport {
                 if sent < waiting || !self.is_plain() {
                     self.note_progress(sent, waiting);
                 }
-                dispatch.observe(|| Event::BytesSent {
+                dispatch.observe_between(|| Event::BytesSent {
                     connection: self.id(),
                     waiting,
                     sent,

@@ -27,7 +27,12 @@ use reactor::Limits;
 use reactor::testing::{Conditions, Simulation};
 use support::{SECOND, millis};
 
+/// How many worlds are tried, unless `SEEDS` says so.
 const SEEDS: u64 = 2000;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
 
 /// Any network, from quiet to hostile.
 fn conditions(dice: &Dice) -> Conditions {
@@ -128,23 +133,21 @@ fn silence_wild_panics() {
 #[test]
 fn the_promises_hold_whatever_happens() {
     silence_wild_panics();
-    let seed = std::env::var("SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    if let Some(seed) = seed {
+    if let Some(seed) = number("SEED") {
         return run(seed);
     }
+    let seeds = number("SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, |n| n.get().min(8)) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= SEEDS {
+                    if seed >= seeds {
                         return;
                     }
                     if catch_unwind(AssertUnwindSafe(|| run(seed))).is_err() {
-                        next.store(SEEDS, Ordering::Relaxed);
+                        next.store(seeds, Ordering::Relaxed);
                         panic!("seed {seed} fails: SEED={seed} cargo test --test simulation");
                     }
                 }

@@ -105,7 +105,7 @@ impl Connection {
                     self.ready.remove(Readiness::READABLE);
                 }
                 engine.loop_side().budget.begin_share_with(READ + bytes);
-                engine.observe(|| Event::BytesReceived {
+                engine.dispatch().observe_between(|| Event::BytesReceived {
                     connection: self.transport.id(),
                     bytes,
                 });

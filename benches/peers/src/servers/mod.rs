@@ -22,6 +22,8 @@ pub(crate) const BUILT: &[(&str, Run)] = &[
     ("tokio", tokio::run),
     #[cfg(feature = "ours")]
     ("ours", ours::run),
+    #[cfg(feature = "ours")]
+    ("observed", ours::run_observed),
 ];
 
 /// Which of the two programs to run.

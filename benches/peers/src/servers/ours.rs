@@ -1,20 +1,43 @@
 //! The library under test, as its users would write it: the smallest protocols that do the work.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
 
 use comparison::{Result, announce};
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
-use reactor::{Factory, Group, Protocol, Reactor, Reason, Transport};
+use reactor::{Event, Factory, Group, Observer, Protocol, Reactor, Reason, Transport};
 
 use super::Mode;
 
 pub(super) fn run(mode: Mode) -> Result<()> {
+    serve(&Reactor::new()?, mode)
+}
+
+/// The same, while somebody looks on: what a recorder or a report of slow callbacks costs at least.
+pub(super) fn run_observed(mode: Mode) -> Result<()> {
     let reactor = Reactor::new()?;
+    reactor.add_observer(Rc::new(Counting::default()));
+    serve(&reactor, mode)
+}
+
+/// Counts what it sees.
+#[derive(Default)]
+struct Counting(Cell<u64>);
+
+impl Observer for Counting {
+    fn event(&self, _: Instant, _: &Event<'_>) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+fn serve(reactor: &Reactor, mode: Mode) -> Result<()> {
     let address = match mode {
-        Mode::Echo => listen(&reactor, |_| Echo)?,
+        Mode::Echo => listen(reactor, |_| Echo)?,
         Mode::Chat => {
             let everybody = Group::new();
-            listen(&reactor, move |_| {
+            listen(reactor, move |_| {
                 LineReceiver::new(Chat {
                     everybody: everybody.clone(),
                     message: Vec::new(),
