@@ -55,6 +55,7 @@ impl<P: 'static> Handle<P> {
     /// An event is as old as the turn. Whoever gives up a connection, or trusts one that was idle,
     /// wants to know what has become of it since.
     #[track_caller]
+    #[cfg(feature = "http")]
     pub(crate) fn call_after_look(&self, f: impl FnOnce(&mut P, &Transport) + 'static) {
         self.post(true, f);
     }

@@ -41,8 +41,11 @@
 //! - `docs/guide/` teaches all of this in order, `docs/architecture.md` says how it is built, and
 //!   `docs/from-twisted.md` has Twisted's names beside those of this crate.
 //!
-//! Features, none of which is on by default:
+//! Features, the first two of which are on by default:
 //!
+//! - `os`: the operating system's sockets, readiness and signals, that is `Reactor::new`. Unix only. Without
+//!   it a reactor is one of [`testing`], and the crate compiles for `wasm32-unknown-unknown` as well.
+//! - `http`: `reactor::http`, sites and the agent.
 //! - `tls`: `reactor::tls`, TLS for clients and servers, and `https` for the agent. Its documentation is
 //!   part of this one when that is built by `cargo doc --features tls`.
 //! - `idn`: URLs whose hosts are beyond ASCII. `tls` brings it along.
@@ -57,6 +60,12 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
+
+#[cfg(all(feature = "os", not(unix)))]
+compile_error!(
+    "the feature `os` of the crate `reactor` supports Unix only: for this target, use \
+     `default-features = false, features = [\"http\"]`, which leaves the simulated network"
+);
 
 // What a program implements.
 mod factory;
@@ -76,6 +85,8 @@ mod reason;
 
 // From bytes to what they mean.
 pub mod framing;
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod http;
 
 // Where to listen and to connect, how many may connect, and encryption.
@@ -91,6 +102,7 @@ pub mod deferred;
 // The loop as a program holds it, and what it hands out.
 mod delayed_call;
 mod looping_call;
+#[cfg(all(feature = "os", unix))]
 mod os;
 mod reactor;
 mod remote_reactor;
@@ -140,12 +152,12 @@ pub use visible::{visible, visible_bytes};
 pub use weak_reactor::WeakReactor;
 
 /// The README, whose program is compiled.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "os"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
 /// The guide, whose programs are tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "http", feature = "os"))]
 mod guide {
     #[doc = include_str!("../docs/guide/events.md")]
     mod events {}

@@ -12,6 +12,7 @@ impl Reactor {
     /// # Errors
     ///
     /// When the operating system gives no file descriptors for it.
+    #[cfg_attr(docsrs, doc(cfg(feature = "os")))]
     pub fn new() -> io::Result<Self> {
         Ok(Self::with_driver(Box::new(MioDriver::new()?)))
     }

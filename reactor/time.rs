@@ -4,7 +4,7 @@
 //! simulation asks once, for a moment at which its own clock begins. Deferreds know no loop, so what
 //! a chart says of waiting is real time, too.
 
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 /// The system's clock that never goes back.
 pub(crate) fn now() -> Instant {
@@ -12,6 +12,7 @@ pub(crate) fn now() -> Instant {
 }
 
 /// The wall's clock, which people set and compare.
-pub(crate) fn system_time() -> SystemTime {
-    SystemTime::now()
+#[cfg(all(feature = "os", unix))]
+pub(crate) fn system_time() -> std::time::SystemTime {
+    std::time::SystemTime::now()
 }

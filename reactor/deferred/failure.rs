@@ -12,7 +12,6 @@
 
 use std::cell::Cell;
 use std::error::Error;
-use std::fmt;
 use std::rc::{Rc, Weak};
 
 use super::errors::Message;
@@ -120,7 +119,8 @@ impl Failure {
 
     /// This failure, as that of a request made at `place`: the report begins with it, and
     /// where in this crate the error arose is left out. Does nothing to one that has this already.
-    pub(crate) fn of_asking(self, about: impl fmt::Display, place: Place) -> Self {
+    #[cfg(feature = "http")]
+    pub(crate) fn of_asking(self, about: impl std::fmt::Display, place: Place) -> Self {
         if self.record.about.is_some() {
             return self;
         }

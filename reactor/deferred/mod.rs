@@ -114,6 +114,6 @@ pub use watch::UnhandledFailures;
 pub(crate) type Place = &'static Location<'static>;
 
 /// The programs of the chapter on Deferreds are compiled and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "os"))]
 #[doc = include_str!("../../docs/guide/deferreds.md")]
 mod guide {}

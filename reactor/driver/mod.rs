@@ -18,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::address::Address;
 use crate::engine::table::Token;
 
+#[cfg(all(feature = "os", unix))]
 pub(crate) mod mio;
 pub(crate) mod simulated;
 
@@ -178,6 +179,10 @@ pub(crate) trait Wake: Send + Sync {
 pub(crate) enum Resolution {
     Known(io::Result<Vec<SocketAddr>>),
     /// Asking blocks, so it has to be done on another thread.
+    #[cfg_attr(
+        not(all(feature = "os", unix)),
+        expect(dead_code, reason = "only the operating system blocks")
+    )]
     Ask(Box<dyn FnOnce() -> io::Result<Vec<SocketAddr>> + Send>),
 }
 

@@ -33,6 +33,7 @@ pub(crate) const READ: usize = 64;
 pub(crate) const MESSAGE: usize = 4;
 
 /// A request that a site answers.
+#[cfg(feature = "http")]
 pub(crate) const REQUEST: usize = 128;
 
 /// A call of `call_soon`, of another thread, of a handle or a timer, or a task that is polled.

@@ -338,6 +338,7 @@ impl Engine {
     }
 
     /// As [`defer_to_thread`](Self::defer_to_thread), on the threads for files.
+    #[cfg(all(feature = "http", unix))]
     pub(crate) fn defer_to_file_thread<T, F>(&self, work: F) -> Deferred<T>
     where
         T: Send + 'static,

@@ -171,7 +171,7 @@ impl Pools {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "os"))]
 mod tests {
     use std::sync::mpsc;
 

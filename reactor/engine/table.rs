@@ -23,11 +23,13 @@ impl Token {
     }
 
     /// What a driver gives to the operating system, which hands it back with each event.
+    #[cfg(any(test, all(feature = "os", unix, target_pointer_width = "64")))]
     pub(crate) fn to_u64(self) -> u64 {
         self.0
     }
 
     /// The reverse of [`to_u64`](Self::to_u64).
+    #[cfg(any(test, all(feature = "os", unix, target_pointer_width = "64")))]
     pub(crate) fn from_u64(number: u64) -> Self {
         Self(number)
     }

@@ -40,6 +40,8 @@ pub use client::{
 };
 pub use server::channel::HttpChannel;
 pub use server::events::{Audience, ServerEvent};
+#[cfg(unix)]
+#[cfg_attr(docsrs, doc(cfg(unix)))]
 pub use server::files::{Files, Validators};
 pub use server::function::{Async, IntoAnswer, IntoResource, Later, Now};
 pub use server::guard::Guard;
@@ -54,7 +56,7 @@ pub use server::tree::Tree;
 pub use wire::{BadHeader, Headers, MessageError, Method, Status, UnknownMethod, Version};
 
 /// The programs of the chapters on HTTP are compiled and run.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "os"))]
 mod guide {
     #[doc = include_str!("../../docs/guide/http.md")]
     mod http {}

@@ -127,7 +127,7 @@ impl Simulation {
     /// the same bytes; and it goes as virtual time goes. Timers do not depend on it.
     ///
     /// Files are the operating system's also in a simulation, and of those that changed after the time
-    /// on the wall [`Files`](crate::http::Files) sends a weak `ETag` and no `Last-Modified`.
+    /// on the wall `http::Files` sends a weak `ETag` and no `Last-Modified`.
     pub fn set_system_time(&self, time: SystemTime) {
         self.network.borrow_mut().set_wall(time);
     }

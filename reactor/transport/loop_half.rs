@@ -83,6 +83,7 @@ impl Transport {
 
     /// The protocol knows that the peer has sent all that it will: an orderly close need not wait for
     /// its end, which is waited for only because bytes that come after a close destroy the last words.
+    #[cfg(feature = "http")]
     pub(crate) fn expect_no_more(&self) {
         self.0.peer_is_done.set(true);
     }
@@ -162,6 +163,7 @@ impl Transport {
     }
 
     /// Whether `writing_paused` was called and `writing_resumed` was not since.
+    #[cfg(feature = "http")]
     pub(crate) fn is_above_high_water(&self) -> bool {
         self.0.above_high_water.get()
     }

@@ -7,7 +7,6 @@
 
 use std::cell::RefMut;
 use std::io;
-use std::time::Instant;
 
 use super::Transport;
 use crate::driver::Stream;
@@ -252,7 +251,8 @@ impl Transport {
         self.0.taken_at.get()
     }
 
-    pub(crate) fn taken_at(&self) -> Instant {
+    #[cfg(feature = "http")]
+    pub(crate) fn taken_at(&self) -> std::time::Instant {
         self.0.loop_side.instant(self.taken_nanos())
     }
 }

@@ -33,6 +33,7 @@ pub(crate) mod tree;
 
 pub(crate) mod guard;
 
+#[cfg(unix)]
 pub(crate) mod files;
 
 pub(crate) mod request;

@@ -342,7 +342,7 @@ impl fmt::Debug for Files {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "os"))]
 mod tests {
     use std::sync::mpsc;
 
