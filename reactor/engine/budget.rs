@@ -2,14 +2,14 @@
 //!
 //! All that a turn works off is counted in units of 5 to 20 ns: bytes that are read, the messages and
 //! requests in them, what groups deliver, calls, handshakes. When enough is done the turn ends, so
-//! that what was written goes out and others are looked at; the rest is done in the turns that follow,
-//! which do not sleep. So an answer waits for a few ms of other people's work, however much they ask
+//! that what was written goes out and others are served; the rest is done in the turns that follow,
+//! which do not sleep. So an answer waits for a few ms of other connections' work, however much they ask
 //! for.
 //!
 //! ```text
 //!  0 ──────────────────────────────────────────────────────────▶ TURN ─────▶
-//!    calls  tasks │ events: SHARE, SHARE, …   who was in line   │ at least LEAST for each
-//!                 │ and who has had its share, again            │ kind of work that is left
+//!    calls  tasks │ events: SHARE, SHARE, …   those in line     │ at least LEAST for each
+//!                 │ and those that used their share, again      │ kind of work that is left
 //! ```
 //!
 //! Work is counted and not timed, so that a simulation does the same each time; and to read the clock
@@ -17,10 +17,10 @@
 
 use std::cell::Cell;
 
-/// What a turn does, a few ms' work.
+/// How much a turn does: 1 to 5 ms, at 5 to 20 ns a unit.
 pub(crate) const TURN: usize = 256 << 10;
 
-/// What is done for a connection before those who wait behind it have had as much.
+/// What is done for a connection before those behind it have had as much: 64 shares are a turn.
 const SHARE: usize = 4 << 10;
 
 /// What is done of each kind of work, calls and reading and timers, when others have used up the turn.
@@ -45,13 +45,12 @@ pub(crate) const ACCEPT: usize = 256;
 /// What a layer answers of its own accord: keys are exchanged, and signed.
 pub(crate) const HANDSHAKE: usize = 8 << 10;
 
-/// Copying so many bytes costs a unit, to a block and to a socket.
+/// Bytes that are copied for one unit, to a block and then to a socket.
 pub(crate) const COPIED: usize = 4;
 
 /// The work of one turn. All connections of a loop share it.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    /// How much this turn has done.
     spent: Cell<usize>,
     /// Where the kind of work ends that is being done.
     phase_ends: Cell<usize>,
@@ -74,15 +73,15 @@ impl Budget {
         self.spent.set(0);
     }
 
-    /// What a consumer does between turns is its own affair: nobody would go on with what is kept.
+    /// Between turns no share ends: no turn would go on with what is kept.
     pub(crate) fn end_turn(&self) {
         self.share_ends.set(usize::MAX);
     }
 
-    /// Begins another kind of work, of which at least a little is done in every turn, though so much
-    /// was done that nobody has counted.
+    /// Begins another kind of work, of which at least `least` is done in every turn. `uncounted` is work
+    /// of this turn that was not charged.
     pub(crate) fn begin_phase(&self, least: usize, uncounted: usize) {
-        let done = self.spent.get() + uncounted;
+        let done = self.spent.get() + uncounted; // a kind that comes late still has its least
         self.phase_ends.set(TURN.max(done + least));
         self.share_ends.set(self.phase_ends.get());
     }
@@ -90,7 +89,7 @@ impl Budget {
     /// Begins to serve another connection.
     #[inline]
     pub(crate) fn begin_share(&self) {
-        let ends = self.spent.get() + SHARE;
+        let ends = self.spent.get() + SHARE; // not beyond the phase: the last one gets what is left
         self.share_ends.set(ends.min(self.phase_ends.get()));
     }
 
@@ -109,7 +108,7 @@ impl Budget {
         spent >= self.share_ends.get()
     }
 
-    /// Whether enough was done of this kind of work, if so much was done that nobody has counted.
+    /// Whether enough was done of this kind of work, with `uncounted` that was not charged.
     #[inline]
     pub(crate) fn is_spent(&self, uncounted: usize) -> bool {
         self.spent.get() + uncounted >= self.phase_ends.get()

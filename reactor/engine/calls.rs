@@ -10,7 +10,6 @@ use crate::contained::Contained;
 use crate::driver::WallClock;
 use crate::observe::{Callback, Cause, Event};
 
-/// For the handle and what it hands out: time, and calls that are made later.
 impl Engine {
     /// The time, read from the clock.
     pub(crate) fn now(&self) -> Instant {
@@ -64,7 +63,7 @@ impl Engine {
     /// Drops a call. Returns whether it was still to be made.
     pub(crate) fn cancel_call(&self, timer: TimerId) -> bool {
         let number = timer.number();
-        // Dropped behind the borrow: it may own what sets timers in its drop.
+        // Dropped after the borrow has ended: its own drop may set timers.
         let call = self.timers.borrow_mut().remove(timer);
         if call.is_some() {
             self.observe(|| Event::TimerCancelled { timer: number });
@@ -111,7 +110,7 @@ impl Engine {
             name,
             place: Some(place),
         };
-        // A panic was logged, and concerns nobody else.
+        // A panic was logged, and affects nothing else.
         let _ = self.dispatch.call(callback, || call.into_inner().call());
     }
 }

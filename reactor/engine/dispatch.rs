@@ -1,8 +1,7 @@
 //! The one dispatch point: every call of a consumer's code goes through [`Dispatch::call`].
 //!
-//! The guard against panics, the name in log lines, the time that a callback took and the
-//! [`Observer`] live here and nowhere else. Without an observer the clock is not read and no event
-//! is made.
+//! The name in log lines, the time that a callback took and the [`Observer`] live here and nowhere else;
+//! the guard against panics is [`contain`]. Without an observer no clock is read and no event is made.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,7 +14,7 @@ use crate::visible::visible;
 
 type Observers = Rc<Vec<Rc<dyn Observer>>>;
 
-/// Drops the observers that nobody else has. Each by itself, since the drop of any may panic.
+/// Drops the observers, if no other call uses the list. Each by itself, since the drop of any may panic.
 fn let_go(observers: Observers) {
     let gone = Rc::into_inner(observers).unwrap_or_default();
     gone.into_iter().for_each(drop_contained);
@@ -45,7 +44,7 @@ impl Dispatch {
     }
 
     /// Calls `f`. A panic is caught and logged under the callback's name. `callback` is only made
-    /// when somebody wants to know.
+    /// when an observer or the log needs it.
     #[inline]
     pub(crate) fn call<R>(
         &self,
@@ -55,8 +54,7 @@ impl Dispatch {
         self.call_on(&mut (), |()| callback(), |()| f())
     }
 
-    /// As [`call`](Self::call), of a `target` that knows its own name, which is not asked for
-    /// otherwise.
+    /// As [`call`](Self::call), of a `target` that is asked for its name only where that is needed.
     #[inline(always)]
     pub(crate) fn call_on<T: ?Sized, R>(
         &self,
@@ -78,10 +76,10 @@ impl Dispatch {
         }
     }
 
-    /// Tells the observers. `event` is only made when there are any.
+    /// Notifies the observers. `event` is only made when there are any.
     pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if self.observed.get() {
-            self.tell(self.read_clock(), &event());
+            self.notify(self.read_clock(), &event());
         }
     }
 
@@ -90,7 +88,7 @@ impl Dispatch {
     #[inline]
     pub(crate) fn observe_between<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         if self.observed.get() {
-            self.tell(
+            self.notify(
                 self.last_reading.get().unwrap_or_else(|| self.read_clock()),
                 &event(),
             );
@@ -124,13 +122,13 @@ impl Dispatch {
     fn set_observers(&self, observers: Vec<Rc<dyn Observer>>) {
         self.observed.set(!observers.is_empty());
         let before = self.observers.replace(Rc::new(observers));
-        let_go(before); // outside the borrow: it may own what attaches another
+        let_go(before); // outside the borrow: its drop may attach another observer
     }
 
     #[cold]
     fn began(&self, callback: &Callback) -> Instant {
         let now = self.read_clock();
-        self.tell(now, &Event::CallbackBegan(callback));
+        self.notify(now, &Event::CallbackBegan(callback));
         now
     }
 
@@ -142,11 +140,11 @@ impl Dispatch {
             took: now - began,
             panicked,
         };
-        self.tell(now, &event);
+        self.notify(now, &event);
     }
 
     #[cold]
-    fn tell(&self, now: Instant, event: &Event<'_>) {
+    fn notify(&self, now: Instant, event: &Event<'_>) {
         let observers = Rc::clone(&self.observers.borrow());
         for observer in &*observers {
             if let Err(Panicked(said)) = contain(|| observer.event(now, event)) {
@@ -155,7 +153,7 @@ impl Dispatch {
                 self.remove_observer(observer);
             }
         }
-        let_go(observers); // one of them may have been detached meanwhile
+        let_go(observers); // one of them may have been detached by the event
     }
 }
 

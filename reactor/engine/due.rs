@@ -5,7 +5,7 @@ use std::panic::Location;
 use super::table::Token;
 use crate::contained::Contained;
 
-/// What the timers of a loop hold.
+/// What the timers of a loop hold. The timer of a source is a token, which costs no box.
 pub(super) enum Due {
     /// A consumer's call.
     Call {

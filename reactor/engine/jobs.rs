@@ -1,4 +1,4 @@
-//! Jobs: work on threads, and the Deferreds of what becomes of it.
+//! Jobs: work on threads, and the Deferreds of its results.
 //!
 //! A job is in two halves, since a Deferred may not leave its thread:
 //!
@@ -36,7 +36,7 @@ struct Job {
     end: Box<dyn FnOnce(Result<(), Failure>)>,
 }
 
-/// Where a thread puts what it has made, for the loop to take: the value, or what its panic said. A
+/// Where a thread puts what it has made, for the loop to take: the value, or its panic. A
 /// place that both halves of a job know by its type, so that nothing has to be cast.
 type Made<T> = Arc<Mutex<Option<Contained<Result<T, Panicked>>>>>;
 

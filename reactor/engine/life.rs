@@ -25,17 +25,17 @@ pub(super) enum Stage {
     Stopped,
 }
 
-/// Where a loop stands, and who wants to know when that changes.
+/// Where a loop stands, and what is to be called when that changes.
 pub(super) struct Life {
     pub(super) stage: Cell<Stage>,
     pub(super) grace: Cell<Option<TimerId>>,
     pub(super) grace_is_over: Cell<bool>,
     pub(super) triggers: Triggers,
-    /// What was begun while the loop drains, and is to be told.
+    /// What was begun while the loop drains, and is still to be stopped.
     pub(super) latecomers: RefCell<Vec<Token>>,
-    /// Whether an attempt to connect is being failed by the stop. One that is begun then is that of a
-    /// consumer who tries again when the one before has failed. To fail it again and again would be a
-    /// loop without sleep, so it is left alone, and nothing waits for it.
+    /// Whether an attempt to connect is being failed by the stop. One that is begun then belongs to a
+    /// consumer that retries when an attempt fails. To fail each of its retries would be a loop without
+    /// sleep, so the new attempt is left alone, and the stop does not wait for it.
     pub(super) fails_attempt: Cell<bool>,
     /// Whether there are such attempts.
     pub(super) has_persistent: Cell<bool>,

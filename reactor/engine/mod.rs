@@ -12,12 +12,12 @@
 //! ready, due, or to be stopped. A new kind of source is one file in `sources/` and changes nothing here.
 //!
 //! - `turn`: the order of a turn
-//! - `stopping`, `triggers`: the stages of a stop, and who is called at each
+//! - `stopping`, `triggers`: the stages of a stop, and what a program wants called at each
 //! - `jobs`, `tasks`, `threads`, `pools`, `thread_pool`: other ways for work to come to the loop
 //! - `calls`, `due`: calls that are made later
 //! - `dispatch`: the one place that calls a consumer's code
-//! - `table`, `timers`, `budget`, `pressure`: who owns which token, who is due when, how much a turn
-//!   does, how much may wait to be sent
+//! - `table`, `timers`, `budget`, `pressure`: what a token refers to, what is due when, how much a
+//!   turn does, how much may wait to be sent
 
 pub(crate) mod budget;
 mod calls;
@@ -63,7 +63,6 @@ use crate::transport::{LoopSide, Transport};
 /// Size of the read buffer that all sources share; a stream is read at most this much per turn.
 pub(crate) const READ_BUFFER: usize = 64 << 10;
 
-/// One such buffer serves all sources.
 pub(crate) type ReadBuffer = [u8; READ_BUFFER];
 
 /// What can own a token: a connection, a listening port, an attempt to connect, a descriptor of the
@@ -71,13 +70,13 @@ pub(crate) type ReadBuffer = [u8; READ_BUFFER];
 ///
 /// A source is out of the table while one of these methods runs, so it may call a consumer's code, and
 /// that may ask anything of the loop. It is put back afterwards, unless its token was
-/// [removed](Engine::remove) meanwhile; then it is dropped.
+/// [removed](Engine::remove) while it was out; then it is dropped.
 pub(crate) trait Source {
-    /// Remembers what an event said, when the turn has no time for it. Returns whether the source is
-    /// to get in line, in which it is not yet.
+    /// Remembers an event that the turn has no time for. Returns whether the source has to be put in
+    /// line, in which it is not yet.
     fn note(&mut self, what: Readiness) -> bool;
 
-    /// Something has happened to it. `buffer` is for what it reads.
+    /// The driver reports an event for it. `buffer` is for what it reads.
     fn ready(&mut self, what: Readiness, engine: &Engine, buffer: &mut ReadBuffer);
 
     /// It is its turn in the line.
@@ -97,7 +96,7 @@ pub(crate) trait Source {
 
     // The rest is asked only of a source that a `Transport` speaks for.
 
-    /// Its transport was asked for more than to send bytes since the end of the last turn.
+    /// Its transport has requested service since the last turn, beyond a plain flush.
     fn asked(&mut self, engine: &Engine) {
         let _ = engine;
     }
@@ -117,7 +116,7 @@ pub(crate) trait Source {
         let _ = end;
     }
 
-    /// What its peer has left of the bytes that it was offered, and since when it took none.
+    /// How many bytes the peer was offered and has not taken, and since when it took none.
     fn backlog(&self) -> Option<(usize, Nanos)> {
         None
     }
@@ -154,7 +153,7 @@ pub(crate) struct Engine {
     table: RefCell<Table<Box<dyn Source>>>,
     timers: RefCell<Timers<Due>>,
     queued: RefCell<VecDeque<QueuedCall>>,
-    /// Who may have something to read or to accept, in the order in which it is their turn.
+    /// Sources that may have something to read or to accept, in the order in which they are served.
     line: RefCell<VecDeque<Token>>,
     /// Sources whose end is to be reported in this turn.
     lost: RefCell<Vec<Token>>,
@@ -197,16 +196,15 @@ impl Engine {
             handles_signals: Cell::new(true),
         })
     }
-}
 
-/// For sources: their tokens and their turn.
-impl Engine {
+    // For sources: their tokens and their turn.
+
     /// A token for a source that is about to be made.
     pub(crate) fn reserve(&self) -> Token {
         self.table.borrow_mut().reserve()
     }
 
-    /// Gives a source the token that was reserved for it. While the loop drains, it will be told so.
+    /// Gives a source its reserved token. While the loop drains, it is stopped at the end of the turn.
     pub(crate) fn insert(&self, token: Token, source: Box<dyn Source>) {
         self.put(token, source);
         self.note_begun(token);
@@ -215,7 +213,7 @@ impl Engine {
     /// Ends what a token names, whether it is in the table, out of it, or was never put there.
     pub(crate) fn remove(&self, token: Token) {
         let source = self.table.borrow_mut().remove(token);
-        drop(source); // outside the borrow: it may own what asks for something in its drop
+        drop(source); // outside the borrow: it may own values whose drop calls the loop
     }
 
     /// Whether the token is still taken, even if its source is out of the table.
@@ -223,13 +221,13 @@ impl Engine {
         self.table.borrow_mut().contains(token)
     }
 
-    /// Lets a source have another turn, without an event. It says so itself, and only once.
+    /// Lets a source have another turn, without an event. The source itself calls this, and only once.
     #[inline]
     pub(crate) fn line_up(&self, token: Token) {
         self.line.borrow_mut().push_back(token);
     }
 
-    /// As if an event had come for a source, of which none will. Does nothing for one that is out.
+    /// As if an event had come for a source for which none will. Does nothing while it is out.
     pub(crate) fn wake(&self, token: Token) {
         let gets_in_line = match self.table.borrow_mut().peek(token) {
             Some(source) => source.note(Readiness::READABLE),
@@ -276,7 +274,6 @@ impl Engine {
         self.driver.borrow_mut()
     }
 
-    /// What transports see of the loop.
     #[inline]
     pub(crate) fn loop_side(&self) -> &Rc<LoopSide> {
         &self.loop_side
@@ -287,7 +284,7 @@ impl Engine {
         &self.dispatch
     }
 
-    /// Tells the observers. `event` is only made when there are any.
+    /// Notifies the observers. `event` is only made when there are any.
     #[inline]
     pub(crate) fn observe<'a>(&self, event: impl FnOnce() -> Event<'a>) {
         self.dispatch.observe(event);
@@ -308,7 +305,7 @@ impl Engine {
             name: std::any::type_name::<T>(),
             place: None,
         };
-        // A panic was logged, and concerns nobody else.
+        // A panic was logged, and affects nothing else.
         let _ = self.dispatch.call(callback, || drop(value));
     }
 }
@@ -369,7 +366,7 @@ impl Drop for Engine {
                 self.put(token, source);
             }
         }
-        self.loop_side.close();
+        self.loop_side.close(); // last: what was stopped just now has asked for service
     }
 }
 

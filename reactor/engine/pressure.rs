@@ -5,8 +5,8 @@
 //! their sockets were offered and have left, times how long ago they last took some. So a slow peer
 //! that reads outlives one that does not, and a large backlog that moves one that does not.
 //!
-//! Others are not made to wait. They would be those whose peers do read, and one client with many
-//! connections that it does not read could hold up everybody for as long as it likes.
+//! No connection is made to wait instead. That would hit those whose peers do read, and one client
+//! that opens many connections and reads none of them could hold up all others for as long as it likes.
 //!
 //! What is left is counted when it changes, at the end of a flush that a socket did not take whole;
 //! connections are looked through only above the limit, and then an eighth is made free at a time.
@@ -32,6 +32,7 @@ impl Engine {
     fn make_room(&self) {
         let blocks = &self.loop_side.blocks;
         let limit = blocks.limit();
+        // Sorting all connections is O(n log n), paid once for an eighth of the limit.
         let mut waiting = self.backlogs();
         while blocks.left() > limit - limit / 8
             && let Some((_, token)) = waiting.pop()
@@ -43,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// Who has left something, the one with most bytes for the longest time last.
+    /// The sources with a backlog, the one with most bytes for the longest time last.
     fn backlogs(&self) -> Vec<(u128, Token)> {
         let now = self.loop_side.turn_nanos();
         let mut table = self.table.borrow_mut();
@@ -53,6 +54,7 @@ impl Engine {
                 continue;
             };
             let waits = now.saturating_sub(since);
+            // Plus one, so that bytes decide among those that have waited for no time yet.
             backlogs.push((bytes as u128 * (1 + u128::from(waits)), token));
         }
         backlogs.sort_by_key(|(backlog, _)| *backlog);

@@ -15,6 +15,8 @@ impl Engine {
     pub(crate) fn run(self: &Rc<Self>) -> Result<(), RunError> {
         let running = self.begin_run()?;
         while !self.has_stopped() {
+            // Not a `return`: a loop with nothing left ends by the same stop, so that the triggers of
+            // the shutdown are called whatever ended it.
             if !self.has_something_to_wait_for() {
                 self.shutdown(super::stopping::DEFAULT_GRACE);
             }
@@ -24,8 +26,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs the loop while that is wanted and something is left to wait for, and leaves it as it is
-    /// then. A stop that was asked for is carried out first.
+    /// Runs the loop while `is_wanted` and something is left to wait for, and leaves it as it is
+    /// then. A stop that was requested is carried out first.
     pub(crate) fn run_while(self: &Rc<Self>, is_wanted: impl Fn() -> bool) -> Result<(), RunError> {
         let running = self.begin_run()?;
         while !self.has_stopped() {
@@ -51,7 +53,9 @@ impl Engine {
         if self.turning.get() || self.running.replace(true) {
             return Err(RunError::AlreadyRunning);
         }
+        // From here on an early return takes the flag back, and the handlers, in the drop.
         let running = Running(self);
+        // Before the triggers, so that a SIGINT during a slow startup is an orderly stop already.
         if self.handles_signals.get() {
             let mut driver = self.driver.borrow_mut();
             driver.take_signals(true).map_err(RunError::Driver)?;

@@ -32,6 +32,7 @@ impl Engine {
     /// Begins a stop, or shortens the grace of one that is under way.
     pub(crate) fn shutdown(&self, grace: Duration) {
         let life = &self.life;
+        // Only noted: the stages are gone through at the end of the turn, where no callback runs.
         if life.stage.get() == Stage::Up {
             life.stage.set(Stage::Asked);
         }
@@ -73,6 +74,8 @@ impl Engine {
             grace_is_over,
             ..
         } = &self.life;
+        // `if`s that fall through, in the order of the picture: a stop with nothing to wait for goes
+        // through all stages in one turn.
         if stage.get() == Stage::Asked {
             stage.set(Stage::Preparing);
             self.life
@@ -83,6 +86,8 @@ impl Engine {
             stage.set(Stage::Draining);
             self.begin_draining();
         }
+        // Before the grace is looked at, so that what is begun in the last turn is asked before it is
+        // aborted.
         if stage.get() == Stage::Draining {
             self.stop_latecomers();
         }
@@ -99,8 +104,11 @@ impl Engine {
                 .call(&self.dispatch, SystemEvent::Shutdown, Phase::After);
         }
         if stage.get() == Stage::Finishing && !self.waits_for_triggers() {
+            // A trigger "after" may have begun jobs; nothing waits for them.
             self.jobs.give_up(&self.dispatch);
             stage.set(Stage::Stopped);
+            // `run` has to see that the loop has stopped, and ends the stop itself; a program that calls
+            // `turn` asks `is_stopping`.
             if !self.is_running() {
                 self.end_stop();
             }
@@ -139,9 +147,10 @@ impl Engine {
         }
     }
 
-    /// Whether a source holds a stop up. They are asked only where some may not.
+    /// Whether a source holds a stop up.
     fn are_held_up(&self, how: &Stop) -> bool {
         let mut table = self.table.borrow_mut();
+        // Nearly always each source does, and counting them is enough: this is asked in every turn of a stop.
         if matches!(how, Stop::Asked) && !self.life.has_persistent.get() {
             return table.len() > 0;
         }

@@ -1,4 +1,4 @@
-//! Who owns which token: slots that are reused, and tokens that are not.
+//! What each token refers to: slots are reused, and tokens are not.
 //!
 //! The operating system reports readiness by a number that we chose. If a slot's number were all
 //! of it, an event of a connection that was closed could reach the next owner of the same slot,
@@ -12,7 +12,7 @@ use slab::Slab;
 /// Names one occupant of a [`Table`], for ever: a serial number, and below it a slot.
 ///
 /// It has 64 bits on every target: in a `usize` of 32 a serial number would have a few bits, and be
-/// somebody else's after a few thousand connections.
+/// another connection's after a few thousand connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token(u64);
 
@@ -75,7 +75,7 @@ impl<T> Table<T> {
 
     /// Reserves a slot, whose occupant comes with [`put`](Self::put).
     pub(crate) fn reserve(&mut self) -> Token {
-        // The highest value is kept free for tokens that belong to no slot, and zero for nobody.
+        // The two highest values are kept free for tokens that belong to no slot.
         self.last_serial = (self.last_serial + 1) % (u32::MAX - 1);
         let slot = self.slots.vacant_entry();
         let token = Token::new(slot.key(), self.last_serial);
@@ -92,8 +92,8 @@ impl<T> Table<T> {
         self.slot(token)?.occupant.take()
     }
 
-    /// Puts an occupant into the slot that it was taken from, or that was reserved for it. Gives
-    /// it back when the slot was freed meanwhile.
+    /// Puts an occupant into the slot that it was taken from, or that was reserved for it. Returns it
+    /// if the slot was freed while it was out.
     #[inline]
     #[must_use = "an occupant owns a consumer's values, which must not be dropped under a borrow"]
     pub(crate) fn put(&mut self, token: Token, occupant: T) -> Option<T> {
@@ -111,14 +111,14 @@ impl<T> Table<T> {
         self.slot(token).is_some()
     }
 
-    /// Looks at an occupant without taking it out. No consumer's code may run meanwhile.
+    /// Looks at an occupant without taking it out. No consumer's code may run while it is borrowed.
     pub(crate) fn peek(&mut self, token: Token) -> Option<&mut T> {
         self.slot(token)?.occupant.as_mut()
     }
 
     /// Frees the slot. Its token finds nothing from now on.
     pub(crate) fn remove(&mut self, token: Token) -> Option<T> {
-        self.slot(token)?;
+        self.slot(token)?; // an old token must not free the slot of its next owner
         self.slots.remove(token.slot()).occupant
     }
 

@@ -3,7 +3,7 @@
 //! A task is polled when it was woken, in the phase of the turn that makes queued calls, and again
 //! when sockets and timers have been served, so that what it writes goes out in the same turn. A
 //! waker may be used from any thread. On the loop's own thread it costs no system call: the loop
-//! looks at the list of who was woken before it sleeps.
+//! looks at the list of woken tasks before it sleeps.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -36,7 +36,7 @@ struct Task {
     waker: Arc<TaskWaker>,
     name: &'static str,
     place: &'static Location<'static>,
-    /// Fires the task's Deferred when the future panicked, with what it said.
+    /// Fires the task's Deferred when the future panicked, with the message.
     panicked: Box<dyn FnOnce(String)>,
 }
 
@@ -66,6 +66,7 @@ impl Wake for TaskWaker {
             return;
         }
         self.woken.push(self.token);
+        // A write to the waker's descriptor is a system call, which the loop's own thread can do without.
         if thread::current().id() != self.woken.thread {
             self.woken.driver.wake();
         }
@@ -143,6 +144,7 @@ impl Tasks {
                 tasks.drop_task(token);
             }
         });
+        // Shared by the future, which fires it at its end, and by the panic, which ends the future early.
         let resolver = Rc::new(RefCell::new(Some(resolver)));
         let for_panic = Rc::clone(&resolver);
         let run = async move {
@@ -174,7 +176,7 @@ impl Tasks {
         deferred
     }
 
-    /// Polls the tasks that were woken. Those that are woken meanwhile wait for the next time.
+    /// Polls the tasks that were woken. Those that are woken while these run wait for the next time.
     pub(super) fn run_woken(&self, dispatch: &Dispatch, loop_side: &LoopSide) {
         loop_side.begin_kind();
         for _ in 0..self.woken.len() {
@@ -192,7 +194,8 @@ impl Tasks {
     }
 
     fn poll(&self, dispatch: &Dispatch, token: Token, mut task: Task) {
-        // Who wakes it from now on, even while it is polled, puts it on the list again.
+        // Before the poll: a wake-up from now on, even in the middle of it, puts the task on the list
+        // again. Afterwards would lose one.
         task.waker.is_woken.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(&task.waker));
         let (name, place) = (task.name, Some(task.place));

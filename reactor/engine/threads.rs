@@ -105,7 +105,7 @@ impl<L> Shared<L> {
     }
 
     /// Queues what does not count against the limit. Does nothing when the loop is gone, and with it
-    /// whoever it is for.
+    /// the receiver.
     fn push(&self, news: FromThread<L>) {
         let mut guard = self.queue();
         if let Some(queue) = guard.as_mut() {

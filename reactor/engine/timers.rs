@@ -3,12 +3,12 @@
 //! The heap holds only keys, of 24 bytes; what is to be done lies in the slab and never moves.
 //! Cancelling takes the entry out of the slab, with everything it holds, and leaves its key in the
 //! heap; postponing writes the new deadline into the entry and leaves the key. A key that comes to
-//! the top and no longer says the truth is dropped, or put back with the true deadline. So both
+//! the top and is stale is dropped, or put back with the current deadline. So both
 //! cost a few instructions, and a timeout that is pushed back at every byte costs one heap
 //! operation each time it would have fired, not one a byte.
 //!
-//! What is due is called in rounds, and what is set meanwhile waits for the next one, even when its
-//! time is over. So that it does not come to the top and hide what waits behind it, no key is
+//! What is due is called in rounds, and what is set during a round waits for the next one, even when
+//! it is due already. So that it does not come to the top and hide what waits behind it, no key is
 //! earlier than the last round: calls that are set for the past come in the order in which they
 //! were set.
 //!
@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use slab::Slab;
 
-/// A point in time: nanoseconds since the reactor was made. Reaches for 584 years.
+/// A point in time: nanoseconds since the reactor was made. Good for 584 years.
 pub(crate) type Nanos = u64;
 
-/// A key in the heap: by deadline, and first in, first out for equal ones. It tells the truth when
+/// A key in the heap: by deadline, and first in, first out for equal ones. It is current when
 /// the entry in its slot has the same sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -78,7 +78,7 @@ pub(crate) struct Timers<T> {
     stale: usize,
 }
 
-/// A heap this small is not worth rebuilding.
+/// A heap this small, 1.5 KiB of keys, is not worth rebuilding.
 const REBUILD_FROM: usize = 64;
 
 impl<T> Timers<T> {
@@ -115,7 +115,7 @@ impl<T> Timers<T> {
     pub(crate) fn remove(&mut self, timer: TimerId) -> Option<T> {
         self.entry(timer)?;
         let entry = self.entries.remove(timer.slot);
-        self.stale += 1;
+        self.stale += 1; // the key stays: to find it in the heap is O(n)
         self.rebuild_if_mostly_stale();
         Some(entry.due)
     }
@@ -128,6 +128,7 @@ impl<T> Timers<T> {
         let Some(entry) = self.entry(*timer) else {
             return false;
         };
+        // A key that is too early is corrected at the top; one that is too late would fire too late.
         let is_earlier = deadline < entry.deadline;
         (entry.deadline, entry.sequence) = (deadline, sequence);
         if is_earlier {
@@ -162,18 +163,16 @@ impl<T> Timers<T> {
     pub(crate) fn pop_due(&mut self, round: Round) -> Option<T> {
         let key = self.first()?;
         if key.deadline > round.now || key.sequence >= round.mark {
-            return None;
+            return None; // a call that sets another one for now must not keep the loop here
         }
         self.heap.pop();
         Some(self.entries.remove(key.slot).due)
     }
 
-    /// The earliest deadline.
     pub(crate) fn next_deadline(&mut self) -> Option<Nanos> {
         self.first().map(|key| key.deadline)
     }
 
-    /// How many entries wait.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -188,7 +187,7 @@ impl<T> Timers<T> {
         entry.filter(|entry| entry.sequence == timer.sequence)
     }
 
-    /// Brings a key that tells the truth to the top of the heap.
+    /// Brings a current key to the top of the heap, and returns it.
     fn first(&mut self) -> Option<Key> {
         let round = self.round;
         loop {
@@ -197,8 +196,9 @@ impl<T> Timers<T> {
             match self.entries.get_mut(key.slot) {
                 Some(entry) if entry.sequence == key.sequence => return Some(*key),
                 Some(entry) if entry.key_sequence == key.sequence => {
-                    // Postponed: the key is told the truth, and sinks to its place.
+                    // Postponed: the key is updated, and sinks to its place when `top` is dropped.
                     (key.deadline, key.sequence) = (entry.deadline, entry.sequence);
+                    // Set for the past during this round: it must not stay at the top and hide others.
                     if entry.sequence >= round.mark {
                         key.deadline = key.deadline.max(round.now);
                     }

@@ -23,8 +23,9 @@ impl Triggers {
         self.waiting.borrow().get() > 0
     }
 
-    /// What one stop did not wait for to its end is nothing that the next one waits for.
+    /// Forgets the Deferreds that the stop before its grace ended did not wait for.
     pub(crate) fn give_up_waiting(&self) {
+        // A new counter, since those Deferreds still fire some day and would count the next stop's down.
         self.waiting.take();
     }
 }
@@ -60,6 +61,7 @@ impl Triggers {
 
     /// Calls the triggers of an event, those that they set included.
     pub(super) fn call(&self, dispatch: &Dispatch, event: SystemEvent, phase: Phase) {
+        // Searched again after each: a trigger may add others. There are a handful, so O(n²) is fine.
         loop {
             let mut triggers = self.set.borrow_mut();
             let next = triggers
@@ -79,7 +81,7 @@ impl Triggers {
             name: trigger.name,
             place: Some(trigger.place),
         };
-        // A panic was logged, and concerns nobody else.
+        // A panic was logged, and affects nothing else.
         let Ok(deferred) = dispatch.call(callback, trigger.call.into_inner()) else {
             return;
         };

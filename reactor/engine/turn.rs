@@ -127,7 +127,7 @@ impl Engine {
                         name,
                         place: Some(place),
                     };
-                    // A panic was logged, and concerns nobody else.
+                    // A panic was logged, and affects nothing else.
                     let _ = self.dispatch.call(callback, || call.into_inner()(self));
                 }
                 Some(FromThread::JobEnded(job)) => {
@@ -203,13 +203,13 @@ impl Engine {
         Some(timeout.map_or(until, |timeout| timeout.min(until)))
     }
 
-    /// Serves those to whom something has happened, those who are in line since turns before, and
-    /// those who have had their share already, until the turn has done enough. The rest gets in line.
+    /// Serves the sources with an event, those in line since earlier turns, and those that have used
+    /// their share already, until the turn has done enough. The rest gets in line.
     ///
-    /// What is new comes first, since most of it is little, and is not to wait for a crowd whose turn
-    /// it is after many others. Those in line have half of a turn in any case.
+    /// New events come first: most of them are little work, and must not wait for a long line. Those
+    /// in line have half of a turn in any case.
     fn serve_ready(&self, events: &[Ready]) {
-        // Counted first: who gets in line while this runs waits for the next turn.
+        // Counted first: a source that gets in line while this runs waits for the next turn.
         let in_line = self.line.borrow().len();
         if in_line > 0 || !events.is_empty() {
             self.with_buffer(|buffer| {
@@ -222,7 +222,7 @@ impl Engine {
         }
     }
 
-    /// Serves those to whom something has happened.
+    /// Serves the sources that have an event.
     #[inline]
     fn serve_events(&self, events: &[Ready], buffer: &mut ReadBuffer) {
         self.loop_side.begin_kind();
@@ -262,8 +262,8 @@ impl Engine {
         }
     }
 
-    /// Goes on with those who have had their share, one share after the other, as long as the turn
-    /// lasts. They keep what they were given, and are not read meanwhile.
+    /// Goes on with the sources that have used their share, one more share for each in turn, as long as
+    /// the turn lasts. They keep what they have received, and are not read before it is used up.
     #[inline(never)]
     fn serve_yielded(&self) {
         self.loop_side.begin_kind();
@@ -275,7 +275,7 @@ impl Engine {
         }
     }
 
-    /// Remembers what an event said, for the next turn: mio is edge-triggered, and says it once.
+    /// Remembers an event for the next turn: mio is edge-triggered, and reports it once.
     fn get_in_line(&self, event: Ready) {
         let mut table = self.table.borrow_mut();
         let source = table.peek(event.token);
@@ -295,7 +295,7 @@ impl Engine {
         }
     }
 
-    /// Timers that are set meanwhile wait for the next turn, even when they are due.
+    /// Timers that are set while these run wait for the next turn, even when they are due.
     fn run_due_timers(&self) {
         let now = self.loop_side.turn_nanos();
         let round = self.timers.borrow_mut().begin_round(now);
@@ -311,8 +311,8 @@ impl Engine {
         }
     }
 
-    /// Does what transports were asked for since the last turn. What is asked for meanwhile waits
-    /// for the next one, or two connections that answer each other would never let the loop sleep.
+    /// Does what transports have requested since the last turn. What is requested while this runs waits
+    /// for the next one, or two connections that answer each other would keep the loop here for ever.
     fn serve_requests(&self, asking: &mut Vec<Transport>) {
         self.loop_side.begin_kind();
         self.loop_side.swap_asking(asking);
@@ -328,9 +328,10 @@ impl Engine {
     }
 
     fn report_lost(&self) {
+        // Taken first: what is aborted in one `connection_lost` is reported in the next turn.
         let lost = std::mem::take(&mut *self.lost.borrow_mut());
         for token in lost {
-            let source = self.table.borrow_mut().remove(token);
+            let source = self.table.borrow_mut().remove(token); // nothing reaches what is over
             if let Some(source) = source {
                 source.lost(self);
             }
