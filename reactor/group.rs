@@ -3,11 +3,9 @@
 //! A message is copied once, into the turn's block, and each member notes where it lies. What a
 //! member's socket does not take is copied then, so one that is slow holds no memory but its own.
 //!
-//! Whoever talks to a group is read from no faster than the listeners can take what it says: when
-//! a member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
-//! connection in whose callback the group is written to is not read until that member has caught
-//! up. How long a member is waited for, and by whom, is in `transport/group_flow.rs`. One
-//! who says so much at once that others would have to wait goes on when they have had their share.
+//! A sender is read no faster than the slowest member takes what it writes; how that is done, and what
+//! it costs, is in `transport/group_flow.rs`. A sender that writes so much at once that other
+//! connections would have to wait is read again when they have had their share of the turn.
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -17,27 +15,27 @@ use slab::Slab;
 
 use crate::transport::{Transport, Watcher};
 
-/// Sending so many bytes to a member costs as much as delivering a message.
+/// Bytes to a member that cost as much as a delivery itself: a message of 256 bytes counts twice.
 const BYTES_A_DELIVERY: usize = 256;
 
-/// A set of connections that hear the same things. Clones are the same group.
+/// A set of connections that are sent the same messages. Clones are the same group.
 ///
 /// A member leaves by itself when its connection is lost. A connection may be in many groups.
 ///
-/// Whoever talks is read from no faster than the listeners take what it says, all of them: while a
+/// A sender is read no faster than all members take what it writes: while a
 /// member has more than [`Limits::high_water`](crate::Limits::high_water) bytes unsent, the
 /// connection in whose callback the group was written to is not read. So a member that reads
 /// steadily is not dropped, down to half a KiB a second. What that costs, with the default limits:
 ///
-/// - Who says at most 4 KiB a second is held only when all who do so say more than the slowest member
-///   takes, and two thirds of a MiB wait for it.
-/// - Who says more goes as fast as the slowest member.
+/// - A sender of at most 4 KiB a second is held back only when all such senders together write more than
+///   the slowest member takes, and two thirds of a MiB wait for it.
+/// - A sender of more is as fast as the slowest member.
 /// - A member that takes less than 16 KiB in [`Limits::patience`](crate::Limits::patience), 30 s, has
-///   stopped. Until that is clear, those who say much are slowed down to 16 KiB a second. Then nobody
+///   stopped. Until that is clear, senders of more are slowed down to 16 KiB a second. Then no sender
 ///   waits for it until it goes on, and when its buffer is full it is dropped with
 ///   [`Reason::UnsentOverflow`](crate::Reason::UnsentOverflow).
 ///
-/// What is written outside of a connection's callbacks, from a timer for example, holds nobody back.
+/// What is written outside of a connection's callbacks, from a timer for example, holds no sender back.
 ///
 /// ```
 /// use reactor::{Group, Protocol, Transport};
@@ -76,7 +74,7 @@ impl Group {
         Self::default()
     }
 
-    /// Adds a connection; it hears what is written from now on. Returns `false`, and changes
+    /// Adds a connection; it is sent what is written from now on. Returns `false`, and changes
     /// nothing, when it is a member already or is lost.
     pub fn add(&self, transport: &Transport) -> bool {
         if transport.is_lost() || self.contains(transport) {
@@ -131,8 +129,8 @@ impl Group {
         self.write_to_all_but(None, data);
     }
 
-    /// Writes `data` to all members but one, which need not be a member: usually to all but the
-    /// one who talks.
+    /// Writes `data` to all members except one, which need not be a member: usually to all except the
+    /// sender.
     pub fn write_except(&self, transport: &Transport, data: &[u8]) {
         self.write_to_all_but(Some(transport), data);
     }
@@ -146,8 +144,8 @@ impl Group {
             return;
         }
         let loop_side = first.loop_side();
-        let talker = loop_side.current();
-        // Copied for the first who takes it, so that nothing grows where nobody does.
+        let sender = loop_side.current();
+        // Copied for the first member that accepts it: where all are lost or full, the block does not grow.
         let part = OnceCell::new();
         let part = || *part.get_or_init(|| loop_side.blocks.append(data));
         let mut much = None;
@@ -155,7 +153,7 @@ impl Group {
             if except == Some(member) {
                 continue;
             }
-            // A member that belongs to another loop has another block.
+            // A member that belongs to another loop has another block, and gets a copy of its own.
             let is_taken = match Rc::ptr_eq(member.loop_side(), loop_side) {
                 true => member.write_part(part),
                 false => member.write(data),
@@ -163,22 +161,25 @@ impl Group {
             if !is_taken {
                 continue;
             }
-            if let Some(talker) = &talker
+            if let Some(sender) = &sender
                 && member.is_behind()
             {
-                let much = *much.get_or_insert_with(|| talker.talks_much(data.len()));
+                let much = *much.get_or_insert_with(|| sender.sends_much(data.len()));
                 if member.makes_wait(much) {
-                    member.hold(talker, much);
+                    member.hold(sender, much);
                 }
+                // So full that a read of any member could drop it: all are held back, also those that
+                // have written nothing yet, since the loop may read all of them in this turn.
                 if member.begins_to_make_all_wait() {
                     let others = members.iter().filter(|(_, other)| *other != member);
                     others.for_each(|(_, other)| member.hold(other, false));
                 }
             }
         }
+        // Charged to the sender, if there is one, which yields when that was its share.
         let work = members.len() * (1 + data.len() / BYTES_A_DELIVERY);
-        match &talker {
-            Some(talker) => talker.charge(work),
+        match &sender {
+            Some(sender) => sender.charge(work),
             None => _ = loop_side.budget.charge(work),
         }
     }

@@ -15,7 +15,7 @@
 //!
 //! `sent` is that nothing is unsent, the last words of layers included; `ended` is `sent` when the peer
 //! will send no more besides. Between `Closing` and `Shut`, and between `Finishing` and `Finished`, the
-//! peer is told that no more will come. The peer is waited for in `Shut` because a socket that is closed
+//! sending half of the socket is shut down. The peer is waited for in `Shut` because a socket that is closed
 //! with unread bytes resets the connection, which destroys the last words on their way.
 //!
 //! Twisted has the same states without names: `disconnecting`, `_writeDisconnecting` and
@@ -35,7 +35,7 @@ pub(crate) enum State {
     Finished,
     /// `lose_connection` was asked for, and bytes are still unsent. Nothing is delivered any more.
     Closing,
-    /// All is sent and the peer told so. What it still sends is read and ignored.
+    /// All is sent, and the sending half is shut down. What the peer still sends is read and ignored.
     Shut,
     /// The end is due at once, and what is unsent was dropped.
     Dropped,
@@ -78,15 +78,16 @@ impl State {
             (Finishing, Event::Lose) => (Closing, Nothing),
             (Finishing, Event::Sent | Event::Ended) => (Finished, ShutWrite),
 
-            (Finished, Event::Lose) => (Shut, Nothing),
+            (Finished, Event::Lose) => (Shut, Nothing), // nothing is unsent: not through `Closing`
             (Finished, Event::Ended) => (Lost, Report),
 
             (Closing, Event::Sent) => (Shut, ShutWrite),
-            // The close that follows tells the peer, too.
+            // No shutdown before: the close that follows does both in one system call.
             (Closing, Event::Ended) => (Lost, Report),
 
             (Shut, Event::Ended) => (Lost, Report),
 
+            // Not `Lost` at once: it may fail inside its own callback, where none other may be called.
             (Open | Finishing | Finished | Closing | Shut, Event::Fail) => (Dropped, Nothing),
             (Dropped, Event::Sent | Event::Ended) => (Lost, Report),
 
@@ -208,7 +209,7 @@ mod tests {
                     next == state || rank(next) > rank(state),
                     "{state:?} on {event:?}"
                 );
-                // The peer is told once.
+                // The sending half is shut down once.
                 assert!(action != ShutWrite || !state.has_shut_write() && next.has_shut_write());
                 assert!(
                     !next.delivers() || state.delivers(),

@@ -1,23 +1,24 @@
-//! What a group does with its members, and what they do to each other: whoever talks waits for those
-//! who listen.
+//! Flow control in groups: a sender is not read while a receiver of its group is behind.
 //!
-//! How fast a listener reads shows only in steps: its system makes room when much of its buffer is
-//! free, and ours says so when a third of its own is, which may be many seconds later. So while
-//! talkers wait, the socket is tried twenty times a second, and a listener has stopped only when it has
-//! taken less than 16 KiB in [`Limits::patience`](crate::Limits::patience), half a minute. Until then
-//! its buffer must not become full:
+//! A sender is the connection in whose callback the group is written to; the other members are
+//! listeners. How fast a listener reads shows only in steps: its system makes room when much of its
+//! buffer is free, and ours reports it when a third of its own is, which may be many seconds later. So
+//! while senders wait, the socket is tried twenty times a second, and a listener counts as stopped
+//! only when it has taken less than 16 KiB in [`Limits::patience`](crate::Limits::patience), half a
+//! minute. Until then its buffer must not become full:
 //!
 //! ```text
 //!   0 ····· low water ····· high water ···················· half ···· five eighths ·········· limit
-//!                               └──── who talks much ────────▶            │ everybody waits
-//!                                     waits above here, which             │ above here
-//!                                     rises while it takes nothing
+//!                               └──── a busy sender waits ───▶            │ every sender
+//!                                     above here, which rises             │ waits above here
+//!                                     while it takes nothing
 //! ```
 //!
-//! What that costs a talker: who says at most 4 KiB a second waits for a listener only when all who do
-//! so say more than it takes, and no listener makes them wait for less than 546 bytes a second. Who
-//! says more goes as fast as the slowest listener. For one that takes nothing it goes on at what
-//! half of the buffer makes in that half minute, 16 KiB a second, and then as fast as the others.
+//! What that costs: a quiet sender, of at most 4 KiB a second, waits for a listener only when all quiet
+//! senders together write more than it takes; a listener that takes 546 bytes a second, 16 KiB in half a
+//! minute, can slow them down, and a slower one cannot. A busy sender is as fast as the slowest
+//! listener. For one that takes nothing it goes on at what half of the buffer makes in that half
+//! minute, 16 KiB a second, and then as fast as the other listeners.
 
 use std::cell::Ref;
 use std::collections::{HashSet, VecDeque};
@@ -27,25 +28,28 @@ use std::time::{Duration, Instant};
 use super::{Service, Transport, Watcher};
 use crate::engine::table::Token;
 
-/// How often a listener's socket is tried while talkers wait for it.
+/// How often a listener's socket is tried while senders wait for it: one system call each time, and a
+/// pause that a person who chats does not notice.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Taking this much is progress.
+/// Taking this much is progress: over the default patience, 546 bytes a second.
 const LEAST: usize = 16 << 10;
 
-/// What a talker that goes on may say before it is asked to wait again: one read.
+/// What a sender that goes on may write before it has to wait again: one read.
 const ONE_READ: usize = 64 << 10;
 
-/// Who says no more than this in a second, while a listener is behind, talks little.
+/// A sender that writes at most this much in a second, while a listener is behind, is quiet. No person
+/// types as fast.
 const LITTLE: usize = 4 << 10;
 
-/// A listener that talkers wait for, or a talker.
+/// A listener that senders wait for, or a sender.
 #[derive(Default)]
 pub(super) struct GroupFlow {
-    /// Who is not read until this listener has taken more, in their order.
+    /// The senders that are not read until this listener has taken more, in their order.
     waiting: VecDeque<Waiting>,
+    /// The same by token: a sender waits for a listener once, however much it has written.
     are_waiting: HashSet<Token>,
-    /// Whether all members of a group wait, whatever they say.
+    /// Whether all members of a group wait, however little they write.
     all_wait: bool,
     /// What this listener has taken since it last made progress.
     taken: usize,
@@ -53,41 +57,43 @@ pub(super) struct GroupFlow {
     progress_at: Option<Instant>,
     /// When its socket is tried next.
     look_at: Option<Instant>,
-    /// What this talker has said while a listener was behind, in the second that began then.
-    said: usize,
-    said_since: Option<Instant>,
+    /// What this sender has written while a listener was behind, in the second that began then.
+    written: usize,
+    second_began: Option<Instant>,
 }
 
 struct Waiting {
-    talker: Transport,
-    talks_much: bool,
+    sender: Transport,
+    sends_much: bool,
 }
 
 /// What a group does with its members.
 impl Transport {
-    /// Whether a talker may have to wait until this listener has taken more.
+    /// Whether a sender may have to wait until this listener has taken more.
     #[inline]
     pub(crate) fn is_behind(&self) -> bool {
         self.unsent() > self.0.limits.high_water && !self.0.stalled.get()
     }
 
-    /// Whether one who talks much, or little, waits for this listener, which is behind.
-    pub(crate) fn makes_wait(&self, talks_much: bool) -> bool {
-        self.unsent() > self.bound(talks_much)
+    /// Whether a busy sender, or a quiet one, waits for this listener, which is behind.
+    pub(crate) fn makes_wait(&self, sends_much: bool) -> bool {
+        self.unsent() > self.bound(sends_much)
     }
 
-    /// Whether everybody is to wait for this listener from now on, before they have said anything:
-    /// each might say a whole read.
+    /// Notes that all members wait for this listener from now on, before they have written anything:
+    /// each might write a whole read. Returns whether that is new.
     pub(crate) fn begins_to_make_all_wait(&self) -> bool {
         self.makes_wait(false)
             && !self.flow(|listener| std::mem::replace(&mut listener.all_wait, true))
     }
 
-    /// How much may be unsent before a talker waits.
-    fn bound(&self, talks_much: bool) -> usize {
+    /// How much may be unsent before a sender waits.
+    fn bound(&self, sends_much: bool) -> usize {
         let limits = &self.0.limits;
         let between = limits.unsent.saturating_sub(limits.high_water);
-        if !talks_much {
+        // An eighth above the half that busy senders may fill, so that those alone never stop the
+        // quiet ones. The rest is for what is written in the turn in which the senders are held.
+        if !sends_much {
             return limits.high_water + between / 8 * 5;
         }
         let progress_at = self.flow(|listener| listener.progress_at);
@@ -99,36 +105,36 @@ impl Transport {
         limits.high_water + rise as usize
     }
 
-    /// Notes that this talker says something while a listener is behind. Returns whether it talks
-    /// much.
-    pub(crate) fn talks_much(&self, bytes: usize) -> bool {
+    /// Notes that this sender writes while a listener is behind. Returns whether it is a busy one.
+    pub(crate) fn sends_much(&self, bytes: usize) -> bool {
         let now = self.0.loop_side.turn_time();
-        self.flow(|talker| {
-            let since = talker.said_since.get_or_insert(now);
+        // A window that begins with what is written and not a moving one: two numbers in place of a list.
+        self.flow(|sender| {
+            let since = sender.second_began.get_or_insert(now);
             if now.saturating_duration_since(*since) >= Duration::from_secs(1) {
-                (*since, talker.said) = (now, 0);
+                (*since, sender.written) = (now, 0);
             }
-            talker.said += bytes;
-            talker.said > LITTLE
+            sender.written += bytes;
+            sender.written > LITTLE
         })
     }
 
-    /// Stops reading from `talker` until this listener has taken more, or is lost, or takes too
-    /// little. A talker waits for every listener that holds it.
-    pub(crate) fn hold(&self, talker: &Self, talks_much: bool) {
+    /// Stops reading from `sender` until this listener has taken more, or is lost, or takes too
+    /// little. A sender waits for every listener that holds it.
+    pub(crate) fn hold(&self, sender: &Self, sends_much: bool) {
         let now = self.0.loop_side.turn_time();
         let holds = self.flow(|listener| {
-            if !listener.are_waiting.insert(talker.token()) {
+            if !listener.are_waiting.insert(sender.token()) {
                 return false;
             }
-            let talker = talker.clone();
-            listener.waiting.push_back(Waiting { talker, talks_much });
+            let sender = sender.clone();
+            listener.waiting.push_back(Waiting { sender, sends_much });
             listener.progress_at.get_or_insert(now);
             listener.look_at.get_or_insert(now + LOOK_EVERY);
             true
         });
         if holds {
-            talker.wait_for_listener();
+            sender.wait_for_listener();
             self.ask_for_more();
         }
     }
@@ -169,14 +175,14 @@ impl Transport {
 
 /// What the loop does with a listener.
 impl Transport {
-    /// When the socket is to be tried, because talkers wait for it or did in vain.
+    /// When the socket is to be tried, because senders wait for it or have stopped waiting in vain.
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let relations = self.0.relations.borrow();
         relations.as_ref()?.group_flow.look_at
     }
 
-    /// As long as talkers wait, each flush is looked at: bytes are sent the long way.
-    pub(crate) fn remember_talkers(&self) {
+    /// As long as senders wait, each flush gets full service, which looks at how far the listener is.
+    pub(crate) fn remember_senders(&self) {
         if self.next_look().is_some() {
             self.need(Service::Requested);
         }
@@ -201,8 +207,8 @@ impl Transport {
         }
     }
 
-    /// The socket was tried, and will be again as long as talkers wait or the listener has stopped.
-    /// Nobody waits for one that has stopped, until it goes on.
+    /// The socket was tried, and will be again as long as senders wait or the listener has stopped.
+    /// No sender waits for one that has stopped, until it goes on.
     pub(crate) fn looked(&self) {
         let now = self.0.loop_side.turn_time();
         let progress_at = self.flow(|listener| {
@@ -213,20 +219,22 @@ impl Transport {
             self.0.stalled.set(true);
             return self.let_go(usize::MAX, usize::MAX);
         }
-        let room = |talks_much| {
-            let room = self.bound(talks_much).checked_sub(self.unsent());
+        let room = |sends_much| {
+            let room = self.bound(sends_much).checked_sub(self.unsent());
             room.map_or(0, reads_in)
         };
         self.let_go(room(true), room(false));
     }
 
-    /// The listener has caught up: as many talkers go on as there is room for what they may say. Those
-    /// who wait on come when these have said something.
-    pub(crate) fn release_talkers(&self) {
+    /// The listener has caught up: as many busy senders go on as there is room for what they may write.
+    /// The others go on when these have written something.
+    pub(crate) fn release_senders(&self) {
         if self.next_look().is_none() {
             return;
         }
         let limits = &self.0.limits;
+        // Each busy one may write a whole read before it is held again. The room for that is a quarter,
+        // since quiet ones all go on.
         let room = limits.unsent.saturating_sub(limits.high_water) / 4;
         self.let_go(reads_in(room), usize::MAX);
         self.0.stalled.set(false);
@@ -241,21 +249,21 @@ impl Transport {
         }
     }
 
-    /// The listener is lost: nobody waits for it any more.
-    pub(super) fn release_all_talkers(&self) {
+    /// The listener is lost: no sender waits for it any more.
+    pub(super) fn release_all_senders(&self) {
         if self.next_look().is_some() {
             self.let_go(usize::MAX, usize::MAX);
         }
     }
 
-    /// Lets at most so many go on, in their order.
-    fn let_go(&self, who_talk_much: usize, who_talk_little: usize) {
-        if who_talk_much == 0 && who_talk_little == 0 {
+    /// Lets at most this many busy and quiet senders go on, in their order.
+    fn let_go(&self, who_send_much: usize, who_send_little: usize) {
+        if who_send_much == 0 && who_send_little == 0 {
             return; // many may wait, and this is asked twenty times a second
         }
-        let (mut much, mut little) = (who_talk_much, who_talk_little);
+        let (mut much, mut little) = (who_send_much, who_send_little);
         let goes = |waiting: &Waiting| {
-            let left = match waiting.talks_much {
+            let left = match waiting.sends_much {
                 true => &mut much,
                 false => &mut little,
             };
@@ -268,13 +276,13 @@ impl Transport {
             let (gone, stay) = waiting.into_iter().partition(goes);
             listener.waiting = stay;
             for waiting in &gone {
-                listener.are_waiting.remove(&waiting.talker.token());
+                listener.are_waiting.remove(&waiting.sender.token());
             }
             listener.all_wait &= gone.is_empty();
             gone
         });
         for waiting in gone {
-            waiting.talker.release_from_listener();
+            waiting.sender.release_from_listener();
         }
     }
 }

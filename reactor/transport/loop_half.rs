@@ -18,7 +18,7 @@ use crate::transport::LoopSide;
 /// the turn.
 const NOT_YET: Nanos = Nanos::MAX;
 
-/// What the loop does with a transport.
+/// The loop's half.
 impl Transport {
     pub(crate) fn new(
         stream: Box<dyn Stream>,
@@ -76,7 +76,6 @@ impl Transport {
         self.0.state.get()
     }
 
-    /// The end of the peer's stream was read.
     pub(crate) fn set_read_ended(&self) {
         self.0.read_ended.set(true);
     }
@@ -134,7 +133,7 @@ impl Transport {
     /// Since when the peer has taken nothing, once the end of the connection was asked for.
     pub(crate) fn lingers_from(&self) -> Nanos {
         if self.0.lingers_from.get() == NOT_YET {
-            let now = self.0.loop_side.now();
+            let now = self.0.loop_side.now(); // behind the callback, whose time is not the peer's
             self.0.lingers_from.set(self.0.loop_side.nanos(now));
         }
         self.0.lingers_from.get()
@@ -147,7 +146,7 @@ impl Transport {
         self.0.active_at.get().checked_add(timeout)
     }
 
-    /// Which mark the unsent bytes have crossed since the last call, of which the protocol is told now.
+    /// Which mark the unsent bytes have crossed since the last call. The caller notifies the protocol.
     pub(crate) fn cross_mark(&self) -> Option<Mark> {
         let unsent = self.unsent();
         if !self.0.above_high_water.get() && unsent > self.0.limits.high_water {
@@ -155,7 +154,7 @@ impl Transport {
             Some(Mark::High)
         } else if self.0.above_high_water.get() && unsent <= self.0.limits.low_water {
             self.0.above_high_water.set(false);
-            self.resume_when_sent();
+            self.resume_when_sent(); // before `writing_resumed`, which may ask whether it is read
             Some(Mark::Low)
         } else {
             None
@@ -168,7 +167,7 @@ impl Transport {
         self.0.above_high_water.get()
     }
 
-    /// The connection ends: nothing is kept for it any more, and who waits for it is released.
+    /// The connection ends: nothing is kept for it any more, and senders that wait for it are released.
     /// Returns the reason.
     pub(crate) fn set_lost(&self) -> Reason {
         self.0.state.set(State::Lost);
@@ -176,7 +175,7 @@ impl Transport {
         self.0.unsent.borrow_mut().clear();
         self.0.below.set(0);
         self.set_left(0);
-        self.release_all_talkers();
+        self.release_all_senders();
         if let Some(relations) = self.0.relations.take() {
             for (watcher, key) in relations.watchers {
                 if let Some(watcher) = watcher.upgrade() {
@@ -188,12 +187,12 @@ impl Transport {
         self.reason()
     }
 
-    /// As [`fail_connection`](Self::fail_connection), when layers have said to the peer that it
-    /// fails: what they have made for the socket is sent before.
+    /// As [`fail_connection`](Self::fail_connection), when layers have written to the peer that it
+    /// fails, as TLS does with an alert: that is sent before.
     pub(crate) fn fail_after_flush(&self, reason: Reason) {
         if !self.0.state.get().is_over() {
             self.forget_clean_reason();
-            self.end(Event::Lose, reason);
+            self.end(Event::Lose, reason); // orderly, so that the last bytes of layers are sent
             self.linger_from_now();
         }
     }
@@ -232,7 +231,7 @@ impl Transport {
         let is_counted = self.left() <= self.unsent() || self.0.asking.get();
         assert!(
             is_counted,
-            "what is left is unsent, or will be counted anew"
+            "what is left is unsent, or will be counted again"
         );
         let has_reason = self.0.reason.borrow().is_some();
         assert!(

@@ -25,10 +25,10 @@ pub(crate) struct LoopSide {
     asking: RefCell<Vec<Transport>>,
     /// Connections with a call for their protocol, once for each call.
     posts: RefCell<VecDeque<Token>>,
-    /// Whose callback is running: who talks, when a group is written to.
+    /// The connection whose callback is running: the sender, when a group is written to.
     current: Cell<Option<Transport>>,
-    /// When the turn's wait ended. The clock is not read again for what comes from the peers; for
-    /// what a consumer asks for it is, because its callback may have taken long.
+    /// When the turn's wait ended. It is the time of all that comes from peers, for which the clock is
+    /// not read again; a consumer's own timers read it, because its callback may have taken long.
     turn_time: Cell<Instant>,
     /// The same, as timers and connections count time: in half the memory.
     turn_nanos: Cell<Nanos>,
@@ -66,7 +66,6 @@ impl LoopSide {
         self.turn_time.get()
     }
 
-    /// The time, read from the clock.
     pub(crate) fn now(&self) -> Instant {
         (self.clock)()
     }
@@ -90,7 +89,7 @@ impl LoopSide {
         self.active.borrow_mut().push(token);
     }
 
-    /// Who was active in the turn, whose list is empty then. Its memory is given back with
+    /// Takes the list of connections that were active in the turn. Its memory is given back with
     /// [`recycle_active`](Self::recycle_active).
     pub(crate) fn take_active(&self) -> Vec<Token> {
         self.active.take()
@@ -128,18 +127,18 @@ impl LoopSide {
         self.begin_phase(LEAST);
     }
 
-    /// Begins another kind of work, of which at least so much is done. What was written before, also by
-    /// the end of the turn before, leaves room for it.
+    /// Begins another kind of work, of which at least `least` is done. What was written before, also at
+    /// the end of the last turn, does not count against it.
     pub(crate) fn begin_phase(&self, least: usize) {
         self.budget
             .begin_phase(least, self.blocks.written() / COPIED);
     }
 
     /// Whether the turn has done enough of the kind of work that it is at, and leaves the rest to
-    /// the next one. What was written has to be sent, which is work as well.
+    /// the next one.
     #[inline]
     pub(crate) fn turn_is_spent(&self) -> bool {
-        self.budget.is_spent(self.blocks.written() / COPIED)
+        self.budget.is_spent(self.blocks.written() / COPIED) // what was written has to be sent
     }
 
     /// Counts another call of this turn. Returns whether there is time for it.
@@ -165,13 +164,13 @@ impl LoopSide {
         !self.yielded.borrow().is_empty()
     }
 
-    /// The loop is gone, and so are all connections: nobody asks any more.
+    /// The loop is gone, and so are all connections: no request is served any more.
     pub(crate) fn close(&self) {
-        let asking = self.asking.take();
+        let asking = self.asking.take(); // transports, which have this: a cycle
         drop(asking);
     }
 
-    /// Exchanges the list of who is asking for an empty one, whose memory is used again.
+    /// Exchanges the list of requests for an empty one, whose memory is used again.
     pub(crate) fn swap_asking(&self, empty: &mut Vec<Transport>) {
         std::mem::swap(&mut *self.asking.borrow_mut(), empty);
     }

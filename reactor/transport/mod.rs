@@ -6,7 +6,7 @@
 //!
 //! - `closing`: how a connection ends, as a table
 //! - `reading`: whether it is read, and why not
-//! - `group_flow`: who waits for whom in a group
+//! - `group_flow`: a sender waits for the slowest receiver of its group
 //! - `loop_side`: the loop as transports see it
 //! - `loop_half`: what the loop does with a transport
 //! - `sending`: from here to the socket
@@ -79,9 +79,9 @@ struct Inner {
     read_ended: Cell<bool>,
     /// The peer will send no more, though its stream has not ended.
     peer_is_done: Cell<bool>,
-    /// Whether the protocol heard `writing_paused` and not `writing_resumed` since.
+    /// Whether `writing_paused` was called and `writing_resumed` was not since.
     above_high_water: Cell<bool>,
-    /// Whether the peer took so little for so long that no talker waits for it.
+    /// Whether the peer took so little for so long that no sender waits for it.
     stalled: Cell<bool>,
     timeout: Cell<Option<Duration>>,
     /// When the last byte was received, or taken by a peer that was behind.
@@ -94,14 +94,14 @@ struct Inner {
     relations: RefCell<Option<Box<Relations>>>,
 }
 
-/// What most connections have none of, kept apart because an idle connection should be small.
+/// What most connections do not have, kept apart because an idle connection should be small.
 #[derive(Default)]
 struct Relations {
-    /// What it waits for in its groups, and who waits for it.
+    /// What it waits for in its groups, and what waits for it.
     group_flow: GroupFlow,
     /// Calls for its protocol, which the loop will make.
     posts: VecDeque<Post>,
-    /// Who wants to know when the connection is lost, and by which key it knows it.
+    /// What is notified when the connection is lost, and the key by which it knows the connection.
     watchers: Vec<(Weak<dyn Watcher>, usize)>,
     /// Layers that were pushed and not put in place yet.
     layers: Vec<NewLayer>,
@@ -116,7 +116,7 @@ pub(crate) struct NewLayer {
     pub(crate) received: Vec<u8>,
 }
 
-/// Wants to know when a connection is lost. A [`Group`](crate::Group) does.
+/// Is notified when a connection is lost. A [`Group`](crate::Group) is one.
 pub(crate) trait Watcher {
     /// The connection known by `key` was lost.
     fn connection_lost(&self, key: usize);
@@ -151,13 +151,13 @@ impl Transport {
 
     /// Sends what was written, then closes the connection; an answer that is still to come is lost.
     ///
-    /// Nothing is delivered and nothing taken from now on. A client that has sent its last request and
-    /// waits for the answer calls [`lose_write_connection`](Self::lose_write_connection) instead. When all is sent, the peer is told, and
-    /// given until [`Limits::linger`], at most two seconds, to close its side; what it still sends
-    /// meanwhile is read and ignored, because a socket that is closed with unread bytes resets the
-    /// connection and destroys the last words. A peer that takes no byte for [`Limits::linger`] is
-    /// dropped with [`Reason::LingerTimeout`]. Bytes that a layer [holds](Layer::holds) until it
-    /// has heard from the peer are waited for as well, within the same time.
+    /// Nothing is delivered and no write is accepted from now on. A client that has sent its last request and
+    /// waits for the answer calls [`lose_write_connection`](Self::lose_write_connection) instead. When all is sent, the sending half is
+    /// shut down, and the peer has until [`Limits::linger`], at most two seconds, to close its side. What
+    /// it still sends until then is read and ignored, because a socket that is closed with unread bytes
+    /// resets the connection and destroys the last words. A peer that takes no byte for [`Limits::linger`] is
+    /// dropped with [`Reason::LingerTimeout`]. Bytes that a layer [holds](Layer::holds) until the
+    /// peer has sent something are waited for as well, within the same time.
     pub fn lose_connection(&self) {
         if self.is_open() {
             let reason = match self.0.read_ended.get() {
@@ -169,8 +169,8 @@ impl Transport {
         }
     }
 
-    /// Sends what was written, then tells the peer that no more will come. What the peer sends is
-    /// still delivered, until it closes its side too: for a client that has asked everything.
+    /// Sends what was written, then shuts the sending half down. What the peer sends is still delivered,
+    /// until it closes its side too: for a client that has sent its last request.
     pub fn lose_write_connection(&self) {
         if self.0.state.get() == State::Open {
             self.advance(Event::LoseWrite);
@@ -208,7 +208,7 @@ impl Transport {
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Option<Duration> {
         if timeout.is_some() {
             self.reset_timeout();
-            self.ask_for_more();
+            self.ask_for_more(); // which sets the timer; one that is turned off is left to fire
         }
         self.0.timeout.replace(timeout)
     }
@@ -228,7 +228,9 @@ impl Transport {
         if !self.is_open() {
             return;
         }
+        // Taken out now, because what is written from here on passes through the layer.
         let unsent = self.0.unsent.borrow_mut().take(&self.0.loop_side.blocks);
+        // Still unsent for limits and marks, as the bytes in layers are.
         self.0.below.set(self.0.below.get() + unsent.len());
         let received = received.to_vec();
         let layer = NewLayer {
@@ -281,14 +283,15 @@ impl Transport {
 
 /// What the parts of this folder share.
 impl Transport {
-    /// Appends a part of the turn's block, which others may share, if the bytes are taken: `part` is
-    /// only made then. A write behind too much that the socket did not take drops the connection,
+    /// Appends a part of the turn's block, which others may share, if bytes are accepted: `part` is
+    /// only called then. A write behind too much that the socket did not take drops the connection,
     /// and so does one for which the turn has no room.
     #[inline]
     pub(crate) fn write_part(&self, part: impl FnOnce() -> Option<Part>) -> bool {
         if !self.takes_bytes() {
             return false;
         }
+        // What the peer has left, and not what is unsent: one callback may write more than the limit.
         // Where a flush is all that there is to do, nothing was left.
         if !self.is_plain() && self.0.left.get() > self.0.limits.unsent {
             return self.has_left_too_much();
@@ -353,7 +356,6 @@ impl Transport {
     }
 }
 
-/// Which mark the unsent bytes have crossed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     High,

@@ -25,7 +25,7 @@ impl Transport {
     /// the connection was lost it is dropped.
     pub(crate) fn post(&self, post: Post) {
         if self.is_lost() {
-            return;
+            return; // `post` is dropped here: kept, it could keep what keeps the transport
         }
         self.relations(|relations| relations.posts.push_back(post));
         self.0.loop_side.post(self.0.token);

@@ -1,4 +1,4 @@
-//! Whether a connection is read, and why not: each pause belongs to who made it.
+//! Whether a connection is read, and why not: each pause is ended only by what began it.
 
 use std::cell::Cell;
 
@@ -14,14 +14,14 @@ pub(super) enum Hold {
     UntilSent = 2,
     /// It has had its share of the turn.
     Yielded = 4,
-    /// Listeners of a group are behind with what this connection said.
+    /// Listeners of a group are behind with what this connection has written.
     ListenersBehind = 8,
     /// Its end has begun: nothing is delivered any more. Never taken back.
     Ending = 16,
 }
 
-/// Whether a connection is read: when none of the reasons is left why it is not, so that no one who
-/// ends a pause ends that of another.
+/// Whether a connection is read: when no reason against it is left. Each reason is taken back by itself,
+/// so to end one pause does not end another.
 #[derive(Default)]
 pub(super) struct Gate {
     /// The reasons, a bit each, so that asking for all of them, which is done for each message, is one
@@ -29,10 +29,10 @@ pub(super) struct Gate {
     holds: Cell<u8>,
     /// How many listeners are behind.
     listeners: Cell<u32>,
-    /// A reason has ended, and the protocol was not told.
+    /// A reason has ended, and the protocol was not notified.
     resumed: Cell<Resumed>,
-    /// What the protocol was last told of.
-    told: Cell<Resumed>,
+    /// What the protocol was last notified of.
+    notified: Cell<Resumed>,
 }
 
 /// Which of the reasons has ended.
@@ -98,8 +98,8 @@ impl Transport {
         self.0.gate.hold(Hold::Paused);
     }
 
-    /// Ends the pause that [`pause_reading`](Self::pause_reading) began, and no other. What came
-    /// meanwhile is delivered from the next turn on.
+    /// Ends the pause that [`pause_reading`](Self::pause_reading) began, and no other. What came during
+    /// it is delivered from the next turn on.
     pub fn resume_reading(&self) {
         if self.0.gate.release(Hold::Paused) {
             self.resume();
@@ -113,7 +113,7 @@ impl Transport {
     /// `writing_resumed`, and leaves a pause of the protocol's own alone.
     pub fn pause_reading_until_sent(&self) {
         if self.0.above_high_water.get() {
-            self.0.gate.hold(Hold::UntilSent);
+            self.0.gate.hold(Hold::UntilSent); // below it no `writing_resumed` would end this
         }
     }
 
@@ -125,10 +125,9 @@ impl Transport {
     pub fn is_reading(&self) -> bool {
         self.0.gate.is_open()
     }
-}
 
-/// What others do to it.
-impl Transport {
+    // What others do to it.
+
     /// Ends a pause that lasts until the peer has taken what was written.
     pub(super) fn resume_when_sent(&self) {
         if self.0.gate.release(Hold::UntilSent) {
@@ -148,7 +147,7 @@ impl Transport {
     #[cold]
     fn yield_turn(&self) {
         if self.is_open() && self.0.gate.hold(Hold::Yielded) {
-            self.0.loop_side.yields(self.token());
+            self.0.loop_side.yields(self.token()); // once, though it may go on and charge again
         }
     }
 
@@ -163,11 +162,11 @@ impl Transport {
         let gate = &self.0.gate;
         gate.release(Hold::Yielded);
         if gate.resumed.get() == Resumed::None {
-            gate.resumed.set(Resumed::Yielding);
+            gate.resumed.set(Resumed::Yielding); // the end of a pause would be the stronger news
         }
     }
 
-    /// One more listener is behind with what this connection said.
+    /// One more listener is behind with what this connection has written.
     pub(super) fn wait_for_listener(&self) {
         let gate = &self.0.gate;
         gate.listeners.set(gate.listeners.get() + 1);
@@ -185,17 +184,17 @@ impl Transport {
     }
 
     fn resume(&self) {
-        self.0.gate.resumed.set(Resumed::Pause);
+        self.0.gate.resumed.set(Resumed::Pause); // noted, since a callback may be running
         self.ask_for_more();
     }
 
-    /// Whether reading goes on after a pause, about which the protocol was not told. It is now.
+    /// Whether reading goes on after a pause and the protocol is still to be notified; the caller does.
     #[inline]
     pub(crate) fn take_resumed(&self) -> bool {
         let gate = &self.0.gate;
         let has_resumed = gate.resumed.get() != Resumed::None && gate.is_open();
         if has_resumed {
-            gate.told.set(gate.resumed.take());
+            gate.notified.set(gate.resumed.take());
         }
         has_resumed
     }
@@ -203,6 +202,6 @@ impl Transport {
     /// Whether what resumes is no pause, but a share of the turn after those of others. A protocol that
     /// is inside another one need not know.
     pub(crate) fn has_only_yielded(&self) -> bool {
-        self.0.gate.told.get() == Resumed::Yielding
+        self.0.gate.notified.get() == Resumed::Yielding
     }
 }

@@ -1,7 +1,7 @@
 //! From a transport to its socket: one send for all that a turn has written.
 //!
 //! ```text
-//!   write ─▶ unsent ─▶ the list of who asks ─▶ flush ─▶ one send ─▶ nothing left: that was all
+//!   write ─▶ unsent ─▶ the list of requests ─▶ flush ─▶ one send ─▶ nothing left: that was all
 //!                                                                └▶ full service, by the connection
 //! ```
 
@@ -24,7 +24,7 @@ pub(crate) enum Service {
     Requested = 1,
     /// There are layers, through which bytes have to pass.
     Layered = 2,
-    /// The socket took less than it was offered, and has not said that it takes more.
+    /// The socket took less than it was offered, and was not reported writable since.
     Full = 4,
     /// What was left then has not been taken since.
     Backlog = 8,
@@ -36,7 +36,7 @@ impl Transport {
     #[inline(always)]
     pub(crate) fn ask(&self) {
         if !self.0.asking.replace(true) {
-            self.0.loop_side.ask(self.clone());
+            self.0.loop_side.ask(self.clone()); // not its token: a flush looks into no table
         }
     }
 
@@ -98,7 +98,7 @@ impl Transport {
         (!was_all).then(|| self.token())
     }
 
-    /// The socket, while the connection is not lost. No consumer's code may run meanwhile.
+    /// The socket, while the connection is not lost. `f` must not run a consumer's code.
     #[inline(always)]
     pub(crate) fn with_stream<R>(
         &self,
@@ -186,7 +186,7 @@ impl Transport {
     fn send_failed(&self, error: io::Error, waiting: usize) {
         match error.kind() {
             io::ErrorKind::WouldBlock => self.note_progress(0, waiting),
-            io::ErrorKind::Interrupted => self.ask_for_more(),
+            io::ErrorKind::Interrupted => self.ask_for_more(), // a flush is one call, so not at once
             _ => self.fail_connection(error.into()),
         }
     }
@@ -202,7 +202,7 @@ impl Transport {
             self.need_no_more(Service::Backlog);
         }
         if sent == 0 {
-            return;
+            return; // a peer that takes nothing is as idle as one that sends nothing
         }
         self.note_taken();
         if had_backlog {

@@ -23,7 +23,7 @@ impl Connection {
         self.flush(engine);
         self.transport.note_offered();
         self.end_if_held_in_vain();
-        // 3. What the protocol and its group are told of how far the peer is; they may close.
+        // 3. The protocol and its group are notified of how far the peer is; they may close.
         self.report_marks(engine);
         // 4. The end, as far as what was sent allows.
         self.advance_close(engine);
@@ -51,13 +51,13 @@ impl Connection {
         }
     }
 
-    /// Tells the protocol, and talkers that wait, how far the peer has come.
+    /// Notifies the protocol, and senders that wait, of how far the peer has come.
     fn report_marks(&mut self, engine: &Engine) {
         let transport = &self.transport;
         if transport.unsent() <= transport.limits().low_water {
-            transport.release_talkers();
+            transport.release_senders();
         } else {
-            transport.remember_talkers();
+            transport.remember_senders();
         }
         if !transport.is_open() {
             return;
@@ -119,8 +119,8 @@ impl Connection {
         })
     }
 
-    /// Whether the peer has sent all that it will, and all of that was read. What layers still want to
-    /// say or to hear is not known here.
+    /// Whether the peer has sent all that it will, and all of that was read. Never with layers, which may
+    /// still have to send or to receive something of their own.
     fn peer_is_done(&self) -> bool {
         self.transport.peer_is_done() && !self.is_readable() && self.layered.is_none()
     }
