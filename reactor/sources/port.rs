@@ -23,18 +23,19 @@ use crate::protocol::AnyProtocol;
 use crate::report;
 use crate::transport::Transport;
 
-/// How many connections one port accepts in a turn, so that a storm of them leaves time for those
-/// who are connected already.
+/// How many connections one port accepts in a turn, so that a storm of them leaves time for the
+/// connections that there are.
 const ACCEPTS_A_TURN: usize = 64;
 
-/// How long a port waits that could not accept, for want of file descriptors for example.
+/// How long a port waits that could not accept, for want of file descriptors for example: ten tries a
+/// second cost little, and a client hardly notices the delay.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// How often it is logged, at most, that a port has all the connections that it may have: one that
 /// goes and one that comes would be a line each.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
-/// How many connections a port may have when nobody has said so. Three quarters of the descriptors
+/// How many connections a port may have by default. Three quarters of the descriptors
 /// leave some for other ports, files and connections of the program's own, also where it has few.
 fn share(descriptors: usize) -> usize {
     (descriptors - descriptors / 4).max(1)
@@ -49,7 +50,7 @@ struct Port {
     local: Rc<Address>,
     seats: Rc<Seats>,
     /// When it was last logged that all seats are taken.
-    told_at: Option<Instant>,
+    logged_at: Option<Instant>,
     /// Since when `accept` has failed without a success between; logged once.
     failing: Option<Instant>,
     /// Set while it backs off. Until then no event makes it try.
@@ -125,7 +126,7 @@ impl Port {
             limits: Rc::clone(limits),
             local: Rc::clone(&local),
             seats: Seats::new(token, most),
-            told_at: None,
+            logged_at: None,
             failing: None,
             timer: None,
             in_line: false,
@@ -143,6 +144,7 @@ impl Port {
             if self.seats.are_taken() {
                 return self.warn_full(engine); // it goes on when one is lost
             }
+            // Before there is a connection, since the socket is registered under it in the same step.
             let token = engine.reserve();
             let accepted = self.listener.accept(token);
             engine.loop_side().budget.charge(ACCEPT);
@@ -154,12 +156,12 @@ impl Port {
             engine.remove(token);
             match error.kind() {
                 io::ErrorKind::WouldBlock => return self.note_recovered(engine),
-                // The peer went away before it was its turn.
+                // The peer went away before it was accepted.
                 io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
                 _ => return self.back_off(engine, &error),
             }
         }
-        // No event will come for those who are still waiting.
+        // No event will come for the clients that are still waiting.
         self.in_line = true;
         engine.line_up(self.token);
     }
@@ -184,12 +186,12 @@ impl Port {
     fn warn_full(&mut self, engine: &Engine) {
         let now = engine.turn_time();
         if self
-            .told_at
-            .is_none_or(|told_at| now >= told_at + TELL_AGAIN)
+            .logged_at
+            .is_none_or(|logged_at| now >= logged_at + LOG_AGAIN)
         {
             let (local, count) = (&self.local, self.seats.taken());
-            log::warn!("{local} has {count} connections, and may have no more: new ones wait");
-            self.told_at = Some(now);
+            log::warn!("{local} has {count} connections, its limit: new ones wait");
+            self.logged_at = Some(now);
         }
     }
 
@@ -245,7 +247,7 @@ impl Source for Port {
 
     fn stop(&mut self, how: Stop, engine: &Engine) {
         if !matches!(how, Stop::Gone) {
-            engine.remove(self.token); // it is dropped when it comes back
+            engine.remove(self.token); // it is out of the table, and dropped when it is put back
         }
     }
 }

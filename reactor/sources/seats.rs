@@ -34,9 +34,9 @@ impl Seats {
         self.taken.get() >= self.most
     }
 
-    /// One of the connections is lost, and its descriptor is free. If others wait for that, no event
-    /// will come for them.
+    /// One of the connections is lost, and its descriptor is free.
     pub(crate) fn leave(&self, engine: &Engine) {
+        // Clients may wait for this in the backlog, for which no new event will come.
         let were_taken = self.are_taken();
         self.taken.set(self.taken.get() - 1);
         if were_taken {

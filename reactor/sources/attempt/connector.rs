@@ -1,4 +1,4 @@
-//! What an attempt to connect shares with those who asked for it.
+//! What an attempt to connect shares with its connectors, the handles of the program.
 //!
 //! ```text
 //!   Connecting ──▶ Established ──▶ Over(Ok)
@@ -25,17 +25,17 @@ use crate::transport::Transport;
 pub(super) enum Stage {
     /// Addresses are looked up or tried, or the factory is asked for a protocol.
     Connecting,
-    /// Nobody wants it any more. Its sockets are closed, and who waits is told, in the next turn.
+    /// It was cancelled. In the next turn its sockets are closed, and the Deferreds of its outcome fire.
     GivenUp,
     /// `connection_made` is being called.
     Established(Transport),
     Over(Result<Transport, Reason>),
 }
 
-/// An attempt as those see it who asked for it.
+/// An attempt as its connectors see it.
 pub(super) struct Progress {
     pub(super) stage: Stage,
-    /// Who waits for the outcome.
+    /// The Deferreds of the outcome.
     waiting: Vec<Resolver<Transport>>,
     /// How many of them still want it.
     wanted_by: usize,
@@ -48,7 +48,7 @@ impl Progress {
     }
 }
 
-/// The attempt's own hold on its progress: nobody waits for an attempt that is gone.
+/// The attempt's own hold on its progress: when it is dropped, no Deferred waits for it any more.
 pub(super) struct Owned(Rc<RefCell<Progress>>);
 
 impl Owned {
@@ -76,7 +76,7 @@ impl Owned {
         self.0.borrow_mut().stage = Stage::Established(transport);
     }
 
-    /// Notes the end. Returns who waits for it.
+    /// Notes the end. Returns the Deferreds that wait for it.
     pub(super) fn end(&self, outcome: Result<Transport, Reason>) -> Vec<Resolver<Transport>> {
         self.0.borrow_mut().end(outcome)
     }
@@ -90,7 +90,7 @@ impl Drop for Owned {
     }
 }
 
-/// Notes that nobody wants the attempt any more. Returns whether that is news.
+/// Notes that the attempt was cancelled. Returns whether it was still under way.
 fn give_up(progress: &RefCell<Progress>) -> bool {
     let stage = &mut progress.borrow_mut().stage;
     let is_connecting = matches!(stage, Stage::Connecting);
@@ -188,7 +188,7 @@ impl Connector {
     }
 }
 
-/// One of those who waited does not want the outcome any more.
+/// One of the Deferreds of the outcome was cancelled.
 fn withdraw(engine: Option<Rc<Engine>>, token: Token, progress: &Weak<RefCell<Progress>>) {
     let (Some(engine), Some(progress)) = (engine, progress.upgrade()) else {
         return;

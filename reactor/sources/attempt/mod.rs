@@ -123,7 +123,7 @@ impl Attempt {
         let now = engine.now();
         let deadline = now
             .checked_add(limits.connect)
-            .unwrap_or(now + Duration::from_secs(1 << 30));
+            .unwrap_or(now + Duration::from_secs(1 << 30)); // 34 years: an `Instant` has no largest value
         let mut timer = None;
         engine.arm(&mut timer, token, engine.nanos(deadline));
         let search = Search {
@@ -150,6 +150,8 @@ impl Attempt {
     }
 
     fn find_addresses(&self, engine: &Engine, host: &str, port: u16) {
+        // An address needs no look-up and could be tried at once. It goes the way of the others, so that
+        // a failure is not reported from inside `connect_tcp`.
         if let Ok(address) = host.parse::<IpAddr>() {
             return self.found_soon(engine, Ok(vec![SocketAddr::new(address, port)]));
         }
@@ -260,7 +262,7 @@ impl Attempt {
             return;
         };
         let protocol = build_protocol(engine, &factory, &peer);
-        // Taken back while it was asked, it may have been, by the factory itself.
+        // The factory itself may have cancelled it while it built.
         let is_given_up = self.progress.is_given_up();
         match (protocol, trial.stream.take()) {
             (Some(protocol), Some(stream)) if !is_given_up => {
@@ -301,7 +303,7 @@ impl Attempt {
         fire(engine, self.progress.end(outcome.clone()), &outcome);
     }
 
-    /// Ends the attempt for the loop, which makes no callback meanwhile.
+    /// Ends the attempt, outside of any callback.
     fn fail(&self, engine: &Engine, reason: Reason) {
         self.note_error(match self.progress.is_given_up() {
             true => Reason::Cancelled,
@@ -320,6 +322,7 @@ impl Attempt {
         let Some(factory) = self.factory.take() else {
             return;
         };
+        // A failure is reported once: to the Deferreds, where there are any, and else to the factory.
         if !waiting.is_empty() {
             drop(factory);
             return fire(engine, waiting, &outcome);
@@ -333,7 +336,7 @@ impl Attempt {
         };
         if let Err(reason) = &outcome {
             let call = || factory.borrow_mut().failed(reason);
-            // A panic was logged, and concerns nobody else.
+            // A panic was logged, and affects nothing else.
             let _ = engine.dispatch().call(callback, call);
         }
     }
@@ -369,6 +372,8 @@ impl Source for Rc<Attempt> {
             return self.fail(engine, Reason::ConnectTimeout);
         }
         let mut trials = self.search.borrow().trials.clone().into_iter();
+        // The oldest has had the most time, and makes room: a host with many dead addresses must not
+        // cost as many descriptors.
         if trials.len() >= AT_THE_SAME_TIME
             && let Some(oldest) = trials.next()
         {
@@ -397,7 +402,7 @@ fn holds_up(attempt: &Attempt, how: &Stop) -> bool {
     matches!(how, Stop::Asked) && !attempt.is_persistent
 }
 
-/// Tells those who wait for an attempt.
+/// Fires the Deferreds of an attempt.
 fn fire(engine: &Engine, waiting: Vec<Resolver<Transport>>, outcome: &Result<Transport, Reason>) {
     let callback = || Callback {
         cause: Cause::DeferredFired,

@@ -1,5 +1,4 @@
-//! The addresses of one attempt, each with a socket of its own, of which the first is taken that is
-//! connected.
+//! The addresses of one attempt, each with a socket of its own; the first that is connected wins.
 //!
 //! ```text
 //!   address 1  ├──────────────────────────────────────× given up
@@ -24,7 +23,7 @@ pub(super) struct Trial {
     attempt: Rc<Attempt>,
     /// Taken by the connection that it becomes.
     pub(super) stream: Option<Box<dyn Stream>>,
-    /// What events have said, for that connection.
+    /// What events have reported, for that connection.
     pub(super) seen: Readiness,
 }
 
@@ -61,10 +60,10 @@ impl Trial {
         }
         let peer = stream.peer_addr()?;
         let local = stream.local_addr()?;
-        // A port of the range from which clients get theirs, at which nobody listens, may be given
+        // A port of the range from which clients get theirs, at which no program listens, may be given
         // to the very socket that connects to it: TCP's simultaneous open, with itself.
         if peer == local {
-            // Closed in an orderly way, it would keep the port from whoever wants to listen.
+            // Closed in an orderly way, it would keep the port from a program that wants to listen.
             stream.reset_on_drop();
             return Err(io::ErrorKind::ConnectionRefused.into());
         }

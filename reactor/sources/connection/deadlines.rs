@@ -21,7 +21,6 @@ use crate::reason::Reason;
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 impl Connection {
-    /// Whether a timer has to be set.
     pub(super) fn has_deadline(&self) -> bool {
         let transport = &self.transport;
         let state = transport.state();
@@ -55,7 +54,7 @@ impl Connection {
         if self.transport.unsent() > 0 {
             linger
         } else {
-            linger.min(LAST_WAIT)
+            linger.min(LAST_WAIT) // a peer that has everything has only to close: a round trip
         }
     }
 
@@ -87,7 +86,7 @@ impl Connection {
         }
         let state = self.transport.state();
         if state.delivers() {
-            self.transport.set_timeout(None);
+            self.transport.set_timeout(None); // before the call, which may set another one
             self.call(engine, Cause::TimedOut, |protocol, transport| {
                 protocol.timed_out(transport);
             });
@@ -120,7 +119,7 @@ impl Connection {
         self.transport.ask_for_more();
     }
 
-    /// Offers what is unsent to a socket that took no more. The kernel says that it takes bytes again
+    /// Offers what is unsent to a socket that took no more. The kernel reports it writable again
     /// when a third of its buffer is free, which is long after it took the first.
     fn try_to_flush(&mut self, engine: &Engine) {
         self.transport.set_writable();

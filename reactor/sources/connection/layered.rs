@@ -8,8 +8,8 @@ use crate::unsent::Unsent;
 pub(super) struct Layered {
     pub(super) layers: Layers,
     pub(super) wire: Unsent,
-    /// What has passed up and was not delivered: while reading was paused, or before every layer
-    /// was in place that was pushed.
+    /// What has passed up and was not delivered: while reading was paused, or before every layer that
+    /// was pushed was in place.
     pub(super) kept: Vec<u8>,
 }
 

@@ -117,10 +117,10 @@ impl Connection {
     /// The peer's stream has ended at the socket. Returns whether layers agree; otherwise the
     /// connection fails.
     pub(super) fn end_reading_of_layers(&mut self, engine: &Engine) -> bool {
-        // After `lose_connection` only layers that hold bytes are told; others cannot know what is
-        // missing, since they were not handed what came since.
-        let are_told = self.transport.is_open() || self.held() > 0;
-        let Some(layered) = self.layered.as_mut().filter(|_| are_told) else {
+        // After `lose_connection` only layers that hold bytes are notified; others cannot know what is
+        // missing, since they were not handed what came after it.
+        let are_notified = self.transport.is_open() || self.held() > 0;
+        let Some(layered) = self.layered.as_mut().filter(|_| are_notified) else {
             return true;
         };
         let result = call_layer(engine, &self.transport, || layered.layers.read_closed());
@@ -144,14 +144,14 @@ impl Connection {
         }
     }
 
-    /// A layer that has failed ends the connection: when the peer has got what layers said at that,
-    /// if they said something.
-    fn end_if_failed(&mut self, result: Result<(), Reason>, said: &[u8]) {
+    /// A layer that has failed ends the connection: after its last bytes, an alert for example, if it
+    /// wrote some.
+    fn end_if_failed(&mut self, result: Result<(), Reason>, last_words: &[u8]) {
         let Err(reason) = result else { return };
-        // What it said may be held by a layer below.
-        let has_spoken = !said.is_empty() || self.held() > 0;
-        let is_heard = has_spoken && !self.transport.state().has_shut_write();
-        if is_heard && !matches!(reason, Reason::Panicked { .. }) {
+        // What it wrote may be held by a layer below.
+        let has_written = !last_words.is_empty() || self.held() > 0;
+        let can_be_sent = has_written && !self.transport.state().has_shut_write();
+        if can_be_sent && !matches!(reason, Reason::Panicked { .. }) {
             self.transport.fail_after_flush(reason);
         } else {
             self.fail(reason);
@@ -199,7 +199,7 @@ impl Connection {
         self.transport.note_sent(engine.dispatch(), sent, waiting)
     }
 
-    /// Has layers say their last words, and sends those.
+    /// Has layers write their last words, a goodbye of TLS for example, and sends those.
     pub(super) fn finish_layers(&mut self, engine: &Engine) {
         if self.layered.is_some() {
             self.through_layers(engine, |layers, wire| layers.finish(wire));
@@ -223,9 +223,9 @@ impl Connection {
         self.end_if_failed(result, &wire);
     }
 
-    /// What layers say of their own accord is bounded as what the protocol writes is, by what the
-    /// socket was offered and has left, and nobody hears it after the end of the stream. What they held
-    /// was counted when it was written.
+    /// Appends what layers have made for the socket. What they write of their own accord is bounded as
+    /// the protocol's writes are, by what the socket was offered and has left. What they held was counted
+    /// when it was written. After the end of the stream it is dropped.
     fn append_to_wire(&mut self, bytes: &[u8]) {
         let Self {
             layered: Some(layered),
@@ -238,16 +238,16 @@ impl Connection {
         let limit = transport.limits().unsent;
         let held_before = transport.below().saturating_sub(layered.wire.len());
         let has_let_go = layered.layers.held() < held_before;
-        let is_heard = !bytes.is_empty() && !transport.state().has_shut_write();
+        let can_be_sent = !bytes.is_empty() && !transport.state().has_shut_write();
         let left = layered.wire.len().min(transport.left());
-        if is_heard && left > limit && !has_let_go {
+        if can_be_sent && left > limit && !has_let_go {
             return self.fail(Reason::UnsentOverflow { limit });
         }
-        if is_heard {
+        if can_be_sent {
             layered.wire.push_copy(bytes);
         }
         transport.set_below(layered.unsent());
-        if is_heard || has_let_go {
+        if can_be_sent || has_let_go {
             transport.ask();
         }
     }

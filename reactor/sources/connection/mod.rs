@@ -5,7 +5,7 @@
 //!   socket ◀─write── layers ◀── transport.unsent
 //! ```
 //!
-//! Readiness is edge-triggered, so what an event said is remembered until it was used up: `READABLE`
+//! Readiness is edge-triggered, so an event is remembered until it was used up: `READABLE`
 //! until a read found the socket empty. The transport remembers whether a write was taken whole.
 //!
 //! - `reading`: from the socket to the protocol
@@ -40,7 +40,7 @@ pub(crate) struct Connection {
     transport: Transport,
     protocol: Contained<Box<dyn AnyProtocol>>,
     layered: Option<Box<Layered>>,
-    /// What events have said of reading and was not used up. `READ_CLOSED` and `BROKEN` never are: a
+    /// What events have reported of reading and was not used up. `READ_CLOSED` and `BROKEN` never are: a
     /// short read does not mean that the socket is empty then.
     ready: Readiness,
     /// The connection is in line to be read.
@@ -50,7 +50,6 @@ pub(crate) struct Connection {
     seat: Option<Rc<Seats>>,
 }
 
-/// Its life.
 impl Connection {
     pub(crate) fn new(
         transport: Transport,
@@ -81,19 +80,19 @@ impl Connection {
         engine.put(self.transport.token(), self);
     }
 
-    /// What an event has said before there was a protocol.
+    /// An event that came before there was a protocol.
     pub(crate) fn note_early(&mut self, what: Readiness, engine: &Engine) {
         if self.note_ready(what) {
             self.line_up_if_readable(engine);
         }
     }
 
-    /// Remembers what an event said. Returns whether there may be something to read, and the
-    /// connection is not in line for it already.
+    /// Remembers an event. Returns whether there may be something to read, and the connection is not in
+    /// line for it already.
     #[inline]
     fn note_ready(&mut self, what: Readiness) -> bool {
         self.ready.add(what);
-        // Each event says that a socket is writable which is; it is news only for one that was full.
+        // Each event of a writable socket includes that; it is news only for one that was full.
         if self.transport.needs(Service::Full) && what.has(Readiness::WRITABLE) {
             self.transport.set_writable();
             self.transport.ask_for_more();
@@ -115,6 +114,7 @@ impl Connection {
     fn lose(&mut self, engine: &Engine) {
         engine.disarm(&mut self.timer);
         let reason = self.transport.set_lost();
+        // The peer sees a reset, so that it cannot take what it has got for the whole.
         if !reason.is_clean() && !matches!(reason, Reason::Reset | Reason::Error(_)) {
             let _ = self.transport.with_stream(|stream| {
                 stream.reset_on_drop();
@@ -182,7 +182,7 @@ impl Source for Connection {
             }),
             Stop::Aborted(reason) => self.fail(reason),
             Stop::Gone => {
-                self.transport.set_lost();
+                self.transport.set_lost(); // no `connection_lost` without a loop
                 self.transport.drop_stream();
             }
         }
@@ -216,7 +216,7 @@ impl Source for Connection {
         (left > 0).then(|| (left, self.transport.taken_nanos()))
     }
 
-    /// The socket is closed first, so that its descriptor is free when the protocol is told.
+    /// The socket is closed first, so that its descriptor is free when the protocol is notified.
     fn lost(self: Box<Self>, engine: &Engine) {
         let Self {
             transport,
@@ -281,7 +281,7 @@ impl Connection {
             name: protocol.name(),
             place,
         };
-        // For groups: what this callback writes to one is what this peer has said.
+        // For groups: what this callback writes to one is counted as sent by this peer.
         transport.set_current(true);
         let result = engine
             .dispatch()

@@ -2,8 +2,8 @@
 //!
 //! One read a turn and connection, into a buffer that the whole reactor shares, is handed to the
 //! protocol and forgotten. A read that does not fill the buffer has emptied the socket, so the
-//! second read, which would only say so, is not made; unless the peer has closed, because its end
-//! lies behind the last bytes and no event will tell of it again.
+//! second read, which would only confirm that, is not made; unless the peer has closed, because its end
+//! lies behind the last bytes and no event will report it again.
 
 use std::io;
 
@@ -32,7 +32,7 @@ impl Connection {
                 self.go_on_if_asked(engine);
             }
         }
-        // More may be there, and no event will say so again. A paused connection is not looked at
+        // More may be there, and no event will report it again. A paused connection is not looked at
         // until it resumes, which asks for service.
         if self.is_readable() && self.may_read() {
             self.in_line = true;
@@ -74,8 +74,8 @@ impl Connection {
         }
     }
 
-    /// Tells the protocol that a pause is over, before it gets what came meanwhile: it may keep
-    /// bytes from before the pause, and pause again because of them.
+    /// Notifies the protocol that a pause is over, before it is handed what came during it: it may have
+    /// kept bytes from before the pause, and pause again because of them.
     pub(super) fn tell_resumed(&mut self, engine: &Engine) {
         if self.transport.take_resumed() {
             engine.loop_side().budget.begin_share();
@@ -140,7 +140,7 @@ impl Connection {
     #[cold]
     pub(super) fn end_reading(&mut self, engine: &Engine) {
         if self.transport.has_read_end() {
-            return; // each later event says it again
+            return; // each later event reports it again
         }
         self.transport.set_read_ended();
         if !self.end_reading_of_layers(engine) {
@@ -154,8 +154,8 @@ impl Connection {
         self.transport.ask_for_more();
     }
 
-    /// A connection that is not read is still told that the peer is gone, where no unread bytes
-    /// come before the end.
+    /// Notices that the peer of a connection that is not read is gone, where no unread bytes come before
+    /// the end.
     #[cold]
     fn look_for_the_end(&mut self, engine: &Engine) {
         if !self.transport.is_open() || self.transport.has_read_end() {
