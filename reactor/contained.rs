@@ -2,7 +2,7 @@
 //!
 //! A consumer's code does not only run where it is called: the drop of what it gave to the loop, a
 //! closure, a protocol, a future, even the payload of a panic, may panic too, wherever that happens
-//! to be dropped. A panic that left the loop would end it for everybody, and a second one in what a
+//! to be dropped. A panic that left the loop would end it for all connections, and a second one in what a
 //! first one drops ends the process. So whatever the loop keeps of a consumer's is [`Contained`],
 //! and whatever it calls is called by [`contain`].
 
@@ -16,7 +16,7 @@ use crate::visible::visible;
 
 const EMPTY: &str = "only `into_inner` and dropping take the value out";
 
-/// Calls `f`. If it panics, that comes back.
+/// Calls `f`. If it panics, the panic is returned.
 ///
 /// What `f` had hold of is dropped by the unwinding: nothing is left in between that could be seen
 /// broken, except what the consumer shares with others.
@@ -29,7 +29,7 @@ pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Panicked> {
     }
 }
 
-/// Drops a consumer's value. If that panics, it is logged, and concerns nobody else.
+/// Drops a consumer's value. If that panics, it is logged, and affects nothing else.
 pub(crate) fn drop_contained<T>(value: T) {
     if let Err(Panicked(said)) = contain(|| drop(value)) {
         let (name, said) = (type_name::<T>(), visible(&said));
@@ -37,7 +37,7 @@ pub(crate) fn drop_contained<T>(value: T) {
     }
 }
 
-/// What a panic said. Its payload, which may be any value of a consumer's, is dropped.
+/// The message of a panic. Its payload, which may be any value of a consumer's, is dropped.
 #[cold]
 fn said_by(payload: Box<dyn Any + Send>) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
@@ -45,7 +45,7 @@ fn said_by(payload: Box<dyn Any + Send>) -> String {
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a value that is not text".to_owned());
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // Its drop may panic in turn, and so on: nobody drops this one.
+        // Its drop may panic in turn, and so on: this one is leaked.
         std::mem::forget(another);
     }
     said
@@ -73,7 +73,7 @@ impl<T> Contained<T> {
         Self(Some(value))
     }
 
-    /// The value, for who calls it or drops it with care.
+    /// The value, for a caller that calls it or drops it with care.
     #[inline]
     pub(crate) fn into_inner(mut self) -> T {
         self.0.take().expect(EMPTY)

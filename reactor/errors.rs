@@ -34,7 +34,7 @@
 //! | **[`http`](crate::http), both sides** | |
 //! | [`MessageError`](crate::http::MessageError) | a peer's message breaks a rule or a limit; it has the status that answers it |
 //! | [`BadHeader`](crate::http::BadHeader), [`UnknownMethod`](crate::http::UnknownMethod) | a header that a program sets, or a method that it parses, is invalid |
-//! | [`NotAForm`](crate::http::NotAForm) | a body is parsed as a form and is none |
+//! | [`NotAForm`](crate::http::NotAForm) | a body that is parsed as a form is not one |
 //! | [`BodyTooLong`](crate::http::BodyTooLong), [`AskedTwice`](crate::http::AskedTwice) | reading a [`BodyStream`](crate::http::BodyStream) |
 //! | [`BodyIsOver`](crate::http::BodyIsOver) | writing to a [`BodySink`](crate::http::BodySink) whose peer is gone |
 //! | **`tls`**, with the feature | |

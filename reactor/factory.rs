@@ -89,7 +89,7 @@ impl<F: Factory> Factory for WithLimits<F> {
     }
 }
 
-/// A factory whose protocol's type was forgotten.
+/// A type-erased factory.
 pub(crate) trait AnyFactory {
     fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>>;
     fn failed(&mut self, reason: &Reason);

@@ -48,12 +48,12 @@ impl<P: 'static> Handle<P> {
         self.post(false, f);
     }
 
-    /// As [`call`](Self::call), but looks at the socket first, whatever the last event has said of
+    /// As [`call`](Self::call), but looks at the socket first, whatever the last event has reported of
     /// it: what has come is read, and the end with it, and what is unsent is offered to it again at
     /// the end of the turn. This costs a system call.
     ///
-    /// An event is as old as the turn. Whoever gives up a connection, or trusts one that was idle,
-    /// wants to know what has become of it since.
+    /// An event is as old as the turn. Before a connection is given up, or trusted after it was idle, one
+    /// wants to know its state now.
     #[track_caller]
     #[cfg(feature = "http")]
     pub(crate) fn call_after_look(&self, f: impl FnOnce(&mut P, &Transport) + 'static) {
@@ -66,7 +66,8 @@ impl<P: 'static> Handle<P> {
             return;
         };
         let call = move |protocol: &mut dyn Any, transport: &Transport| {
-            // The loop reaches for the wanted type only.
+            // The loop reaches for the wanted type only, so this never fails; erased, because a connection
+            // keeps calls for all that its protocol wraps in one list.
             if let Some(protocol) = protocol.downcast_mut() {
                 f(protocol, transport);
             }
@@ -80,7 +81,7 @@ impl<P: 'static> Handle<P> {
         });
     }
 
-    /// The transport, while anybody still holds it.
+    /// The transport, as long as the connection is not lost or a clone of it is kept.
     #[must_use]
     pub fn transport(&self) -> Option<Transport> {
         self.transport.upgrade()

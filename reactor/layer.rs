@@ -27,7 +27,7 @@ use crate::reason::Reason;
 /// has failed is not called again. A panic ends the connection at once, with [`Reason::Panicked`].
 /// A layer is dropped with its connection.
 pub trait Layer: 'static {
-    /// The layer is in place. What must be said first, a greeting or a header, goes to `down`.
+    /// The layer is in place. What must be sent first, a greeting or a header, goes to `down`.
     ///
     /// # Errors
     ///
@@ -66,17 +66,16 @@ pub trait Layer: 'static {
         0
     }
 
-    /// Whether the peer has said to this layer that it will send no more, before its stream ends
+    /// Whether the peer has notified this layer that it will send no more, before its stream ends
     /// below: TLS has a message for that. Asked for after each of the other calls.
     ///
-    /// It is the end of the stream for who is above, behind what was passed up before it: the layers
-    /// above are asked whether they are content, and the protocol hears `read_closed`. What still
-    /// comes is dropped.
+    /// For what is above it is the end of the stream, behind what was passed up before it: `read_closed`
+    /// is called on the layers above and on the protocol. What still comes is dropped.
     fn has_ended(&self) -> bool {
         false
     }
 
-    /// The peer's stream has ended below. A layer that knows more was to come says so.
+    /// The peer's stream has ended below. A layer that knows that more was to come fails.
     ///
     /// # Errors
     ///
@@ -85,7 +84,7 @@ pub trait Layer: 'static {
         Ok(())
     }
 
-    /// The protocol has written its last byte, and the layer holds none. What must be said at the
+    /// The protocol has written its last byte, and the layer holds none. What must be sent at the
     /// end goes to `down`.
     ///
     /// # Errors
@@ -103,7 +102,7 @@ pub(crate) struct Layers {
     stack: Vec<Contained<Box<dyn Layer>>>,
     /// How many bytes they hold.
     held: usize,
-    /// Once the last words were asked for: how many layers, the lowest ones, have not said theirs.
+    /// Once the last words were asked for: how many layers, the lowest ones, have not written theirs.
     unfinished: Option<usize>,
     /// The lowest layer that has failed. Those below it are still whole.
     failed: Option<usize>,
@@ -112,7 +111,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Puts a layer on top. What it has to say first is appended to `wire`.
+    /// Puts a layer on top. What it sends first is appended to `wire`.
     pub(crate) fn push(
         &mut self,
         layer: Contained<Box<dyn Layer>>,
@@ -168,12 +167,13 @@ impl Layers {
             .try_for_each(|layer| layer.read_closed())
     }
 
-    /// Lets each layer say its last words, the topmost first, once. A layer that holds bytes, which
-    /// may be the last words of one above it, is waited for: ask again when it holds none.
+    /// Lets each layer write its last words, the topmost first, once. A layer that holds bytes, which
+    /// may be the last words of one above it, is waited for: call again when it holds none.
     pub(crate) fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Reason> {
         let whole = self.whole();
         let mut unfinished = self.unfinished.unwrap_or(whole).min(whole);
         while unfinished > 0 && self.stack[unfinished - 1].holds() == 0 {
+            // Noted before the call: a layer that fails in it has had its chance.
             unfinished -= 1;
             self.unfinished = Some(unfinished);
             self.call(unfinished, wire, |layer, down| layer.finish(down))?;
@@ -195,6 +195,7 @@ impl Layers {
             if data.is_empty() {
                 break;
             }
+            // On, also after a failure: what the layer has passed up before it is delivered.
             let mut above = Vec::new();
             let called = self.call(index, wire, |layer, down| {
                 layer.receive(&data, &mut above, down)
@@ -217,7 +218,7 @@ impl Layers {
         self.call(index - 1, wire, |layer, down| layer.send(data, down))
     }
 
-    /// Calls one layer, and passes what it says through those below it, also when it fails.
+    /// Calls one layer, and passes what it writes through those below it, also when it fails.
     fn call(
         &mut self,
         index: usize,
@@ -226,10 +227,13 @@ impl Layers {
     ) -> Result<(), Reason> {
         let mut down = Vec::new();
         let called = f(&mut **self.stack[index], &mut down);
+        // Before the failure is noted, since the last words of a layer that fails pass those below it.
         let sent = self.send_below(index, &down, wire);
         if called.is_err() {
             self.failed = Some(index.min(self.whole()));
         }
+        // Asked for here, in the one place that calls layers, so that the loop, which asks often, finds
+        // numbers and calls no consumer's code.
         let whole = &self.stack[..self.whole()];
         self.held = whole.iter().map(|layer| layer.holds()).sum();
         let ended = whole.iter().rposition(|layer| layer.has_ended());

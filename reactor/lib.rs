@@ -51,7 +51,7 @@
 //! - `idn`: URLs whose hosts are beyond ASCII. `tls` brings it along.
 //!
 //! What goes wrong is logged through the crate `log`, so a program installs a logger, `env_logger` for
-//! example. In one that has none, failures that nobody handles and answers that fail are printed on the
+//! example. In one that has none, unhandled failures and answers that fail are printed on the
 //! standard error.
 //!
 //! Everything but [`RemoteReactor`] stays on the thread of its reactor, which the compiler sees to.
@@ -77,7 +77,7 @@ mod handle;
 mod layer;
 mod transport;
 
-// What is said of a connection, and allowed to it.
+// What describes a connection, and what bounds it.
 mod address;
 mod connection_id;
 mod limits;

@@ -23,8 +23,8 @@ use crate::weak_reactor::WeakReactor;
 /// move those after it, and intervals that were missed are skipped, not made up for. The function
 /// gets the number of intervals since the call before, which is one where none was skipped. What
 /// it returns is as of a callback: while a Deferred that it returned has not fired, it is not
-/// called, also when it was stopped and started again meanwhile. A failure that comes of a call when
-/// the run is over for which it was made is reported as unhandled.
+/// called, also when it was stopped and started again in the meantime. A failure of a call whose run is
+/// over by then is reported as unhandled.
 ///
 /// Clones are the same call. Once started it goes on without them, for as long as the loop runs.
 ///
@@ -184,7 +184,7 @@ impl Inner {
                 return Ok(());
             }
             self.stop_waiting();
-            // Nobody waits for the end of that run: a failure is reported where this is dropped.
+            // That run has ended already: a failure is reported as unhandled, where this is dropped.
             result
         });
     }

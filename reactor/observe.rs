@@ -25,7 +25,7 @@ pub trait Observer {
 pub enum Event<'a> {
     /// A turn of the loop begins: what was queued runs now.
     TurnBegan,
-    /// The wait for readiness is over, and so many sources are ready.
+    /// The wait for readiness is over.
     Woke {
         /// How many events the wait returned.
         ready: usize,
@@ -101,7 +101,7 @@ pub struct Callback {
     pub connection: Option<ConnectionId>,
     /// The type of the protocol, factory or closure.
     pub name: &'static str,
-    /// Where the call was asked for, where somebody asked for it.
+    /// Where the call was set or queued, if the program did that.
     pub place: Option<&'static Location<'static>>,
 }
 

@@ -116,7 +116,7 @@ pub trait Protocol: Any {
     }
 }
 
-/// A protocol whose type was forgotten, but for its name and for [`reach`](Self::reach).
+/// A type-erased protocol that still knows its name and can be downcast, by [`reach`](Self::reach).
 pub(crate) trait AnyProtocol: Protocol {
     fn name(&self) -> &'static str;
 

@@ -1,5 +1,5 @@
 //! The reactor: an event loop as its consumer holds it. All that one may ask of it is here, and each
-//! method says to whom it goes: the loop itself is in `engine/`, what it serves in `sources/`.
+//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`.
 
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
@@ -56,7 +56,7 @@ impl Reactor {
     ///
     /// When it was asked to stop before, it calls the triggers of the startup, and stops.
     ///
-    /// SIGINT and SIGTERM stop the loop meanwhile, unless
+    /// While it runs, SIGINT and SIGTERM stop the loop, unless
     /// [`handle_signals`](Self::handle_signals) says otherwise.
     ///
     /// # Errors
@@ -110,6 +110,7 @@ impl Reactor {
                 reactor.call_soon(|| ()); // so that the turn which is under way does not sleep
             }
         });
+        // A borrow for the question only: the callback above sets it in the middle of a turn.
         let run = self.0.run_while(|| result.borrow().is_none());
         if let Some(result) = result.take() {
             return result;
@@ -123,7 +124,7 @@ impl Reactor {
     /// or due, at most for `timeout`; `None` is for as long as there is anything to wait for.
     /// Signals are left to the caller, and so is the end: no trigger of the startup is called, and
     /// nothing stops for want of anything to wait for. A [`stop`](Self::stop) goes on in the turns that
-    /// follow it, and is complete when [`is_stopping`](Self::is_stopping) says `false` again.
+    /// follow it, and is complete when [`is_stopping`](Self::is_stopping) returns `false` again.
     ///
     /// # Errors
     ///
@@ -139,22 +140,22 @@ impl Reactor {
         self.shutdown(DEFAULT_GRACE);
     }
 
-    /// Stops the loop: from the end of this turn on no connection is accepted, every protocol hears
-    /// `shutdown_requested`, what is buffered is sent, and [`run`](Self::run) returns when all
+    /// Stops the loop: from the end of this turn on no connection is accepted,
+    /// `shutdown_requested` is called on every protocol, what is buffered is sent, and [`run`](Self::run) returns when all
     /// connections are lost. Those that are left when the grace is over are aborted, with
     /// [`Reason::Shutdown`](crate::Reason::Shutdown).
     ///
     /// A second call may shorten the grace, not lengthen it. The grace counts from the call.
     ///
-    /// Delayed calls and tasks go on meanwhile and are not waited for. A port that is opened while
+    /// Delayed calls and tasks go on during the stop, which does not wait for them. A port that is opened while
     /// connections drain is closed at the end of the turn, and an attempt to connect that is begun
-    /// then fails with [`Reason::Shutdown`](crate::Reason::Shutdown): whoever says goodbye to others does it in a trigger
-    /// "before".
+    /// then fails with [`Reason::Shutdown`](crate::Reason::Shutdown): a program that
+    /// has to say goodbye to other servers does it in a trigger "before".
     ///
     /// A loop that does not run is stopped by what makes its next turns. A stop before
     /// [`run`](Self::run) lets it call the triggers of the startup, carry the stop out, and return.
     /// In a program that calls [`turn`](Self::turn), the stop goes on in the turns that follow, and
-    /// is complete when [`is_stopping`](Self::is_stopping) says `false` again:
+    /// is complete when [`is_stopping`](Self::is_stopping) returns `false` again:
     ///
     /// ```
     /// # use reactor::Reactor;
@@ -203,7 +204,7 @@ impl Reactor {
     /// the background, stays ignored. A handler that the program has when a loop first runs is called
     /// during the run, besides, and is all that happens afterwards; without one, the signal has its
     /// default action then. On systems without `/proc`, as macOS and the BSDs, neither is seen, and a
-    /// handler that is set after the first run is not either: then the program says `false`, or both
+    /// handler that is set after the first run is not either: then the program passes `false`, or both
     /// happen, the handler and the default action.
     pub fn handle_signals(&self, handle: bool) {
         self.0.handle_signals(handle);
@@ -213,11 +214,11 @@ impl Reactor {
 /// Places to listen and to connect: `sources/`.
 impl Reactor {
     /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
-    /// operating system choose; [`ListeningPort::local_addr`] tells what it chose.
+    /// operating system choose; [`ListeningPort::local_addr`] has the choice.
     ///
     /// An address is for its own family: `0.0.0.0` is every IPv4 address of this machine and `::`
-    /// every IPv6 address, and who wants both listens at both, on the same port if need be. So the
-    /// IPv4 address of a peer is always one, and never `::ffff:127.0.0.1`.
+    /// every IPv6 address; a program that wants both listens at both, on the same port if need be. So
+    /// a peer's IPv4 address is never shown as `::ffff:127.0.0.1`.
     ///
     /// A host name is looked up at once, which blocks. Of its addresses the first is taken that
     /// can be listened at.
@@ -234,7 +235,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// When the address is none, is in use, or is not for this user or this machine.
+    /// When the address cannot be resolved, is in use, or cannot be bound by this user on this machine.
     pub fn listen_tcp(
         &self,
         address: impl ToSocketAddrs + fmt::Debug,
@@ -249,7 +250,7 @@ impl Reactor {
     /// tried within [`Limits::connect`](crate::Limits::connect), those of IPv6 and of IPv4 in turn: the next one when the one
     /// before has failed or has not answered for 250 ms, beside it. The first that is connected is
     /// taken, and the factory is asked for a protocol for this one only. When none can be connected,
-    /// the factory hears `connection_failed`; nothing is called before this method has returned.
+    /// the factory's `connection_failed` is called. Nothing is called before this method has returned.
     pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
         attempt::connect(&self.0, host, port, factory)
     }
@@ -259,12 +260,12 @@ impl Reactor {
     /// When their peers have left more of what they were offered, connections are dropped with
     /// [`Reason::TotalOverflow`](crate::Reason::TotalOverflow) until an eighth is free again: first the
     /// one with most bytes for the longest time, that is the product of what its peer has left and of
-    /// how long it has taken nothing. Nobody else is made to wait.
+    /// how long it has taken nothing. Other connections are not made to wait.
     ///
     /// One turn may write as much again before any of it could be offered to a socket. A connection
     /// that is written to beyond that is dropped with
-    /// [`Reason::TurnOverflow`](crate::Reason::TurnOverflow). Write so much in pieces, each when
-    /// [`writing_resumed`](crate::Protocol::writing_resumed) says that there is room. A message to a
+    /// [`Reason::TurnOverflow`](crate::Reason::TurnOverflow). Larger amounts are written in pieces, the next
+    /// one in each [`writing_resumed`](crate::Protocol::writing_resumed). A message to a
     /// [`Group`](crate::Group) counts once in the turn that writes it, and then for each member whose
     /// peer has left it.
     ///
@@ -277,7 +278,7 @@ impl Reactor {
 
 /// Time and calls: `engine/timers.rs`, `delayed_call.rs`.
 impl Reactor {
-    /// The time by the loop's clock, which is read anew, and is a virtual one in a simulation.
+    /// The time, read from the loop's clock, which is a virtual one in a simulation.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.0.now()
@@ -332,7 +333,7 @@ impl Reactor {
         let call: Rc<OnceCell<DelayedCall>> = Rc::default();
         let to_cancel = Rc::clone(&call);
         resolver.on_cancel(move || {
-            // It was set before anybody could cancel, and it has not been made.
+            // It was set before the Deferred was returned, so before it could be cancelled.
             let _ = to_cancel.get().map(DelayedCall::cancel);
         });
         // Fails only when it is set already.

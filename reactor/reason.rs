@@ -61,7 +61,7 @@ pub enum Reason {
     Panicked {
         /// The event whose callback it was, for example `data_received`.
         callback: &'static str,
-        /// What the panic said.
+        /// The message of the panic.
         message: String,
     },
     /// The factory refused the connection by building no protocol for it.
@@ -89,7 +89,7 @@ impl From<io::Error> for Reason {
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::NotConnected => Self::Reset,
-            // Which of them the system says depends on where the way to the peer has ended.
+            // Which of them the system reports depends on where the way to the peer has ended.
             io::ErrorKind::TimedOut
             | io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable => Self::PeerVanished,
@@ -129,7 +129,7 @@ impl From<Reason> for io::Error {
     }
 }
 
-/// An error cannot be cloned. What it is made of can, but for what it wraps.
+/// An error cannot be cloned. Its parts can, except for the error that it wraps.
 fn same_error(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),

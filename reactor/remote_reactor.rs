@@ -74,6 +74,7 @@ impl RemoteReactor {
     where
         F: FnOnce(&Reactor) + Send + 'static,
     {
+        // Boxed behind the check of the queue: a closure that is refused is returned as it came.
         let boxed =
             |f: F| -> BoxedCall<Engine> { Box::new(|engine| f(&Reactor(Rc::clone(engine)))) };
         let queued = self.0.call(f, Location::caller(), boxed);

@@ -1,4 +1,4 @@
-//! Errors that somebody has to see: in the log, and in a program without a logger on its standard error.
+//! Errors that must not go unseen: in the log, and in a program without a logger on its standard error.
 //!
 //! A program that never thought of a log shall not fail in silence. Panics need none of this, since Rust
 //! prints them itself.
@@ -13,7 +13,7 @@ use crate::contained::contain;
 pub(crate) fn error(target: &str, what: fmt::Arguments<'_>) {
     log::error!(target: target, "{what}");
     if !has_logger() {
-        // It panics if it cannot write, and then nobody is left who could be told.
+        // It panics if it cannot write, and there is no other place to report that to.
         let _ = contain(|| print(what));
     }
 }

@@ -1,10 +1,11 @@
 //! Bytes that were written and that the socket has not taken yet.
 //!
-//! Everything that a turn writes, to whomever, goes into one block, and each connection notes which
-//! part of the block is its own. A group's message lies there once, and all its members note the
-//! same part. At the end of the turn each connection hands its part to its socket. Only what the
-//! socket does not take is copied out of the block, into memory of the connection's own, so that a
-//! peer which is slow pins nothing that others wrote:
+//! Everything that a turn writes, to any connection, goes into one block, and each connection notes
+//! which part of the block is its own. A group's message lies there once, and all its members note the
+//! same part. At the end of the turn each connection hands its part to its socket. What the socket does
+//! not take is copied out of the block, into memory of the connection's own, so that a slow peer keeps
+//! no bytes of other connections in memory. So is a part that another connection's bytes separate from
+//! the next one, since a connection notes one part only:
 //!
 //! ```text
 //! own    [ sent already | left over from turns before ]
@@ -18,10 +19,11 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 
-/// A block that grew beyond this in one turn gives the rest of its memory back.
+/// A block that grew beyond this in one turn gives the rest of its memory back. Twice what a turn reads,
+/// so that a server which answers everything allocates no block in the long run.
 const KEPT: usize = 512 << 10;
 
-/// What all connections together may have unsent, unless the reactor is told otherwise.
+/// What all connections together may have unsent by default.
 const DEFAULT_LIMIT: usize = 256 << 20;
 
 /// The block that is being written, and the one before while it is being flushed.
@@ -86,6 +88,8 @@ impl Blocks {
     #[inline]
     fn append_with(&self, extend: impl FnOnce(&mut Vec<u8>)) -> Option<Part> {
         let mut block = self.writing.borrow_mut();
+        // What the turn wrote before, and not this: a single write of any size is accepted, so that a
+        // program need not know the limit to write one large answer.
         let from = block.len();
         if from + self.copied.get() > self.limit.get() {
             return None;
@@ -102,7 +106,7 @@ impl Blocks {
         self.limit.get()
     }
 
-    /// Counts that a socket which had left so much has left something else.
+    /// Counts that a socket which had left `before` has left `now`.
     pub(crate) fn count_left(&self, before: usize, now: usize) {
         self.left.set(self.left.get() - before + now);
     }
@@ -124,7 +128,10 @@ impl Blocks {
 
     /// What is written from now on goes into another block, and is flushed by the next turn.
     pub(crate) fn begin_flush(&self) {
+        // Two blocks and not one: the callbacks of the flush write, too, while parts of it are read.
         self.writing.swap(&self.flushing);
+        // A part knows its block by number, and is checked: one of a block that is gone would send the
+        // bytes of another connection.
         self.number.set(self.number.get().wrapping_add(1));
         self.copied.set(0);
     }
@@ -181,6 +188,7 @@ impl Unsent {
     pub(crate) fn push(&mut self, part: Part, blocks: &Blocks) {
         self.len += part.len();
         if self.part.len() > 0 {
+            // The usual case of a message that is written in pieces: they lie side by side.
             if self.part.block == part.block && self.part.to == part.from {
                 self.part.to = part.to;
                 return;

@@ -1,12 +1,11 @@
-//! Text of others as it may be shown: on a terminal, or in a line of a log.
+//! Text from outside as it may be shown: on a terminal, or in a line of a log.
 //!
-//! Who shows what a peer has said as it is lets the peer move the cursor, end the line, and turn
-//! around what stands beside it. So whatever has come from outside passes through here before it is
-//! printed or logged.
+//! Text of a peer that is shown as it is can move the cursor, end the line, and turn around what stands
+//! beside it. So whatever has come from outside passes through here before it is printed or logged.
 
 use std::borrow::Cow;
 
-/// The text with what controls a terminal, and what nobody sees, in characters that everybody sees.
+/// The text with control characters and invisible ones written out in visible characters.
 ///
 /// - Control characters are as `cat -v` shows them: `ESC` is `^[`, a line feed is `^J`. Some
 ///   terminals obey those from U+0080 to U+009F too; these are as `M-^[`. Tabs stay.
@@ -82,7 +81,7 @@ fn flipped(control: char, bits: u8) -> char {
     char::from(control as u8 ^ bits)
 }
 
-/// Whether a character is not seen, or moves what is.
+/// Whether a character is invisible, or moves what is visible.
 fn is_hidden(character: char) -> bool {
     matches!(character,
         // The mark of Arabic letters, the spaces and joiners without width, the marks of direction.
