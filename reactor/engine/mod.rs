@@ -183,7 +183,7 @@ impl Engine {
             dispatch: Dispatch::new(driver.clock()),
             loop_side: LoopSide::new(began, driver.clock()),
             driver: RefCell::new(driver),
-            table: RefCell::new(Table::new()),
+            table: RefCell::new(Table::default()),
             timers: RefCell::new(Timers::new()),
             queued: RefCell::default(),
             line: RefCell::default(),

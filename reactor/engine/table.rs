@@ -9,16 +9,14 @@
 
 use slab::Slab;
 
-/// Names one occupant of a [`Table`], for ever: a serial number, and below it a slot.
-///
-/// It has 64 bits on every target: in a `usize` of 32 a serial number would have a few bits, and be
-/// another connection's after a few thousand connections.
+/// Names one occupant of a [`Table`]: a serial number above a slot. In 64 bits on every target, since a
+/// serial number in 32 would be used again after a few thousand connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token(u64);
 
 impl Token {
     fn new(slot: usize, serial: u32) -> Self {
-        // A slot is less than 2^32, since each open socket of the process has a descriptor of 31 bits.
+        // A slot is less than 2^32: so many would take more than 100 GB, without what is in them.
         Self(u64::from(serial) << 32 | slot as u64)
     }
 
@@ -61,22 +59,19 @@ pub(crate) struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> Table<T> {
-    pub(crate) fn new() -> Self {
         Self {
             slots: Slab::new(),
             last_serial: 0,
         }
     }
+}
 
+impl<T> Table<T> {
     /// Reserves a slot, whose occupant comes with [`put`](Self::put).
     pub(crate) fn reserve(&mut self) -> Token {
-        // The two highest values are kept free for tokens that belong to no slot.
-        self.last_serial = (self.last_serial + 1) % (u32::MAX - 1);
+        // From 1 to 2^32 - 3, since the highest are in keys of the driver's own. After four billion it
+        // begins again, which is safe: an event is late by a few turns, not by that many reservations.
+        self.last_serial = self.last_serial % (u32::MAX - 2) + 1;
         let slot = self.slots.vacant_entry();
         let token = Token::new(slot.key(), self.last_serial);
         slot.insert(Slot {
@@ -129,6 +124,7 @@ impl<T> Table<T> {
 
     /// All tokens in use, in the order of their slots.
     pub(crate) fn tokens(&self) -> Vec<Token> {
+        // A copy, because whoever walks over it calls consumers, who open and close.
         self.slots.iter().map(|(_, slot)| slot.token).collect()
     }
 
@@ -146,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_old_token_does_not_find_the_next_owner_of_its_slot() {
-        let mut table = Table::new();
+        let mut table = Table::default();
         let first = table.reserve();
         assert_eq!(table.put(first, "first"), None);
         assert_eq!(table.remove(first), Some("first"));
@@ -161,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_occupant_that_is_out_is_not_found_and_keeps_its_slot() {
-        let mut table = Table::new();
+        let mut table = Table::default();
         let token = table.reserve();
         assert_eq!(table.put(token, 1), None);
         assert_eq!(table.take(token), Some(1));
@@ -171,6 +167,15 @@ mod tests {
         assert_eq!(table.put(token, 3), Some(3), "it is in already");
         assert_eq!(table.peek(token), Some(&mut 2));
         assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn serial_numbers_begin_again_at_one_and_leave_the_highest_to_the_driver() {
+        let mut table = Table::<()>::default();
+        assert_eq!(table.reserve().serial(), 1);
+        table.last_serial = u32::MAX - 3;
+        assert_eq!(table.reserve().serial(), u32::MAX - 2);
+        assert_eq!(table.reserve().serial(), 1);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Tasks {
             driver,
         };
         Self {
-            table: RefCell::new(Table::new()),
+            table: RefCell::new(Table::default()),
             woken: Arc::new(woken),
         }
     }

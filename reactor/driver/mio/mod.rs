@@ -171,7 +171,7 @@ impl Driver for MioDriver {
     }
 
     fn resolve(&mut self, host: &str, port: u16) -> Resolution {
-        // The system's resolver blocks for as long as no name server answers.
+        // Not std's on this thread: the system's resolver blocks for as long as no name server answers.
         let host = host.to_owned();
         Resolution::Ask(Box::new(move || {
             Ok((host.as_str(), port).to_socket_addrs()?.collect())

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn an_event_in_32_bits_is_of_the_owner_at_the_time_of_the_wait_and_finds_no_later_one() {
-        let (mut table, owners) = (Table::new(), OwnersOfSlots::default());
+        let (mut table, owners) = (Table::default(), OwnersOfSlots::default());
         let other = table.reserve();
         let first = table.reserve();
         assert!(table.put(first, "first").is_none());

@@ -31,6 +31,7 @@ impl Network {
         let Some(end) = self.ends.get_mut(&id) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
+        // Like the kernel's, an error is reported once; what is written after it finds a broken pipe.
         end.take_error()?;
         if end.broken || end.sending != Sending::Open {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -43,6 +44,7 @@ impl Network {
         };
         end.sent.extend(&data[..count]);
         end.wants_room |= count < data.len();
+        // At once: a write that a surprise cut short has room already, and nothing later would say so.
         self.tell_about_room(id);
         self.carry_later(id);
         if count == 0 && !data.is_empty() {
@@ -117,6 +119,7 @@ impl Network {
         }
         let other = end.other;
         let empty = end.sent.is_empty();
+        // An end of stream needs no room in the other end's buffer, so it goes even when that is full.
         let fits = self
             .ends
             .get_mut(&other)
@@ -150,6 +153,7 @@ impl Network {
         if !there {
             return self.arrives_at_nobody(from);
         }
+        // A server's first segment may overtake its answer to the client's first packet.
         self.established(other);
         let moved = self.move_bytes(from, other, segment);
         self.tell_about_room(from);
@@ -208,6 +212,7 @@ impl Network {
             return;
         };
         if !end.sent.is_empty() {
+            // Cleared, or the next segment would be answered by another reset.
             end.sent.clear();
             return self.later(Happening::Reset(from, Vec::new()));
         }

@@ -47,6 +47,7 @@ impl Network {
         }
         if sources.len() > EVENTS {
             let late = sources.split_off(EVENTS);
+            // In front: who waited longest is next, so that none starves.
             self.with_news.splice(0..0, late);
         }
         for source in sources {

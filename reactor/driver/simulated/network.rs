@@ -182,6 +182,7 @@ impl Network {
     }
 
     pub(super) fn after(&mut self, time: Duration, happening: Happening) {
+        // The number breaks ties, so that what was begun first happens first, in every run.
         let id = self.new_id();
         let time = self.now.checked_add(time).unwrap_or(self.now);
         self.agenda.push(Reverse((time, id, happening)));

@@ -87,6 +87,7 @@ impl Listener for SimulatedListener {
         network.interrupt()?;
         let (end, peer) = network.accept(self.port, Owner::Loop(token))?;
         network.keep_alive(end, self.keepalive);
+        // Ended here: what is made below closes its end in its drop, which borrows the network.
         drop(network);
         let network = Rc::clone(&self.network);
         Ok((Box::new(SimulatedStream { network, end }), peer.into()))
