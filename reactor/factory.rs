@@ -1,8 +1,13 @@
 //! What makes protocols: a [`Factory`] is asked for the protocol of each connection.
+//!
+//! Factories wrap each other, policies around TLS around one's own. What each of them gives the
+//! connection comes back through all of them in one value, [`Accepted`].
 
+use crate::accepted::{Accepted, IntoAccepted};
 use crate::address::Address;
+use crate::contained::Contained;
 use crate::limits::Limits;
-use crate::protocol::{AnyProtocol, Protocol};
+use crate::protocol::AnyProtocol;
 use crate::reason::Reason;
 
 /// Makes the protocol of each connection. A closure `FnMut(Address) -> P` is a factory too, so
@@ -11,8 +16,9 @@ use crate::reason::Reason;
 /// What the connections of one server share is an `Rc` in the factory, of which each protocol gets
 /// a clone: everything runs on one thread, so it needs no lock.
 pub trait Factory: 'static {
-    /// The protocol that this factory makes.
-    type Protocol: Protocol;
+    /// What this factory makes: a [`Protocol`](crate::Protocol), or one that is [`Accepted`] with layers and
+    /// permits, which belong to its connection.
+    type Protocol: IntoAccepted;
 
     /// Makes the protocol for a connection with the peer at `address`, or refuses the connection,
     /// which is then closed. A panic refuses it too.
@@ -57,7 +63,7 @@ impl<F, P> Factory for F
 where
     // By value: a reference of any lifetime is not what `|_| Echo` is inferred to take.
     F: FnMut(Address) -> P + 'static,
-    P: Protocol,
+    P: IntoAccepted,
 {
     type Protocol = P;
 
@@ -89,24 +95,58 @@ impl<F: Factory> Factory for WithLimits<F> {
     }
 }
 
+/// What a factory that wraps `F` makes: the protocol of `F`, with what `F` and the wrapping factory give its
+/// connection.
+///
+/// ```
+/// use reactor::{Accepted, AcceptedBy, Address, Factory, IntoAccepted, Limits, Reason};
+///
+/// /// Notes when each connection was made, for as long as it is there.
+/// struct Dated<F>(F);
+///
+/// impl<F: Factory> Factory for Dated<F> {
+///     type Protocol = AcceptedBy<F>;
+///
+///     fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
+///         let accepted = self.0.build_protocol(address)?.into_accepted();
+///         Some(accepted.with_permit(std::time::Instant::now()))
+///     }
+///
+///     fn limits(&self) -> Limits {
+///         self.0.limits()
+///     }
+///
+///     fn connection_failed(&mut self, reason: &Reason) {
+///         self.0.connection_failed(reason);
+///     }
+/// }
+/// ```
+pub type AcceptedBy<F> = Accepted<<<F as Factory>::Protocol as IntoAccepted>::Protocol>;
+
+/// What a type-erased factory has made. It may be dropped anywhere, for an attempt may have been given up
+/// meanwhile.
+pub(crate) type Built = Accepted<Contained<Box<dyn AnyProtocol>>>;
+
 /// A type-erased factory.
 pub(crate) trait AnyFactory {
-    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>>;
+    fn build(&mut self, address: &Address) -> Option<Built>;
     fn failed(&mut self, reason: &Reason);
     fn name(&self) -> &'static str;
 }
 
 impl<F: Factory> AnyFactory for F {
-    fn build(&mut self, address: &Address) -> Option<Box<dyn AnyProtocol>> {
-        self.build_protocol(address)
-            .map(|protocol| Box::new(protocol) as Box<dyn AnyProtocol>)
+    fn build(&mut self, address: &Address) -> Option<Built> {
+        let accepted = self.build_protocol(address)?.into_accepted();
+        Some(accepted.map(|protocol| Contained::new(Box::new(protocol) as Box<dyn AnyProtocol>)))
     }
 
     fn failed(&mut self, reason: &Reason) {
         self.connection_failed(reason);
     }
 
+    /// The protocol's own name, whatever factories have added to it: observers and log lines name what a
+    /// consumer has written.
     fn name(&self) -> &'static str {
-        std::any::type_name::<F::Protocol>()
+        std::any::type_name::<<F::Protocol as IntoAccepted>::Protocol>()
     }
 }

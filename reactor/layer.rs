@@ -18,8 +18,9 @@
 use crate::contained::Contained;
 use crate::reason::Reason;
 
-/// One stage between the socket and the protocol, put in place by
-/// [`Transport::push_layer`](crate::Transport::push_layer).
+/// One stage between the socket and the protocol. A connection begins with those that its factories give
+/// it by [`Accepted::with_layer`](crate::Accepted::with_layer), and
+/// [`Transport::push_layer`](crate::Transport::push_layer) puts one in place later.
 ///
 /// An error ends the connection with it as the reason. What `up` got before is delivered, and what
 /// `down` got, an alert perhaps, is sent: then the end is as orderly as after

@@ -68,6 +68,7 @@ compile_error!(
 );
 
 // What a program implements.
+mod accepted;
 mod factory;
 mod protocol;
 
@@ -120,6 +121,7 @@ mod sources;
 // What the above are made of.
 mod contained;
 mod report;
+mod sealed;
 mod time;
 mod unsent;
 mod visible;
@@ -128,6 +130,7 @@ mod visible;
 pub mod errors;
 pub mod testing;
 
+pub use accepted::{Accepted, IntoAccepted};
 pub use address::{Address, BadAddress};
 pub use connection_id::ConnectionId;
 pub use deferred::{Deferred, Failure, Resolver};
@@ -135,7 +138,7 @@ pub use delayed_call::DelayedCall;
 pub use engine::pools::ThreadLimits;
 pub use engine::running::{RunError, StoppedBefore};
 pub use engine::thread_pool::ThreadPoolError;
-pub use factory::{Factory, WithLimits};
+pub use factory::{AcceptedBy, Factory, WithLimits};
 pub use group::Group;
 pub use handle::Handle;
 pub use layer::Layer;

@@ -6,8 +6,8 @@
 //!                                      permit given back ◀── lost ───┘
 //! ```
 //!
-//! A policy gives each connection a permit, which its protocol carries and which is given back when
-//! that is dropped. So it is given back once, however the connection ends: also when a callback
+//! A policy gives each connection a permit, which the connection keeps and which is given back when
+//! it is dropped. So it is given back once, however the connection ends: also when a callback
 //! panics, or when the factory refuses a connection that the policy would allow.
 //!
 //! Policies wrap each other, and what the wrapped factory refuses stays refused:
@@ -23,19 +23,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use crate::accepted::IntoAccepted;
 use crate::address::Address;
-use crate::factory::Factory;
+use crate::factory::{AcceptedBy, Factory};
 use crate::limits::Limits;
-use crate::protocol::Protocol;
 use crate::reason::Reason;
-use crate::transport::Transport;
 
 /// A factory with a limit on the number of connections that there are at the same time. One more is
 /// closed at once, and the wrapped factory is not asked for it.
@@ -127,7 +125,7 @@ impl Drop for Permit {
 }
 
 impl<F: Factory> Factory for LimitTotalConnections<F> {
-    type Protocol = Permitted<F::Protocol>;
+    type Protocol = AcceptedBy<F>;
 
     fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
         let Some(permit) = self.permit() else {
@@ -135,8 +133,8 @@ impl<F: Factory> Factory for LimitTotalConnections<F> {
             return None;
         };
         // A factory that refuses, or panics, drops the permit on the way.
-        let protocol = self.factory.build_protocol(address)?;
-        Some(Permitted { protocol, permit })
+        let accepted = self.factory.build_protocol(address)?.into_accepted();
+        Some(accepted.with_permit(permit))
     }
 
     fn limits(&self) -> Limits {
@@ -149,15 +147,15 @@ impl<F: Factory> Factory for LimitTotalConnections<F> {
 }
 
 impl<F: Factory> Factory for LimitConnectionsByPeer<F> {
-    type Protocol = Permitted<F::Protocol>;
+    type Protocol = AcceptedBy<F>;
 
     fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
         let Some(permit) = self.permit(address) else {
             log::debug!("{address} is refused: it has {} connections", self.limit);
             return None;
         };
-        let protocol = self.factory.build_protocol(address)?;
-        Some(Permitted { protocol, permit })
+        let accepted = self.factory.build_protocol(address)?.into_accepted();
+        Some(accepted.with_permit(permit))
     }
 
     fn limits(&self) -> Limits {
@@ -166,60 +164,6 @@ impl<F: Factory> Factory for LimitConnectionsByPeer<F> {
 
     fn connection_failed(&mut self, reason: &Reason) {
         self.factory.connection_failed(reason);
-    }
-}
-
-/// A protocol with the permit of a policy. It does what the wrapped protocol does, which a
-/// [`Handle`](crate::Handle) of `P` reaches.
-pub struct Permitted<P> {
-    protocol: P,
-    #[expect(dead_code, reason = "it is there to be dropped with the protocol")]
-    permit: Permit,
-}
-
-impl<P: Protocol> Protocol for Permitted<P> {
-    fn connection_made(&mut self, transport: &Transport) {
-        self.protocol.connection_made(transport);
-    }
-
-    fn data_received(&mut self, transport: &Transport, data: &[u8]) {
-        self.protocol.data_received(transport, data);
-    }
-
-    fn read_closed(&mut self, transport: &Transport) {
-        self.protocol.read_closed(transport);
-    }
-
-    fn writing_paused(&mut self, transport: &Transport) {
-        self.protocol.writing_paused(transport);
-    }
-
-    fn writing_resumed(&mut self, transport: &Transport) {
-        self.protocol.writing_resumed(transport);
-    }
-
-    fn reading_resumed(&mut self, transport: &Transport) {
-        self.protocol.reading_resumed(transport);
-    }
-
-    fn timed_out(&mut self, transport: &Transport) {
-        self.protocol.timed_out(transport);
-    }
-
-    fn shutdown_requested(&mut self, transport: &Transport) {
-        self.protocol.shutdown_requested(transport);
-    }
-
-    fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
-        self.protocol.connection_lost(transport, reason);
-    }
-
-    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
-        if wanted == TypeId::of::<P>() {
-            Some(&mut self.protocol)
-        } else {
-            self.protocol.part(wanted)
-        }
     }
 }
 
@@ -237,14 +181,6 @@ impl<F> fmt::Debug for LimitConnectionsByPeer<F> {
         f.debug_struct("LimitConnectionsByPeer")
             .field("limit", &self.limit)
             .field("peers", &self.connections.borrow().len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<P> fmt::Debug for Permitted<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permitted")
-            .field("protocol", &std::any::type_name::<P>())
             .finish_non_exhaustive()
     }
 }

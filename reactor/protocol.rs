@@ -13,6 +13,7 @@
 use std::any::{Any, TypeId};
 
 use crate::reason::Reason;
+use crate::sealed;
 use crate::transport::Transport;
 
 /// What happens on one connection, as events, which come in this order:
@@ -106,11 +107,10 @@ pub trait Protocol: Any {
         let _ = (transport, reason);
     }
 
-    /// The part of this protocol that has the type `wanted`, where it is not this type itself.
-    ///
-    /// Only a protocol that wraps another one implements this, so that a
-    /// [`Handle`](crate::Handle) reaches what is wrapped.
-    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+    /// The protocol inside this one, if it has the type `wanted`: for a [`Handle`](crate::Handle) of a
+    /// protocol that a receiver of this crate delivers to.
+    #[doc(hidden)]
+    fn wrapped(&mut self, _: sealed::Internal, wanted: TypeId) -> Option<&mut dyn Any> {
         let _ = wanted;
         None
     }
@@ -120,7 +120,7 @@ pub trait Protocol: Any {
 pub(crate) trait AnyProtocol: Protocol {
     fn name(&self) -> &'static str;
 
-    /// This protocol, or the part of it, that has the type `wanted`.
+    /// This protocol, or the one inside it, that has the type `wanted`.
     fn reach(&mut self, wanted: TypeId) -> Option<&mut dyn Any>;
 }
 
@@ -133,7 +133,7 @@ impl<P: Protocol> AnyProtocol for P {
         if wanted == TypeId::of::<P>() {
             Some(self)
         } else {
-            self.part(wanted)
+            self.wrapped(sealed::Internal, wanted)
         }
     }
 }

@@ -2,13 +2,13 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use reactor::policies::{LimitConnectionsByPeer, LimitTotalConnections};
 use reactor::testing::{Peer, Simulation};
-use reactor::{Address, Factory, Limits, Protocol, Reason, Transport};
+use reactor::{Accepted, Address, Factory, Limits, Protocol, Reason, Transport};
 use support::Silent;
 
 /// Says hello, and panics where it is told to.
@@ -181,4 +181,156 @@ fn a_policy_leaves_limits_handles_and_failures_to_what_it_wraps() {
     let lost = "the connection was aborted on this side";
     assert_eq!(*log.borrow(), ["called", lost]);
     assert!(policy.build_protocol(&address).is_some());
+}
+
+/// Counts how many of it are there, and is nothing else.
+#[derive(Clone, Default)]
+struct Permits(Rc<Cell<isize>>);
+
+impl Permits {
+    fn give(&self) -> Permit {
+        self.0.set(self.0.get() + 1);
+        Permit(self.clone())
+    }
+
+    fn given(&self) -> isize {
+        self.0.get()
+    }
+}
+
+struct Permit(Permits);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.0.set(self.0.given() - 1);
+    }
+}
+
+/// Notes how many permits there are in `connection_lost`.
+struct Looks(Permits, Rc<Cell<isize>>);
+
+impl Protocol for Looks {
+    fn data_received(&mut self, _: &Transport, data: &[u8]) {
+        assert_ne!(data, b"panic", "as it was told to");
+    }
+
+    fn connection_lost(&mut self, _: &Transport, reason: &Reason) {
+        self.1.set(self.0.given());
+        assert!(!matches!(reason, Reason::Reset), "a reset makes it panic");
+    }
+}
+
+#[test]
+fn a_permit_lasts_until_connection_lost_has_returned_however_the_connection_ends() {
+    let permits = Permits::default();
+    let seen = Rc::new(Cell::new(0));
+    let (give, see) = (permits.clone(), Rc::clone(&seen));
+    let simulation = serve(move |_| {
+        let looks = Looks(give.clone(), Rc::clone(&see));
+        let accepted = Accepted::new(looks).with_permit(give.give());
+        accepted.with_permit(give.give())
+    });
+    let ends: [fn(&Peer); 4] = [
+        Peer::close,
+        Peer::reset,
+        |peer| assert!(peer.write(b"panic")),
+        Peer::shut_write,
+    ];
+    for end in ends {
+        let peer = simulation.connect("10.0.0.1:7");
+        simulation.run_until_idle();
+        assert_eq!(permits.given(), 2);
+        end(&peer);
+        simulation.run_until_idle();
+        assert_eq!((seen.replace(0), permits.given()), (2, 0));
+    }
+    // A loop that is dropped calls nothing any more.
+    let _peer = simulation.connect("10.0.0.1:7");
+    simulation.run_until_idle();
+    assert_eq!(permits.given(), 2);
+    drop(simulation);
+    assert_eq!((seen.get(), permits.given()), (0, 0));
+}
+
+#[test]
+fn a_transport_that_is_kept_keeps_no_permit() {
+    let permits = Permits::default();
+    let simulation = Simulation::new();
+    let one = Accepted::new(Silent).with_permit(permits.give());
+    let (transport, other) = simulation.join(one, Silent);
+    assert_eq!(permits.given(), 1);
+    other.abort_connection();
+    simulation.run_until_idle();
+    assert!(transport.is_lost());
+    assert_eq!(permits.given(), 0);
+}
+
+/// Asks another factory, and then refuses or panics.
+struct AfterAll<F>(F, Rc<Cell<bool>>);
+
+impl<F: Factory> Factory for AfterAll<F> {
+    type Protocol = F::Protocol;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<F::Protocol> {
+        let _made = self.0.build_protocol(address)?;
+        assert!(!self.1.get(), "as it was told to");
+        None
+    }
+}
+
+#[test]
+fn the_permit_of_a_connection_that_an_outer_factory_refuses_is_given_back() {
+    let panics = Rc::new(Cell::new(false));
+    let permits = Permits::default();
+    let give = permits.clone();
+    let factory = move |_| Accepted::new(Silent).with_permit(give.give());
+    let simulation = serve(AfterAll(factory, Rc::clone(&panics)));
+    let _server = simulation.listen("10.0.0.9:9");
+    for does in [false, true] {
+        panics.set(does);
+        let peer = simulation.connect("10.0.0.1:7");
+        simulation.run_until_idle();
+        assert!(peer.has_ended());
+        let give = permits.clone();
+        let factory = move |_| Accepted::new(Silent).with_permit(give.give());
+        let factory = AfterAll(factory, Rc::clone(&panics));
+        let connector = simulation.reactor().connect_tcp("10.0.0.9", 9, factory);
+        let connected = connector.connected();
+        simulation.run_until_idle();
+        assert!(connected.into_result().is_ok_and(|it| it.is_err()));
+        assert_eq!(permits.given(), 0);
+    }
+}
+
+/// A factory that knows nothing of permits, around another one.
+struct Plain<F>(F);
+
+impl<F: Factory> Factory for Plain<F> {
+    type Protocol = F::Protocol;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<F::Protocol> {
+        self.0.build_protocol(address)
+    }
+}
+
+#[test]
+fn policies_limit_in_any_order_and_behind_a_factory_that_knows_nothing_of_them() {
+    let total = |factory| LimitTotalConnections::new(factory, 2);
+    let one = serve(Plain(LimitConnectionsByPeer::new(total(host), 1)));
+    let by_peer = Plain(LimitConnectionsByPeer::new(host, 1));
+    let other = serve(LimitTotalConnections::new(by_peer, 2).with_limits(Limits::default()));
+    for simulation in [one, other] {
+        for _ in 0..3 {
+            let first = visit(&simulation, "10.0.0.2", true);
+            let _ = visit(&simulation, "10.0.0.2", false);
+            let second = visit(&simulation, "10.0.0.3", true);
+            let _ = visit(&simulation, "10.0.0.4", false);
+            drop(first);
+            simulation.run_until_idle();
+            let third = visit(&simulation, "10.0.0.4", true);
+            let _ = visit(&simulation, "10.0.0.2", false);
+            drop((second, third));
+            simulation.run_until_idle();
+        }
+    }
 }

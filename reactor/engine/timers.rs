@@ -18,6 +18,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use slab::Slab;
@@ -30,7 +31,7 @@ pub(crate) type Nanos = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     deadline: Nanos,
-    sequence: u64,
+    sequence: NonZeroU64,
     slot: usize,
 }
 
@@ -38,9 +39,9 @@ struct Key {
 struct Entry<T> {
     deadline: Nanos,
     /// The place among equal deadlines; a new one with each reset, and never used twice.
-    sequence: u64,
+    sequence: NonZeroU64,
     /// The sequence number that the key in the heap has. That key is never too late.
-    key_sequence: u64,
+    key_sequence: NonZeroU64,
     due: T,
 }
 
@@ -48,13 +49,14 @@ struct Entry<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TimerId {
     slot: usize,
-    sequence: u64,
+    /// Never zero, so that each connection's `Option` of a timer is a word smaller.
+    sequence: NonZeroU64,
 }
 
 impl TimerId {
     /// The number by which an observer knows the entry.
     pub(crate) fn number(self) -> u64 {
-        self.sequence
+        self.sequence.get()
     }
 }
 
@@ -63,7 +65,7 @@ impl TimerId {
 pub(crate) struct Round {
     now: Nanos,
     /// A lower bound of the sequence numbers of what was set after it began.
-    mark: u64,
+    mark: NonZeroU64,
 }
 
 /// Calls that are due at their deadlines. `T` is what is due.
@@ -71,7 +73,8 @@ pub(crate) struct Round {
 pub(crate) struct Timers<T> {
     heap: BinaryHeap<Reverse<Key>>,
     entries: Slab<Entry<T>>,
-    sequence: u64,
+    /// The one that is given next.
+    sequence: NonZeroU64,
     /// The last round. What was set since has no key that is earlier.
     round: Round,
     /// Keys in the heap that belong to no entry any more.
@@ -83,11 +86,12 @@ const REBUILD_FROM: usize = 64;
 
 impl<T> Timers<T> {
     pub(crate) fn new() -> Self {
+        let one = NonZeroU64::MIN;
         Self {
             heap: BinaryHeap::new(),
             entries: Slab::new(),
-            sequence: 0,
-            round: Round { now: 0, mark: 0 },
+            sequence: one,
+            round: Round { now: 0, mark: one },
             stale: 0,
         }
     }
@@ -152,10 +156,8 @@ impl<T> Timers<T> {
 
     /// Begins a round: what is set from now on waits for the next one.
     pub(crate) fn begin_round(&mut self, now: Nanos) -> Round {
-        self.round = Round {
-            now,
-            mark: self.sequence + 1,
-        };
+        let mark = self.sequence;
+        self.round = Round { now, mark };
         self.round
     }
 
@@ -177,9 +179,10 @@ impl<T> Timers<T> {
         self.entries.len()
     }
 
-    fn next_sequence(&mut self) -> u64 {
-        self.sequence += 1;
-        self.sequence
+    fn next_sequence(&mut self) -> NonZeroU64 {
+        // Saturated in 584 years, if one is given each nanosecond.
+        let next = self.sequence.saturating_add(1);
+        std::mem::replace(&mut self.sequence, next)
     }
 
     fn entry(&mut self, timer: TimerId) -> Option<&mut Entry<T>> {

@@ -19,6 +19,7 @@ use std::any::{Any, TypeId};
 use crate::framing::undelivered::Undelivered;
 use crate::protocol::Protocol;
 use crate::reason::Reason;
+use crate::sealed;
 use crate::transport::Transport;
 
 /// A [`Protocol`] that makes messages of bytes, for the protocol `P` that it wraps. It is made, and
@@ -222,7 +223,7 @@ impl<K: Kind<P> + 'static, P: Any> Protocol for Receiver<K, P> {
         K::pass(self, transport, Event::ConnectionLost(reason));
     }
 
-    fn part(&mut self, wanted: TypeId) -> Option<&mut dyn Any> {
+    fn wrapped(&mut self, _: sealed::Internal, wanted: TypeId) -> Option<&mut dyn Any> {
         (wanted == TypeId::of::<P>()).then_some(&mut self.protocol)
     }
 }

@@ -16,10 +16,9 @@ use crate::engine::budget::ACCEPT;
 use crate::engine::table::Token;
 use crate::engine::timers::TimerId;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
-use crate::factory::{AnyFactory, Factory};
+use crate::factory::{AnyFactory, Built, Factory};
 use crate::limits::Limits;
 use crate::observe::{Callback, Cause};
-use crate::protocol::AnyProtocol;
 use crate::report;
 use crate::transport::Transport;
 
@@ -174,13 +173,13 @@ impl Port {
                 .map_or_else(|_| Rc::clone(&self.local), Rc::new),
             _ => Rc::clone(&self.local),
         };
-        let Some(protocol) = build_protocol(engine, &self.factory, &peer) else {
+        let Some(built) = build_protocol(engine, &self.factory, &peer) else {
             return engine.remove(token);
         };
         let transport =
             Transport::new(stream, token, engine.loop_side(), &self.limits, peer, local);
         let seat = Some(self.seats.take());
-        Connection::new(transport, protocol, seat).made(engine);
+        Connection::new(transport, built, seat).made(engine);
     }
 
     fn warn_full(&mut self, engine: &Engine) {
@@ -257,7 +256,7 @@ pub(super) fn build_protocol(
     engine: &Engine,
     factory: &SharedFactory,
     peer: &Address,
-) -> Option<Box<dyn AnyProtocol>> {
+) -> Option<Built> {
     let name = factory.borrow().name();
     let callback = || Callback {
         cause: Cause::BuildProtocol,

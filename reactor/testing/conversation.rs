@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::witness::Witness;
 use super::{Peer, Simulation};
+use crate::accepted::IntoAccepted;
 use crate::address::Address;
 use crate::factory::Factory;
 use crate::limits::Limits;
@@ -55,13 +56,14 @@ pub struct Conversation<P> {
 }
 
 impl<P: Protocol> Conversation<P> {
-    /// Begins a conversation on a calm network, with the default [`Limits`].
+    /// Begins a conversation on a calm network, with the default [`Limits`]. The protocol may be one that is
+    /// [`Accepted`](crate::Accepted) with layers.
     ///
     /// # Panics
     ///
     /// When the protocol's connection cannot be made.
     #[must_use]
-    pub fn with(protocol: P) -> Self {
+    pub fn with(protocol: impl IntoAccepted<Protocol = P>) -> Self {
         Self::begin(&Simulation::new(), protocol, Limits::default())
     }
 
@@ -71,7 +73,11 @@ impl<P: Protocol> Conversation<P> {
     ///
     /// When the protocol's connection cannot be made.
     #[must_use]
-    pub fn begin(simulation: &Simulation, protocol: P, limits: Limits) -> Self {
+    pub fn begin(
+        simulation: &Simulation,
+        protocol: impl IntoAccepted<Protocol = P>,
+        limits: Limits,
+    ) -> Self {
         let reactor = simulation.reactor();
         let witness = Witness::attach(&reactor);
         let factory = Once(Some(protocol)).with_limits(limits);
@@ -226,7 +232,11 @@ impl Simulation {
     /// # Panics
     ///
     /// When the connection cannot be made.
-    pub fn join(&self, server: impl Protocol, client: impl Protocol) -> (Transport, Transport) {
+    pub fn join(
+        &self,
+        server: impl IntoAccepted,
+        client: impl IntoAccepted,
+    ) -> (Transport, Transport) {
         let reactor = self.reactor();
         let witness = Witness::attach(&reactor);
         let port = reactor
@@ -255,7 +265,7 @@ impl Simulation {
 /// Gives its protocol away, once.
 struct Once<P>(Option<P>);
 
-impl<P: Protocol> Factory for Once<P> {
+impl<P: IntoAccepted> Factory for Once<P> {
     type Protocol = P;
 
     fn build_protocol(&mut self, _: &Address) -> Option<P> {

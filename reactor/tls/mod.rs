@@ -67,8 +67,8 @@
 
 mod config;
 mod error;
+mod factory;
 mod layer;
-mod wrapping;
 
 use std::fmt;
 use std::io;
@@ -80,7 +80,7 @@ use crate::sources::attempt;
 use crate::sources::attempt::Connector;
 use crate::sources::port::{CannotListen, ListeningPort};
 
-use self::wrapping::TlsFactory;
+use self::factory::TlsFactory;
 
 pub use self::config::{TlsClientConfig, TlsServerConfig};
 pub use self::error::{PemPart, TlsError};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::closing::{Event, State};
 use super::reading::{Gate, Hold};
-use super::{Inner, Mark, NewLayer, Transport, WeakTransport};
+use super::{Inner, Mark, Transport, WeakTransport};
 use crate::address::Address;
 use crate::driver::Stream;
 use crate::engine::table::Token;
@@ -116,13 +116,6 @@ impl Transport {
 
     pub(crate) fn set_below(&self, bytes: usize) {
         self.0.below.set(bytes);
-    }
-
-    pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
-        match &mut *self.0.relations.borrow_mut() {
-            Some(relations) => std::mem::take(&mut relations.layers),
-            None => Vec::new(),
-        }
     }
 
     /// The peer took bytes, or the end of the connection has begun.

@@ -11,12 +11,14 @@
 //! - `loop_half`: what the loop does with a transport
 //! - `sending`: from here to the socket
 //! - `posts`: calls for its protocol
+//! - `pushing`: layers on their way to the connection
 
 mod closing;
 mod group_flow;
 mod loop_half;
 mod loop_side;
 mod posts;
+mod pushing;
 mod reading;
 mod sending;
 
@@ -225,21 +227,7 @@ impl Transport {
     /// and has to pass through the layer: the bytes behind the line that asked for it. Does nothing
     /// once the end of the connection was asked for.
     pub fn push_layer(&self, layer: impl Layer, received: &[u8]) {
-        if !self.is_open() {
-            return;
-        }
-        // Taken out now, because what is written from here on passes through the layer.
-        let unsent = self.0.unsent.borrow_mut().take(&self.0.loop_side.blocks);
-        // Still unsent for limits and marks, as the bytes in layers are.
-        self.0.below.set(self.0.below.get() + unsent.len());
-        let received = received.to_vec();
-        let layer = NewLayer {
-            layer: Contained::new(Box::new(layer)),
-            unsent,
-            received,
-        };
-        self.relations(|relations| relations.layers.push(layer));
-        self.ask_for_more();
+        self.push(Contained::new(Box::new(layer)), received);
     }
 
     /// Bytes that were written and that the operating system has not taken, those that layers hold

@@ -2,6 +2,7 @@
 
 mod ends;
 mod failing;
+mod given;
 mod holding;
 mod last_words;
 mod pushing;

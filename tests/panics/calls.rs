@@ -81,12 +81,6 @@ fn payloads_of_panics() {
             armed.say(b"x");
             assert!(matches!(armed.reason(), Some(Reason::Panicked { .. })));
         }),
-        ("of a protocol that is asked for a part", |stage| {
-            let armed = stage.connection(Armed::throwing(stage.bomb()));
-            armed.transport().handle::<Echo>().call(|_, _| ());
-            stage.run();
-            assert!(matches!(armed.reason(), Some(Reason::Panicked { .. })));
-        }),
         ("of a layer", |stage| {
             let echo = stage.connection(Echo);
             let layer = Armed::throwing(stage.bomb());

@@ -1,12 +1,12 @@
 //! Bombs in protocols, layers, factories, observers and sites.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use reactor::Address;
 use reactor::deferred::Failure;
 use reactor::http::{Body, Request, Response, Site};
 use reactor::observe::Observer;
+use reactor::{Accepted, Address, Connector, Factory};
 
 use crate::{Armed, Echo, Stage, ask, each_goes_off_and_concerns_nobody_else};
 
@@ -75,6 +75,74 @@ fn protocols_layers_factories_and_observers() {
             ask(stage, site).reset();
         }),
     ]);
+}
+
+#[test]
+fn what_a_factory_gives_a_connection() {
+    each_goes_off_and_concerns_nobody_else(&[
+        ("a permit", |stage| {
+            let echo = Accepted::new(Echo).with_permit(stage.bomb());
+            stage.connection(echo).reset();
+        }),
+        ("a layer that a connection begins with", |stage| {
+            let echo = Accepted::new(Echo).with_layer(Armed::holding(stage.bomb()));
+            stage.connection(echo).reset();
+        }),
+        ("a permit of a connection that is refused", |stage| {
+            let bomb = Cell::new(Some(stage.bomb()));
+            refuse(stage, move |_: Address| {
+                Accepted::new(Echo).with_permit(bomb.take())
+            });
+        }),
+        ("a layer of a connection that is refused", |stage| {
+            let bomb = Cell::new(Some(stage.bomb()));
+            refuse(stage, move |_: Address| {
+                let bomb = bomb.take().expect("it is asked once");
+                Accepted::new(Echo).with_layer(Armed::holding(bomb))
+            });
+        }),
+        (
+            "a protocol that is made for an attempt which was given up",
+            |stage| {
+                let bomb = Cell::new(Some(stage.bomb()));
+                let connector = Rc::new(RefCell::new(None::<Connector>));
+                let to_cancel = Rc::clone(&connector);
+                let _server = stage.simulation().listen("10.0.0.9:9");
+                let made = stage.reactor().connect_tcp("10.0.0.9", 9, move |_| {
+                    if let Some(connector) = to_cancel.take() {
+                        connector.cancel();
+                    }
+                    Armed::holding(bomb.take().expect("it is asked once"))
+                });
+                connector.replace(Some(made));
+                stage.run();
+            },
+        ),
+    ]);
+}
+
+/// Has a factory make something for a connection that another factory then refuses.
+fn refuse(stage: &Stage, factory: impl Factory) {
+    let listening = stage
+        .reactor()
+        .listen_tcp("10.0.0.9:9", Refuses(factory))
+        .expect("the port is free");
+    let client = stage.simulation().connect("10.0.0.9:9");
+    stage.run();
+    assert!(client.has_ended());
+    listening.stop_listening();
+}
+
+/// Asks another factory, and refuses what it has made.
+struct Refuses<F>(F);
+
+impl<F: Factory> Factory for Refuses<F> {
+    type Protocol = F::Protocol;
+
+    fn build_protocol(&mut self, address: &Address) -> Option<F::Protocol> {
+        assert!(self.0.build_protocol(address).is_some());
+        None
+    }
 }
 
 fn site_of_endless_chunks(stage: &Stage) -> Site {

@@ -21,7 +21,7 @@ use reactor::http::Site;
 use reactor::lifecycle::{Phase, SystemEvent};
 use reactor::observe::{Event, Observer};
 use reactor::testing::{Conversation, Simulation};
-use reactor::{Address, Layer, Protocol, Reactor, Reason, Transport};
+use reactor::{Accepted, Address, IntoAccepted, Layer, Protocol, Reactor, Reason, Transport};
 
 use support::{Echo, SECOND};
 
@@ -107,11 +107,6 @@ impl Protocol for Armed {
     fn data_received(&mut self, _: &Transport, _: &[u8]) {
         self.throw();
     }
-
-    fn part(&mut self, _: std::any::TypeId) -> Option<&mut dyn std::any::Any> {
-        self.throw();
-        None
-    }
 }
 
 impl Layer for Armed {
@@ -165,7 +160,10 @@ impl Stage {
     }
 
     /// Another connection, with this protocol.
-    fn connection<P: Protocol>(&self, protocol: P) -> Conversation<P> {
+    fn connection<P: Protocol>(
+        &self,
+        protocol: impl IntoAccepted<Protocol = P>,
+    ) -> Conversation<P> {
         Conversation::begin(self.simulation(), protocol, reactor::Limits::default())
     }
 
@@ -210,7 +208,7 @@ fn ask(stage: &Stage, site: Site) -> reactor::testing::Peer {
 fn a_loop_that_is_dropped_with_everything_in_it_drops_each_thing_by_itself() {
     let stage = Stage::new();
     let (reactor, bombs) = (stage.reactor(), stage.bombs.clone());
-    let mut connections = Vec::new();
+    let (mut connections, mut keepers) = (Vec::new(), Vec::new());
     for _ in 0..2 {
         let bomb = stage.bomb();
         let task = reactor.spawn(async move {
@@ -235,6 +233,9 @@ fn a_loop_that_is_dropped_with_everything_in_it_drops_each_thing_by_itself() {
             .transport()
             .push_layer(Armed::holding(stage.bomb()), b"");
         connections.push(armed);
+        let echo = Accepted::new(Echo).with_permit(stage.bomb());
+        let echo = echo.with_layer(Armed::holding(stage.bomb()));
+        keepers.push(stage.connection(echo));
         let (during, trigger) = (SystemEvent::Shutdown, holding(stage.bomb(), || ()));
         reactor.add_system_event_trigger(Phase::During, during, trigger);
         reactor.add_observer(Rc::new(Armed::holding(stage.bomb())));
@@ -248,6 +249,6 @@ fn a_loop_that_is_dropped_with_everything_in_it_drops_each_thing_by_itself() {
         echo.call(move |_, _| other());
     }
     assert_eq!(bombs.gone_off(), 0);
-    drop((stage, reactor, connections));
-    assert_eq!(bombs.gone_off(), 2 * 9 + 2 * 3);
+    drop((stage, reactor, connections, keepers));
+    assert_eq!(bombs.gone_off(), 2 * 11 + 2 * 3);
 }

@@ -6,6 +6,7 @@
 mod bounds;
 mod certificates;
 mod endings;
+mod policies;
 mod records;
 #[path = "../support/mod.rs"]
 mod support;

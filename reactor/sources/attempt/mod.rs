@@ -261,11 +261,11 @@ impl Attempt {
         let Some(factory) = self.factory.take() else {
             return;
         };
-        let protocol = build_protocol(engine, &factory, &peer);
+        let built = build_protocol(engine, &factory, &peer);
         // The factory itself may have cancelled it while it built.
         let is_given_up = self.progress.is_given_up();
-        match (protocol, trial.stream.take()) {
-            (Some(protocol), Some(stream)) if !is_given_up => {
+        match (built, trial.stream.take()) {
+            (Some(built), Some(stream)) if !is_given_up => {
                 engine.remove(self.token);
                 drop(factory);
                 let transport = Transport::new(
@@ -276,13 +276,13 @@ impl Attempt {
                     peer,
                     Rc::new(local),
                 );
-                let mut connection = Connection::new(transport.clone(), protocol, None);
+                let mut connection = Connection::new(transport.clone(), built, None);
                 // The news that it is established may have come with bytes, and with the peer's end.
                 connection.note_early(trial.seen, engine);
                 self.begin_connection(engine, connection, transport);
             }
-            (protocol, stream) => {
-                drop((protocol, stream));
+            (built, stream) => {
+                drop((built, stream));
                 engine.remove(trial.token);
                 self.factory.set(Some(factory));
                 self.note_error(match is_given_up {

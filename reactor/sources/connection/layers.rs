@@ -6,14 +6,24 @@
 //! ```
 
 use super::Connection;
+use crate::contained::Contained;
 use crate::engine::Engine;
 use crate::engine::budget::HANDSHAKE;
-use crate::layer::Layers;
+use crate::layer::{Layer, Layers};
 use crate::observe::{Callback, Cause};
 use crate::reason::Reason;
 use crate::transport::{NewLayer, Service, Transport};
 
 impl Connection {
+    /// Pushes what the connection begins with, the lowest layer first, before its protocol can push any. What is
+    /// written in `connection_made` passes them, and they start when that has returned, so that a connection
+    /// which it aborts says nothing.
+    pub(super) fn push_all(transport: &Transport, layers: Vec<Contained<Box<dyn Layer>>>) {
+        for layer in layers {
+            transport.push(layer, b"");
+        }
+    }
+
     /// What the socket may be handed now.
     #[inline]
     pub(super) fn waiting(&self) -> usize {

@@ -25,10 +25,12 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use self::layered::Layered;
-use crate::contained::{Contained, Panicked, contain};
+use crate::accepted::Permits;
+use crate::contained::Contained;
 use crate::driver::Readiness;
 use crate::engine::timers::{Nanos, TimerId};
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
+use crate::factory::Built;
 use crate::observe::{Callback, Cause, Event};
 use crate::protocol::AnyProtocol;
 use crate::reason::Reason;
@@ -46,23 +48,24 @@ pub(crate) struct Connection {
     /// The connection is in line to be read.
     in_line: bool,
     timer: Option<TimerId>,
+    /// What its factories have given it to keep for as long as it is not lost.
+    permits: Permits,
     /// Its place among those of the port that has accepted it.
     seat: Option<Rc<Seats>>,
 }
 
 impl Connection {
-    pub(crate) fn new(
-        transport: Transport,
-        protocol: Box<dyn AnyProtocol>,
-        seat: Option<Rc<Seats>>,
-    ) -> Box<Self> {
+    pub(crate) fn new(transport: Transport, built: Built, seat: Option<Rc<Seats>>) -> Box<Self> {
+        let (protocol, layers, permits) = built.into_parts();
+        Self::push_all(&transport, layers);
         Box::new(Self {
             transport,
-            protocol: Contained::new(protocol),
+            protocol,
             layered: None,
             ready: Readiness::NONE,
             in_line: false,
             timer: None,
+            permits,
             seat,
         })
     }
@@ -222,6 +225,7 @@ impl Source for Connection {
             transport,
             mut protocol,
             layered,
+            permits,
             seat,
             ..
         } = *self;
@@ -248,7 +252,7 @@ impl Source for Connection {
             protocol.connection_lost(&transport, &reason);
         });
         let _ = engine.dispatch().call(callback(Cause::Dropped), || {
-            drop((protocol.into_inner(), layered));
+            drop((protocol.into_inner(), permits, layered));
         });
     }
 }
@@ -307,20 +311,12 @@ impl Connection {
             call,
             ..
         } = post;
-        // A protocol that wraps another one is asked, which is a consumer's code.
-        match contain(|| self.protocol.reach(wanted).is_some()) {
-            Ok(true) => {}
-            Ok(false) => {
-                let protocol = self.protocol.name();
-                return report::error(
-                    module_path!(),
-                    format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
-                );
-            }
-            Err(Panicked(message)) => {
-                let callback = Cause::HandleCall.name();
-                return self.fail(Reason::Panicked { callback, message });
-            }
+        if self.protocol.reach(wanted).is_none() {
+            let protocol = self.protocol.name();
+            return report::error(
+                module_path!(),
+                format_args!("a handle of {name} does not reach a {protocol}, set at {place}"),
+            );
         }
         let cause = Cause::HandleCall;
         self.call_at_place(engine, cause, Some(place), |protocol, transport| {
