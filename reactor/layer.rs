@@ -162,6 +162,7 @@ impl Layers {
 
     /// Asks each layer above the end of the peer's stream whether it was expected.
     pub(crate) fn read_closed(&mut self) -> Result<(), Reason> {
+        // Those up to the end know of it: one of them has reported it.
         let whole = self.whole();
         self.stack[self.ended..whole]
             .iter_mut()
@@ -192,7 +193,10 @@ impl Layers {
     ) -> Result<(), Reason> {
         let mut result = Ok(());
         let mut data = data.to_vec();
+        // How many there are is asked once: what a layer passed up before it failed still goes through
+        // those above it.
         for index in first..self.whole() {
+            // A layer is called with bytes only, so that it needs no rule for none.
             if data.is_empty() {
                 break;
             }
@@ -201,6 +205,7 @@ impl Layers {
             let called = self.call(index, wire, |layer, down| {
                 layer.receive(&data, &mut above, down)
             });
+            // The first error is the reason; those above may only have failed for want of the rest.
             result = result.and(called);
             data = above;
         }
@@ -209,6 +214,7 @@ impl Layers {
     }
 
     fn send_below(&mut self, index: usize, data: &[u8], wire: &mut Vec<u8>) -> Result<(), Reason> {
+        // Below a layer that has failed nothing of those above it may pass: it would go out unencrypted.
         if data.is_empty() || index > self.whole() {
             return Ok(());
         }
@@ -231,6 +237,7 @@ impl Layers {
         // Before the failure is noted, since the last words of a layer that fails pass those below it.
         let sent = self.send_below(index, &down, wire);
         if called.is_err() {
+            // One further down may have failed by what this one said, and that is the lowest then.
             self.failed = Some(index.min(self.whole()));
         }
         // Asked for here, in the one place that calls layers, so that the loop, which asks often, finds

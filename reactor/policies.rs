@@ -40,6 +40,7 @@ use crate::reason::Reason;
 pub struct LimitTotalConnections<F> {
     factory: F,
     limit: usize,
+    /// Shared with the permits, which may outlive the port and its factory.
     connections: Rc<Cell<usize>>,
 }
 
@@ -86,6 +87,7 @@ impl<F: Factory> LimitConnectionsByPeer<F> {
 
     fn permit(&self, address: &Address) -> Option<Permit> {
         let Some(address) = address.socket_addr() else {
+            // What has no IP address comes from this machine, and nothing in it tells one peer from another.
             return Some(Permit::Unlimited);
         };
         // Otherwise a peer would have its number twice, at a port for both families.
@@ -128,7 +130,9 @@ impl<F: Factory> Factory for LimitTotalConnections<F> {
     type Protocol = AcceptedBy<F>;
 
     fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
+        // Before the wrapped factory is asked, so that a flood costs no more than this.
         let Some(permit) = self.permit() else {
+            // At no higher level: whoever connects again and again would decide how long the log gets.
             log::debug!("{address} is refused: there are {} connections", self.limit);
             return None;
         };

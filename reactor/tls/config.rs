@@ -1,4 +1,4 @@
-//! Whom a client trusts, and who a server is.
+//! Configurations: the certificates that a client trusts, and the one that a server shows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use super::error::{PemPart, TlsError};
 use super::layer::TlsLayer;
 
-/// What all clients of a program share: whose certificates they trust. Clones are cheap, and resume
+/// What all clients of a program share: the certificates that they trust. Clones are cheap, and resume
 /// each other's sessions.
 #[derive(Clone)]
 pub struct TlsClientConfig {
@@ -20,7 +20,7 @@ pub struct TlsClientConfig {
 }
 
 impl TlsClientConfig {
-    /// A client that trusts whom the operating system trusts, which the environment variables
+    /// A client that trusts the certificates that the operating system trusts, which the environment variables
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` may change.
     ///
     /// This reads files, and takes some milliseconds: do it once.
@@ -31,11 +31,9 @@ impl TlsClientConfig {
     pub fn with_system_roots() -> Result<Self, TlsError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        // A system may have certificates that are too old for anybody to make sense of.
+        // A system may have certificates that are too old to be parsed, and the others are of use all the same.
         let (trusted, ignored) = roots.add_parsable_certificates(found.certs);
-        log::debug!(
-            "{trusted} certificates of the system are trusted, {ignored} are not understood"
-        );
+        log::debug!("{trusted} certificates of the system are trusted, {ignored} cannot be parsed");
         if trusted == 0 {
             let source = found.errors.into_iter().next();
             return Err(TlsError::NoRoots(source.map(Into::into)));
@@ -43,7 +41,7 @@ impl TlsClientConfig {
         Ok(Self::trusting(Arc::new(roots)))
     }
 
-    /// A client that trusts only who has a certificate that was signed by one of these, in the PEM
+    /// A client that trusts only servers with a certificate that was signed by one of these, in the PEM
     /// format.
     ///
     /// # Errors
@@ -65,6 +63,7 @@ impl TlsClientConfig {
                 .add(certificate)
                 .map_err(|error| TlsError::BadPem(PemPart::Roots, Some(error.into())))?;
         }
+        // `rustls` has no way to add a root to a configuration, so another one is built.
         let protocols = self.tls.alpn_protocols.clone();
         Ok(Self::trusting(self.roots).alpn(protocols))
     }
@@ -94,6 +93,8 @@ impl TlsClientConfig {
     }
 
     fn trusting(roots: Arc<RootCertStore>) -> Self {
+        // The provider is named, because the one of the process belongs to the program, which may have set
+        // another or none.
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has what these versions need")
@@ -111,13 +112,13 @@ impl TlsClientConfig {
     }
 }
 
-/// Who a server is: its certificate and the key that belongs to it. Clones are cheap.
+/// What a server shows and proves to be its own: its certificate, and the key that belongs to it. Clones are cheap.
 #[derive(Clone)]
 pub struct TlsServerConfig(Arc<ServerConfig>);
 
 impl TlsServerConfig {
-    /// A server with a chain of certificates, its own first and then those of who has signed the one
-    /// before, and with the private key of its own. Both are in the PEM format.
+    /// A server with a chain of certificates, its own first and then, for each, that of the authority which has
+    /// signed it, and with the private key of its own. Both are in the PEM format.
     ///
     /// # Errors
     ///
@@ -155,12 +156,13 @@ impl TlsServerConfig {
     )]
     pub fn layer(&self) -> TlsLayer {
         let connection = ServerConnection::new(Arc::clone(&self.0))
-            .expect("it fails for sizes of records only, which nobody sets");
+            .expect("it fails only for sizes of records, which are not set here");
         TlsLayer::new(connection.into(), "the client")
     }
 }
 
 fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    // An encrypted key is no key for the parser, which would say that the text has none.
     let is_encrypted = String::from_utf8_lossy(pem).contains("ENCRYPTED");
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
         pem::Error::NoItemsFound if is_encrypted => {

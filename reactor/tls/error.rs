@@ -1,4 +1,4 @@
-//! Why there is no TLS, or none any more.
+//! Why TLS cannot be set up, or has failed.
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::reason::Reason;
 /// An error of another crate, whose type may change.
 type Source = Box<dyn Error + Send + Sync>;
 
-/// Why there is no TLS, or none any more.
+/// Why TLS cannot be set up, or has failed.
 ///
 /// A connection that fails has it inside the [`io::Error`] of its [`Reason::Error`], where
 /// [`TlsError::of`] finds it.
@@ -22,21 +22,21 @@ type Source = Box<dyn Error + Send + Sync>;
 pub enum TlsError {
     /// The operating system has no certificates to trust.
     NoRoots(Option<Source>),
-    /// What shall be certificates or a key in the PEM format is not.
+    /// Certificates or a key are missing in the text, or are not valid PEM.
     BadPem(PemPart, Option<Source>),
     /// The certificate and the key of a server do not belong together, or are of no use.
     BadIdentity(Source),
-    /// The host is neither a name nor an IP address, so nobody can have a certificate for it.
+    /// The host is neither a name nor an IP address, so no certificate can be for it.
     BadHost(String),
-    /// The peer's certificate is not for its name, has expired, or was signed by nobody who is
-    /// trusted.
+    /// The peer's certificate is not for its name, has expired, or was not signed by an
+    /// authority that is trusted.
     Certificate {
         /// The host, or `the client`.
         peer: String,
         /// What is wrong with it.
         source: Source,
     },
-    /// The peer speaks something else.
+    /// The first bytes of the peer are not TLS.
     NotTls {
         /// The host, or `the client`.
         peer: String,
@@ -46,7 +46,7 @@ pub enum TlsError {
         /// The host, or `the client`.
         peer: String,
     },
-    /// The peer's stream ended without the message that says so: perhaps somebody has cut it off.
+    /// The peer's stream ended without `close_notify`: it may have been cut off on the way.
     Truncated {
         /// The host, or `the client`.
         peer: String,
@@ -148,7 +148,7 @@ impl fmt::Display for Complaint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                write!(f, "it was signed by nobody who is trusted")
+                write!(f, "it was not signed by a trusted authority")
             }
             Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(error)))) => {
                 explain(error, f)

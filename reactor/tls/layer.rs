@@ -1,8 +1,7 @@
 //! TLS on one connection: `rustls` between two buffers.
 //!
-//! `rustls` does no I/O either. It is handed what came, says what it is in the clear and what the
-//! peer shall get for it. All that is added here is that the protocol's bytes wait for the end of
-//! the handshake.
+//! `rustls` does no I/O either. It is handed what came, and returns it in the clear with what the peer is to
+//! get for it. All that is added here is that the protocol's bytes wait for the end of the handshake.
 
 use std::fmt;
 use std::io::{self, BufRead, Write};
@@ -13,7 +12,7 @@ use super::error::TlsError;
 use crate::layer::Layer;
 use crate::reason::Reason;
 
-/// So much is encrypted at a time, which bounds what is there in the clear, encrypted and as a copy
+/// How many bytes are encrypted at a time, four records of the largest size, which bounds what is there in the clear, encrypted and as a copy
 /// at the same time.
 const CHUNK: usize = 64 << 10;
 
@@ -23,11 +22,11 @@ const CHUNK: usize = 64 << 10;
 /// What it does at the ends of a connection is in the [module's description](super).
 pub struct TlsLayer {
     tls: Connection,
-    /// Who the peer is to be, for errors.
+    /// The name that the peer's certificate has to have, for errors.
     peer: Box<str>,
     /// What the protocol has written before the handshake was done.
     held: Vec<u8>,
-    /// The peer has said that it will say no more.
+    /// The peer has sent `close_notify`.
     has_ended: bool,
 }
 
@@ -43,7 +42,7 @@ impl TlsLayer {
         }
     }
 
-    /// Makes something of what was read, and of all errors in it the reason.
+    /// Processes what was read. An error in it is the reason why the connection ends.
     fn process(&mut self, up: &mut Vec<u8>, down: &mut Vec<u8>) -> Result<(), Reason> {
         let result = self.tls.process_new_packets();
         // What was in order before an error is in order.
@@ -52,6 +51,8 @@ impl TlsLayer {
             Ok(state) => self.has_ended = state.peer_has_closed(),
             Err(error) => {
                 self.pass_down(down)?; // an alert
+                // Before both sides have agreed on a version the likeliest mistake is a peer that does
+                // not speak TLS at all, which deserves another sentence.
                 let has_said_hello = self.tls.protocol_version().is_some();
                 let failed = if has_said_hello {
                     TlsError::failed
@@ -114,10 +115,13 @@ impl Layer for TlsLayer {
         up: &mut Vec<u8>,
         down: &mut Vec<u8>,
     ) -> Result<(), Reason> {
+        // `read_tls` takes what its own buffer has room for, and `process` makes room. What comes behind
+        // `close_notify` is not the peer's: nothing proves who has sent it.
         while !data.is_empty() && !self.has_ended {
             self.tls.read_tls(&mut data)?;
             self.process(up, down)?;
         }
+        // Before what is held: the last message of the handshake has to be in front of it.
         self.pass_down(down)?;
         if !self.tls.is_handshaking() {
             let held = std::mem::take(&mut self.held);
@@ -130,6 +134,8 @@ impl Layer for TlsLayer {
     }
 
     fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+        // `rustls` would keep it too, but has no method for how much that is, and limits and back-pressure count
+        // what a layer holds.
         if self.tls.is_handshaking() {
             self.held.extend_from_slice(data);
             return Ok(());
@@ -149,6 +155,7 @@ impl Layer for TlsLayer {
         if self.has_ended {
             return Ok(());
         }
+        // Anyone on the way can end a stream, so an end without `close_notify` proves nothing.
         if self.tls.is_handshaking() {
             return Err(self.closed_in_handshake());
         }

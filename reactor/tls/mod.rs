@@ -1,4 +1,4 @@
-//! TLS: a [layer](crate::Layer) that nobody between the two ends can read or change.
+//! TLS: a [layer](crate::Layer) for bytes that nothing between the two ends can read or change.
 //!
 //! ```text
 //!   protocol
@@ -12,12 +12,12 @@
 //!
 //! It needs the feature `tls`. What TLS is made of is `rustls`, with the cryptography of `ring`.
 //!
-//! [`Reactor::connect_tls`] and [`Reactor::listen_tls`] put the layer in place before the protocol
-//! hears `connection_made`; a protocol that begins in the clear, as STARTTLS does, pushes it with
+//! [`Reactor::connect_tls`] and [`Reactor::listen_tls`] put the layer in place before `connection_made` is
+//! called; a factory of one's own does so by [`Accepted::with_layer`](crate::Accepted::with_layer), and a protocol that begins in the clear, as STARTTLS does, pushes it with
 //! [`Transport::push_layer`](crate::Transport::push_layer). The protocol does not wait for the
 //! handshake: what it writes meanwhile is held, counts as unsent, and is sent afterwards, also when
-//! it has asked to lose the connection in between. Nothing is delivered before the peer is known to
-//! be who it has to be. A handshake that never ends is for the protocol to give up, with
+//! it has asked to lose the connection in between. Nothing is delivered before the peer's certificate is
+//! accepted. A handshake that never ends is for the protocol to give up, with
 //! [`set_timeout`](crate::Transport::set_timeout).
 //!
 //! ```
@@ -53,15 +53,15 @@
 //!
 //! How a stream ends:
 //!
-//! | the peer | the protocol hears |
+//! | the peer | what is called |
 //! | --- | --- |
 //! | says `close_notify` | `read_closed`, and the reason is a clean one |
 //! | closes without it | `connection_lost` at once, with an [`io::Error`] of the kind `UnexpectedEof` |
 //! | closes before the handshake is done | the same, with [`TlsError::ClosedInHandshake`] inside |
 //! | has no certificate that is accepted | `connection_lost` with [`TlsError::Certificate`] inside |
 //!
-//! Whoever sits between the two ends can close a connection, but cannot say `close_notify`. So a
-//! stream that ends without it may have been cut off. Many peers do not say it all the same. All that
+//! An attacker between the two ends can close a connection, but cannot send `close_notify`. So a
+//! stream that ends without it may have been cut off. Many peers omit it all the same. All that
 //! came before has been delivered by then, so a protocol that knows by itself where a message ends
 //! need not mind; for one whose message ends with the stream, the reason says that it is not whole.
 
@@ -87,7 +87,7 @@ pub use self::error::{PemPart, TlsError};
 pub use self::layer::TlsLayer;
 
 impl Reactor {
-    /// Connects to a TCP port, and speaks TLS with who has a certificate for `host`.
+    /// Connects to a TCP port, and speaks TLS with a server that has a certificate for `host`.
     ///
     /// Otherwise it is as [`connect_tcp`](Self::connect_tcp): `connection_made` comes, and
     /// [`connected`](Connector::connected) fires, when the TCP connection is established. That the
@@ -125,7 +125,7 @@ impl Reactor {
         }
     }
 
-    /// Listens at a TCP address, and speaks TLS with who connects. Otherwise it is as
+    /// Listens at a TCP address, and speaks TLS with its clients. Otherwise it is as
     /// [`listen_tcp`](Self::listen_tcp).
     ///
     /// # Errors

@@ -48,8 +48,8 @@ fn a_certificate_that_is_not_accepted_ends_the_connection_and_both_know_why() {
             HOST,
             server(),
             trusts_other,
-            "the certificate of server.test is not accepted: it was signed by nobody who is \
-             trusted",
+            "the certificate of server.test is not accepted: it was not signed by a trusted \
+             authority",
             "UnknownCA",
         ),
         (

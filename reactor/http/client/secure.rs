@@ -11,8 +11,8 @@ use crate::reason::Reason;
 use crate::sources::attempt::Connector;
 use crate::tls::TlsClientConfig;
 
-/// Whom an agent trusts: whom the system trusts, unless another configuration was set. What the system
-/// trusts is read when the first connection is made, which takes some milliseconds.
+/// The certificates that an agent trusts: those of the system, unless another configuration was set. The
+/// system's are read when the first connection is made, which takes some milliseconds.
 #[derive(Clone, Default)]
 pub(crate) struct Secure(RefCell<Option<TlsClientConfig>>);
 
@@ -32,6 +32,8 @@ impl Secure {
     }
 
     fn config(&self) -> Result<TlsClientConfig, Reason> {
+        // Not when the agent is made: most never ask for `https`, and a system without certificates is no
+        // reason that they fail.
         if let Some(config) = &*self.0.borrow() {
             return Ok(config.clone());
         }

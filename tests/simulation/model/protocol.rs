@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use reactor::{Address, Factory, Layer, Limits, Protocol, Reason, Transport};
+use reactor::{Accepted, Address, Factory, Layer, Limits, Protocol, Reason, Transport};
 
 use super::{Side, World};
 use crate::support::Alive;
@@ -23,17 +23,23 @@ impl WildFactory {
 }
 
 impl Factory for WildFactory {
-    type Protocol = Wild;
+    type Protocol = Accepted<Wild>;
 
-    fn build_protocol(&mut self, _: &Address) -> Option<Wild> {
+    fn build_protocol(&mut self, _: &Address) -> Option<Accepted<Wild>> {
         if self.world.dice.one_in(30) {
             return None;
         }
-        Some(Wild {
+        let wild = Accepted::new(Wild {
             world: Rc::clone(&self.world),
             side: None,
             lost: false,
             _alive: self.world.alive.clone(),
+        });
+        Some(match self.world.dice.one_in(8) {
+            true => wild
+                .with_layer(Passage)
+                .with_permit(self.world.alive.clone()),
+            false => wild,
         })
     }
 
