@@ -102,6 +102,7 @@ pub mod deferred;
 
 // The loop as a program holds it, and what it hands out.
 mod delayed_call;
+mod embedding;
 mod looping_call;
 #[cfg(all(feature = "os", unix))]
 mod os;

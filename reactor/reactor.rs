@@ -1,7 +1,8 @@
 //! The reactor: an event loop as its consumer holds it. All that one may ask of it is here, and each
-//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`.
+//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. (What another
+//! loop asks of it is in `embedding.rs`.)
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::fmt;
 use std::future::Future;
 use std::net::ToSocketAddrs;
@@ -14,7 +15,7 @@ use crate::delayed_call::DelayedCall;
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::pools::ThreadLimits;
-use crate::engine::running::{RunError, StoppedBefore};
+use crate::engine::running::RunError;
 use crate::engine::stopping::DEFAULT_GRACE;
 use crate::factory::Factory;
 use crate::lifecycle::{Phase, SystemEvent};
@@ -95,42 +96,9 @@ impl Reactor {
     /// # Errors
     ///
     /// The Deferred's own failure; the [`RunError`](crate::RunError) of a loop that cannot run; or
-    /// [`StoppedBefore`] when the Deferred did not even fire when it was cancelled.
+    /// [`StoppedBefore`](crate::StoppedBefore) when the Deferred did not even fire when it was cancelled.
     pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
-        let deferred = match deferred.into_result() {
-            Ok(result) => return result,
-            Err(pending) => pending,
-        };
-        let canceller = deferred.canceller();
-        let result = Rc::new(RefCell::new(None));
-        let (to_set, reactor) = (Rc::clone(&result), self.downgrade());
-        deferred.add_both(move |fired| {
-            to_set.replace(Some(fired));
-            if let Some(reactor) = reactor.upgrade() {
-                reactor.call_soon(|| ()); // so that the turn which is under way does not sleep
-            }
-        });
-        // A borrow for the question only: the callback above sets it in the middle of a turn.
-        let run = self.0.run_while(|| result.borrow().is_none());
-        if let Some(result) = result.take() {
-            return result;
-        }
-        canceller.cancel();
-        run?;
-        result.take().unwrap_or_else(|| Err(StoppedBefore.into()))
-    }
-
-    /// Makes one turn, for a program that has a loop of its own. It sleeps until something is ready
-    /// or due, at most for `timeout`; `None` is for as long as there is anything to wait for.
-    /// Signals are left to the caller, and so is the end: no trigger of the startup is called, and
-    /// nothing stops for want of anything to wait for. A [`stop`](Self::stop) goes on in the turns that
-    /// follow it, and is complete when [`is_stopping`](Self::is_stopping) returns `false` again.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
-        self.0.turn(timeout)
+        self.0.run_until(deferred)
     }
 
     /// Stops the loop in an orderly way, with a grace of three seconds; see

@@ -1,11 +1,14 @@
 //! Running: turn after turn, until a stop is complete or nothing is left to wait for.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::Engine;
+use crate::deferred::{Deferred, Failure};
 use crate::lifecycle::{Phase, SystemEvent};
 
 /// While it exists, the loop runs.
@@ -24,6 +27,35 @@ impl Engine {
         }
         drop(running);
         Ok(())
+    }
+
+    /// Runs the loop until a Deferred fires. One that does not is cancelled.
+    pub(crate) fn run_until<T: 'static>(
+        self: &Rc<Self>,
+        deferred: Deferred<T>,
+    ) -> Result<T, Failure> {
+        let deferred = match deferred.into_result() {
+            Ok(result) => return result,
+            Err(pending) => pending,
+        };
+        let canceller = deferred.canceller();
+        let result = Rc::new(RefCell::new(None));
+        let (to_set, engine) = (Rc::clone(&result), Rc::downgrade(self));
+        deferred.add_both(move |fired| {
+            to_set.replace(Some(fired));
+            if let Some(engine) = engine.upgrade() {
+                // So that the turn which is under way does not sleep.
+                engine.call_soon(|| (), Location::caller());
+            }
+        });
+        // A borrow for the question only: the callback above sets it in the middle of a turn.
+        let run = self.run_while(|| result.borrow().is_none());
+        if let Some(result) = result.take() {
+            return result;
+        }
+        canceller.cancel();
+        run?;
+        result.take().unwrap_or_else(|| Err(StoppedBefore.into()))
     }
 
     /// Runs the loop while `is_wanted` and something is left to wait for, and leaves it as it is

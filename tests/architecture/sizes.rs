@@ -83,7 +83,7 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
 ];
 
 /// Files that are longer, with their lines today.
-const LONG_FILES: &[(&str, usize)] = &[("reactor/reactor.rs", 480), ("tests/closing.rs", 590)];
+const LONG_FILES: &[(&str, usize)] = &[("tests/closing.rs", 590)];
 
 struct Core {
     lines: usize,
