@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`Reason`](crate::Reason) | `connection_lost`, `connection_failed`, [`Connector::connected`](crate::Connector::connected): why a connection ended, or was never made |
 //! | [`CannotListen`](crate::CannotListen) | [`listen_tcp`](crate::Reactor::listen_tcp), and whatever else listens |
+//! | `CannotWatch`, of [`embedding`](crate::embedding) | `add_source`: the operating system cannot watch a descriptor |
 //! | [`RunError`](crate::RunError) | [`run`](crate::Reactor::run), [`turn`](crate::Reactor::turn), [`run_until`](crate::Reactor::run_until): the loop runs already, or cannot wait |
 //! | [`StoppedBefore`](crate::StoppedBefore) | `run_until`: the loop stopped before the Deferred fired |
 //! | [`CallFromThreadError`](crate::CallFromThreadError) | [`call_from_thread`](crate::RemoteReactor::call_from_thread): the loop is gone, or its queue is full |

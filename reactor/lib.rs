@@ -34,6 +34,7 @@
 //! - [`deferred`]: results that are not there yet, in callbacks or in `async` blocks, which
 //!   [`Reactor::spawn`] runs.
 //! - [`Reactor::remote`] and [`Reactor::defer_to_thread`]: other threads, and work that blocks.
+//! - [`embedding`]: other loops, and descriptors of the program's own.
 //! - [`http`]: sites that answer requests, and an agent that asks others.
 //! - [`lifecycle`]: start, stop and what is done around them. [`observe`]: what the loop does, as it
 //!   does it. [`errors`]: every error type in one table.
@@ -102,7 +103,6 @@ pub mod deferred;
 
 // The loop as a program holds it, and what it hands out.
 mod delayed_call;
-mod embedding;
 mod looping_call;
 #[cfg(all(feature = "os", unix))]
 mod os;
@@ -110,7 +110,8 @@ mod reactor;
 mod remote_reactor;
 mod weak_reactor;
 
-// Its start and stop, and what it does, for observers.
+// Other loops, its start and stop, and what it does, for observers.
+pub mod embedding;
 pub mod lifecycle;
 pub mod observe;
 

@@ -151,6 +151,8 @@ pub enum Cause {
     DeferredFired,
     /// A resource answers a request, or its answer's chunks are asked for.
     Request,
+    /// A descriptor of `Reactor::add_source` is ready, or lost.
+    SourceEvent,
 }
 
 impl Cause {
@@ -179,6 +181,7 @@ impl Cause {
             Self::Task => "task",
             Self::DeferredFired => "Deferred",
             Self::Request => "request",
+            Self::SourceEvent => "source event",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The reactor: an event loop as its consumer holds it. All that one may ask of it is here, and each
-//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. (What another
-//! loop asks of it is in `embedding.rs`.)
+//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. (What has to
+//! do with other loops is in `embedding.rs`.)
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -49,9 +49,9 @@ impl Reactor {
     }
 
     /// Runs the loop until it was asked to [`stop`](Self::stop), or until nothing is left that could
-    /// ever wake it: no connection, no attempt to connect, no listening port, no delayed or queued
-    /// call, no task, no work on a thread, and no [`RemoteReactor`]. Then it stops as if it was asked
-    /// to, so the triggers of the shutdown are called in either case; what they begin is waited for as
+    /// ever wake it: no connection, no attempt to connect, no listening port, no other source, no
+    /// delayed or queued call, no task, no work on a thread, and no [`RemoteReactor`]. Then it stops as
+    /// if it was asked to, so the triggers of the shutdown are called in either case; what they begin is waited for as
     /// in any other stop, and not longer. May be called again afterwards; what was not done by then is
     /// still there.
     ///

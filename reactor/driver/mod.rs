@@ -11,6 +11,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::BitOr;
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -73,6 +75,22 @@ pub(crate) trait Driver {
         keepalive: Option<Duration>,
         token: Token,
     ) -> io::Result<Box<dyn Stream>>;
+
+    /// Watches a descriptor that is not the driver's own for what `now` says, in place of `before`;
+    /// `NONE` is not at all. What is ready already is an event as well, also where nothing changes: so
+    /// levels are made of edges.
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        token: Token,
+        before: Readiness,
+        now: Readiness,
+    ) -> io::Result<()>;
+
+    /// A descriptor that is readable when a wait would return something.
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<OwnedFd>;
 
     /// How many file descriptors the process may have.
     fn descriptor_limit(&self) -> usize;

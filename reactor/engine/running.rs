@@ -109,6 +109,13 @@ impl Engine {
         self.has_something_to_wait_for() && self.sleep_at_most(None, None) == Some(Duration::ZERO)
     }
 
+    /// How long the next turn would sleep; `None` is until something is ready. Not zero for want of
+    /// anything to wait for: whoever asks is a loop of its own, which would spin.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let timeout = self.sleep_at_most(Some(Duration::MAX), None);
+        timeout.filter(|timeout| *timeout < Duration::MAX)
+    }
+
     pub(crate) fn has_something_to_wait_for(&self) -> bool {
         self.table.borrow().len() > 0
             || self.timers.borrow().len() > 0

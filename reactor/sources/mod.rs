@@ -3,9 +3,12 @@
 //! - `connection`: an established connection, of any kind of stream
 //! - `port`, `seats`: a listening port, and the places that it has
 //! - `attempt`: an attempt to connect, and each address that it tries
+//! - `foreign`: a descriptor of the program's own
 
 pub(crate) mod attempt;
 pub(crate) mod connection;
+#[cfg(unix)]
+pub(crate) mod foreign;
 pub(crate) mod port;
 mod seats;
 

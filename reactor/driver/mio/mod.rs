@@ -9,6 +9,8 @@ mod tcp;
 
 use std::io;
 use std::net::ToSocketAddrs;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -160,6 +162,22 @@ impl Driver for MioDriver {
                 token,
             )?)),
         }
+    }
+
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        token: Token,
+        before: Readiness,
+        now: Readiness,
+    ) -> io::Result<()> {
+        self.registrations.watch(descriptor, token, before, now)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.registrations.registry().as_fd().try_clone_to_owned()
     }
 
     fn descriptor_limit(&self) -> usize {

@@ -16,10 +16,16 @@
 //! between the wait and the look at the owners.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use mio::event::Source;
+#[cfg(unix)]
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token as MioToken};
 
+#[cfg(unix)]
+use crate::driver::Readiness;
 use crate::engine::table::Token;
 
 /// The poll, as what registers sockets sees it.
@@ -47,6 +53,28 @@ impl Registrations {
         )
     }
 
+    /// A descriptor that is not the driver's own: see [`Driver::watch`](crate::driver::Driver::watch).
+    #[cfg(unix)]
+    pub(super) fn watch(
+        &self,
+        descriptor: BorrowedFd<'_>,
+        token: Token,
+        before: Readiness,
+        now: Readiness,
+    ) -> io::Result<()> {
+        let number = descriptor.as_raw_fd();
+        let mut source = SourceFd(&number);
+        let key = || MioToken(self.keys.key(token));
+        match (interest(before), interest(now)) {
+            (None, None) => Ok(()),
+            // Leaves the key alone: another may own the slot by now.
+            (Some(_), None) => self.registry.deregister(&mut source),
+            (None, Some(now)) => self.registry.register(&mut source, key(), now),
+            // Both epoll and kqueue look at a descriptor whose registration is renewed.
+            (Some(_), Some(now)) => self.registry.reregister(&mut source, key(), now),
+        }
+    }
+
     /// For what is the driver's own and has no token of the table.
     pub(super) fn registry(&self) -> &Registry {
         &self.registry
@@ -56,6 +84,17 @@ impl Registrations {
     #[inline]
     pub(super) fn token(&self, key: MioToken) -> Option<Token> {
         self.keys.token(key.0)
+    }
+}
+
+/// In mio's words; its set of nothing does not exist.
+#[cfg(unix)]
+fn interest(what: Readiness) -> Option<Interest> {
+    let read = what.has(Readiness::READABLE).then_some(Interest::READABLE);
+    let write = what.has(Readiness::WRITABLE).then_some(Interest::WRITABLE);
+    match (read, write) {
+        (Some(read), Some(write)) => Some(read | write),
+        (one, other) => one.or(other),
     }
 }
 

@@ -30,6 +30,8 @@ mod socket;
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -37,6 +39,8 @@ use std::time::{Duration, Instant, SystemTime};
 use self::socket::{SimulatedListener, SimulatedStream};
 use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake, WallClock};
 use crate::address::Address;
+#[cfg(unix)]
+use crate::driver::Readiness;
 use crate::engine::table::Token;
 
 pub use self::conditions::Conditions;
@@ -154,6 +158,27 @@ impl Driver for SimulatedDriver {
         }))
     }
 
+    /// When the kernel has something for a descriptor is not a matter of virtual time, nor the same in
+    /// each run.
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        _: BorrowedFd<'_>,
+        _: Token,
+        _: Readiness,
+        now: Readiness,
+    ) -> io::Result<()> {
+        match now {
+            Readiness::NONE => Ok(()),
+            _ => Err(has_no_descriptors()),
+        }
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        Err(has_no_descriptors())
+    }
+
     fn descriptor_limit(&self) -> usize {
         self.network.borrow().descriptor_limit
     }
@@ -193,6 +218,14 @@ impl Driver for SimulatedDriver {
     fn signals(&mut self) -> Vec<Signal> {
         std::mem::take(&mut self.network.borrow_mut().signals)
     }
+}
+
+#[cfg(unix)]
+fn has_no_descriptors() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a simulation has no descriptors of the operating system",
+    )
 }
 
 /// A real loop would sleep for ever.
