@@ -9,10 +9,6 @@
 //! loop remembers what it left unread.
 
 use std::io;
-use std::net::SocketAddr;
-use std::ops::BitOr;
-#[cfg(unix)]
-use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,9 +16,18 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::address::Address;
 use crate::engine::table::Token;
 
+mod descriptors;
 #[cfg(all(feature = "os", unix))]
 pub(crate) mod mio;
+mod readiness;
+mod resolution;
+mod signal;
 pub(crate) mod simulated;
+
+pub(crate) use self::descriptors::Descriptors;
+pub(crate) use self::readiness::Readiness;
+pub(crate) use self::resolution::Resolution;
+pub(crate) use self::signal::Signal;
 
 /// How many events one wait returns, at most. More wait for the next turn.
 pub(crate) const EVENTS: usize = 1024;
@@ -34,7 +39,7 @@ pub(crate) type Clock = Box<dyn Fn() -> Instant>;
 pub(crate) type WallClock = Rc<dyn Fn() -> SystemTime>;
 
 /// A source of readiness and time.
-pub(crate) trait Driver {
+pub(crate) trait Driver: Descriptors {
     /// The time. Never goes back.
     fn now(&self) -> Instant;
 
@@ -76,22 +81,6 @@ pub(crate) trait Driver {
         token: Token,
     ) -> io::Result<Box<dyn Stream>>;
 
-    /// Watches a descriptor that is not the driver's own for what `now` says, in place of `before`;
-    /// `NONE` is not at all. What is ready already is an event as well, also where nothing changes: so
-    /// levels are made of edges.
-    #[cfg(unix)]
-    fn watch(
-        &mut self,
-        descriptor: BorrowedFd<'_>,
-        token: Token,
-        before: Readiness,
-        now: Readiness,
-    ) -> io::Result<()>;
-
-    /// A descriptor that is readable when a wait would return something.
-    #[cfg(unix)]
-    fn descriptor(&self) -> io::Result<OwnedFd>;
-
     /// How many file descriptors the process may have.
     fn descriptor_limit(&self) -> usize;
 
@@ -113,55 +102,6 @@ pub(crate) trait Driver {
 pub(crate) struct Ready {
     pub(crate) token: Token,
     pub(crate) what: Readiness,
-}
-
-/// A set of what a source may be ready for. A byte, because one is handed on with each event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Readiness(u8);
-
-impl Readiness {
-    pub(crate) const NONE: Self = Self(0);
-    /// There may be something to read: bytes, their end or an error.
-    pub(crate) const READABLE: Self = Self(1);
-    pub(crate) const WRITABLE: Self = Self(2);
-    /// The peer has closed its sending half, perhaps behind bytes that are still to be read. Comes
-    /// with `READABLE`.
-    pub(crate) const READ_CLOSED: Self = Self(4);
-    /// Both halves are gone. Comes with `READ_CLOSED`.
-    pub(crate) const BROKEN: Self = Self(8);
-
-    pub(crate) const ALL: Self = Self(15);
-
-    /// This set if it holds, otherwise none.
-    #[inline]
-    pub(crate) fn when(self, holds: bool) -> Self {
-        Self(self.0 * u8::from(holds))
-    }
-
-    /// Whether one of `others` is in the set.
-    #[inline]
-    pub(crate) fn has(self, others: Self) -> bool {
-        self.0 & others.0 != 0
-    }
-
-    #[inline]
-    pub(crate) fn add(&mut self, others: Self) {
-        self.0 |= others.0;
-    }
-
-    #[inline]
-    pub(crate) fn remove(&mut self, others: Self) {
-        self.0 &= !others.0;
-    }
-}
-
-impl BitOr for Readiness {
-    type Output = Self;
-
-    #[inline]
-    fn bitor(self, others: Self) -> Self {
-        Self(self.0 | others.0)
-    }
 }
 
 /// A connection's socket. No method blocks; `WouldBlock` says that an event will come.
@@ -191,22 +131,4 @@ pub(crate) trait Listener {
 /// Wakes the loop; the only thing of a driver that other threads may touch.
 pub(crate) trait Wake: Send + Sync {
     fn wake(&self);
-}
-
-/// Where the addresses of a host come from.
-pub(crate) enum Resolution {
-    Known(io::Result<Vec<SocketAddr>>),
-    /// Asking blocks, so it has to be done on another thread.
-    #[cfg_attr(
-        not(all(feature = "os", unix)),
-        expect(dead_code, reason = "only the operating system blocks")
-    )]
-    Ask(Box<dyn FnOnce() -> io::Result<Vec<SocketAddr>> + Send>),
-}
-
-/// A signal that asks a program to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Interrupt,
-    Terminate,
 }

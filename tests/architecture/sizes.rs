@@ -15,6 +15,7 @@ const ENGINE: Core = Core {
     today: None,
     files: &[
         "driver/mod.rs",
+        "driver/readiness.rs",
         "engine/budget.rs",
         "engine/calls.rs",
         "engine/dispatch.rs",

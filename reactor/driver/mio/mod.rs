@@ -22,7 +22,8 @@ use self::signals::Signals;
 use self::tcp::{MioListener, MioStream};
 use crate::address::Address;
 use crate::driver::{
-    Clock, Driver, EVENTS, Listener, Readiness, Ready, Resolution, Signal, Stream, Wake, WallClock,
+    Clock, Descriptors, Driver, EVENTS, Listener, Readiness, Ready, Resolution, Signal, Stream,
+    Wake, WallClock,
 };
 use crate::engine::table::Token;
 use crate::time;
@@ -74,6 +75,24 @@ fn open_files(limits: &str) -> Option<usize> {
     match limit {
         "unlimited" => Some(usize::MAX),
         number => number.parse().ok(),
+    }
+}
+
+impl Descriptors for MioDriver {
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        token: Token,
+        before: Readiness,
+        now: Readiness,
+    ) -> io::Result<()> {
+        self.registrations.watch(descriptor, token, before, now)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.registrations.registry().as_fd().try_clone_to_owned()
     }
 }
 
@@ -162,22 +181,6 @@ impl Driver for MioDriver {
                 token,
             )?)),
         }
-    }
-
-    #[cfg(unix)]
-    fn watch(
-        &mut self,
-        descriptor: BorrowedFd<'_>,
-        token: Token,
-        before: Readiness,
-        now: Readiness,
-    ) -> io::Result<()> {
-        self.registrations.watch(descriptor, token, before, now)
-    }
-
-    #[cfg(unix)]
-    fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.registrations.registry().as_fd().try_clone_to_owned()
     }
 
     fn descriptor_limit(&self) -> usize {

@@ -37,7 +37,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use self::socket::{SimulatedListener, SimulatedStream};
-use super::{Clock, Driver, Listener, Ready, Resolution, Signal, Stream, Wake, WallClock};
+use super::{
+    Clock, Descriptors, Driver, Listener, Ready, Resolution, Signal, Stream, Wake, WallClock,
+};
 use crate::address::Address;
 #[cfg(unix)]
 use crate::driver::Readiness;
@@ -90,6 +92,29 @@ impl SimulatedDriver {
         if self.turns > TURNS_A_MOMENT || network.surprise() {
             network.now += Duration::from_micros(1);
         }
+    }
+}
+
+impl Descriptors for SimulatedDriver {
+    /// When the kernel has something for a descriptor is not a matter of virtual time, nor the same in
+    /// each run.
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        _: BorrowedFd<'_>,
+        _: Token,
+        _: Readiness,
+        now: Readiness,
+    ) -> io::Result<()> {
+        match now {
+            Readiness::NONE => Ok(()),
+            _ => Err(has_no_descriptors()),
+        }
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<OwnedFd> {
+        Err(has_no_descriptors())
     }
 }
 
@@ -156,27 +181,6 @@ impl Driver for SimulatedDriver {
             address,
             keepalive,
         }))
-    }
-
-    /// When the kernel has something for a descriptor is not a matter of virtual time, nor the same in
-    /// each run.
-    #[cfg(unix)]
-    fn watch(
-        &mut self,
-        _: BorrowedFd<'_>,
-        _: Token,
-        _: Readiness,
-        now: Readiness,
-    ) -> io::Result<()> {
-        match now {
-            Readiness::NONE => Ok(()),
-            _ => Err(has_no_descriptors()),
-        }
-    }
-
-    #[cfg(unix)]
-    fn descriptor(&self) -> io::Result<OwnedFd> {
-        Err(has_no_descriptors())
     }
 
     fn descriptor_limit(&self) -> usize {

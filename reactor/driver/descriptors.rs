@@ -1,0 +1,31 @@
+//! What a driver does with descriptors, where there are any: with those that are not its own, and
+//! with the one that is the loop's.
+
+#[cfg(unix)]
+use std::io;
+#[cfg(unix)]
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+#[cfg(unix)]
+use crate::driver::Readiness;
+#[cfg(unix)]
+use crate::engine::table::Token;
+
+/// For a loop among others.
+pub(crate) trait Descriptors {
+    /// Watches a descriptor that is not the driver's own for what `now` says, in place of `before`;
+    /// `NONE` is not at all. What is ready already is an event as well, also where nothing changes: so
+    /// levels are made of edges.
+    #[cfg(unix)]
+    fn watch(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        token: Token,
+        before: Readiness,
+        now: Readiness,
+    ) -> io::Result<()>;
+
+    /// A descriptor that is readable when a wait would return something.
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<OwnedFd>;
+}
