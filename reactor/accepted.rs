@@ -76,7 +76,7 @@ impl<P> Accepted<P> {
     /// Puts a layer between the socket and what is above it now, before `connection_made` is called.
     ///
     /// It is below the layers that this value has already, so that the outermost factory is the one that
-    /// is nearest to the socket: [`listen_tls`](crate::Reactor::listen_tls) encrypts whatever the layers of
+    /// is nearest to the socket: `listen_tls` of a reactor encrypts whatever the layers of
     /// its factory make.
     #[must_use]
     pub fn with_layer(mut self, layer: impl Layer) -> Self {

@@ -101,9 +101,9 @@ impl Side {
 #[derive(Debug, Default)]
 struct Page {
     written: usize,
-    /// How much of it at the last moment at which something was written, and when that was: in one
-    /// turn, or in several that take no time.
-    at_once: (Option<Instant>, usize),
+    /// How much of it at the last moment at which something was written, when that was, and how much at
+    /// the moment before: each is one turn, or several that take no time.
+    at_once: (Option<Instant>, usize, usize),
     received: usize,
     made: bool,
     read_closed: bool,
@@ -263,12 +263,13 @@ impl World {
         let now = self.reactor.upgrade().map(|reactor| reactor.now());
         let at_once = self.page(side, |page| {
             page.written += count;
-            let before = match page.at_once {
-                (then, bytes) if then == now => bytes,
-                _ => 0,
+            // What is written while others are flushed is offered in the next turn, together with what
+            // that one writes, so two turns' writes may wait at once.
+            page.at_once = match page.at_once {
+                (then, bytes, before) if then == now => (then, bytes + count, before),
+                (_, bytes, _) => (now, count, bytes),
             };
-            page.at_once = (now, before + count);
-            page.at_once.1
+            page.at_once.1 + page.at_once.2
         });
         let limit = crate::UNSENT + at_once;
         let unsent = transport.unsent();
