@@ -19,7 +19,7 @@
 //!
 //! let reactor = Reactor::new()?;
 //! let port = reactor.listen_tcp("127.0.0.1:0", |_| Echo)?;
-//! println!("type: nc 127.0.0.1 {}", port.local_addr().socket_addr().unwrap().port());
+//! println!("listening at {}", port.local_addr());
 //! # port.stop_listening(); // so that the example ends
 //! reactor.run()?; // until Ctrl-C
 //! # Ok::<(), Box<dyn std::error::Error>>(())

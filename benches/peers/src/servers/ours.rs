@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use comparison::{Result, announce};
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
-use reactor::{Event, Factory, Group, Observer, Protocol, Reactor, Reason, Transport};
+use reactor::observe::{Event, Observer};
+use reactor::{Factory, Group, Protocol, Reactor, Reason, Transport};
 
 use super::Mode;
 
