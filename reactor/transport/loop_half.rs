@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::closing::{Event, State};
+use super::ending::Ending;
 use super::reading::{Gate, Hold};
 use super::{Inner, Mark, Transport, WeakTransport};
 use crate::address::Address;
@@ -39,7 +40,7 @@ impl Transport {
             below: Cell::new(0),
             left: Cell::new(0),
             state: Cell::new(State::Open),
-            reason: RefCell::default(),
+            ending: Ending::default(),
             asking: Cell::new(false),
             service: Cell::new(0),
             stream: RefCell::new(Some(stream)),
@@ -184,7 +185,7 @@ impl Transport {
     /// fails, as TLS does with an alert: that is sent before.
     pub(crate) fn fail_after_flush(&self, reason: Reason) {
         if !self.0.state.get().is_over() {
-            self.forget_clean_reason();
+            self.0.ending.forget_clean();
             self.end(Event::Lose, reason); // orderly, so that the last bytes of layers are sent
             self.linger_from_now();
         }
@@ -199,10 +200,7 @@ impl Transport {
     /// Why the connection ends; asked only when it does. An end that neither side has asked for is
     /// that of two halves, which their sides have closed one after the other.
     pub(crate) fn reason(&self) -> Reason {
-        match &*self.0.reason.borrow() {
-            Some(reason) => (**reason).clone(),
-            None => Reason::PeerClosed,
-        }
+        self.0.ending.reason()
     }
 
     /// What must hold of a transport whenever its connection is not being served.
@@ -226,7 +224,7 @@ impl Transport {
             is_counted,
             "what is left is unsent, or will be counted again"
         );
-        let has_reason = self.0.reason.borrow().is_some();
+        let has_reason = self.0.ending.is_known();
         assert!(
             state.delivers() || has_reason || state == State::Lost,
             "an end has a reason"

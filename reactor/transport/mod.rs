@@ -4,7 +4,7 @@
 //! end of the turn. So a transport never calls back, may be used while any `RefCell` is borrowed,
 //! and a handle that was kept after the connection was lost is harmless.
 //!
-//! - `closing`: how a connection ends, as a table
+//! - `closing`, `ending`: how a connection ends, as a table, and why
 //! - `reading`: whether it is read, and why not
 //! - `group_flow`: a sender waits for the slowest receiver of its group
 //! - `loop_side`: the loop as transports see it
@@ -14,6 +14,7 @@
 //! - `pushing`: layers on their way to the connection
 
 mod closing;
+mod ending;
 mod group_flow;
 mod loop_half;
 mod loop_side;
@@ -29,6 +30,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use self::ending::Ending;
 use self::group_flow::GroupFlow;
 use self::reading::{Gate, Hold};
 use crate::address::Address;
@@ -69,8 +71,7 @@ struct Inner {
     /// How much was left unsent when the socket was last offered all there was.
     left: Cell<usize>,
     state: Cell<State>,
-    /// Why the connection ends; the first cause wins. Boxed, because an idle connection has none.
-    reason: RefCell<Option<Box<Reason>>>,
+    ending: Ending,
     /// Whether the token is queued for service at the end of the turn.
     asking: Cell<bool>,
     /// What keeps a flush from being all that there is to do.
@@ -191,7 +192,7 @@ impl Transport {
     /// place of that one's reason; after another abort it does nothing.
     pub fn fail_connection(&self, reason: Reason) {
         if !self.0.state.get().is_over() {
-            self.forget_clean_reason();
+            self.0.ending.forget_clean();
             self.end(Event::Fail, reason);
             self.0.unsent.borrow_mut().clear();
             self.set_left(0);
@@ -315,9 +316,7 @@ impl Transport {
 
     fn end(&self, event: Event, reason: Reason) {
         self.advance(event);
-        let mut first = self.0.reason.borrow_mut();
-        first.get_or_insert_with(|| Box::new(reason));
-        drop(first);
+        self.0.ending.set_first(reason);
         self.ask_for_more();
     }
 
@@ -329,14 +328,6 @@ impl Transport {
             self.0.gate.hold(Hold::Ending);
         }
         action
-    }
-
-    /// An abort after `lose_connection` changes how the connection ends, and so the reason.
-    fn forget_clean_reason(&self) {
-        let mut reason = self.0.reason.borrow_mut();
-        if reason.as_ref().is_some_and(|reason| reason.is_clean()) {
-            *reason = None;
-        }
     }
 
     fn relations<R>(&self, f: impl FnOnce(&mut Relations) -> R) -> R {
