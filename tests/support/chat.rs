@@ -44,7 +44,10 @@ impl Chat {
 
     /// A server at these endpoints.
     pub(crate) fn start_at(endpoints: &[&str]) -> Self {
-        let mut command = Command::new(program());
+        // A shell ignores signals for what it runs in the background, these tests for example, and the
+        // chat keeps to what it finds ignored.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT,TERM").arg(program());
         Self::run(command.arg("--no-api").args(endpoints), endpoints.len())
     }
 
