@@ -1,6 +1,6 @@
-//! The reactor: an event loop as its consumer holds it. All that one may ask of it is here, and each
-//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. (What has to
-//! do with other loops is in `embedding.rs`.)
+//! The reactor: an event loop as its consumer holds it. What one may ask of it is here, and each
+//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. What has to
+//! do with other loops is in `embedding.rs`, and what a feature brings stands with it: `os.rs`, `tls/`.
 
 use std::cell::OnceCell;
 use std::fmt;

@@ -56,7 +56,7 @@ use self::timers::{Nanos, TimerId, Timers};
 use self::triggers::Triggers;
 use crate::deferred::Deferred;
 use crate::driver::{Driver, Readiness, Ready};
-use crate::observe::{Callback, Cause, Event};
+use crate::observe::Event;
 use crate::reason::Reason;
 use crate::transport::{LoopSide, Transport};
 
@@ -294,19 +294,6 @@ impl Engine {
     #[inline]
     pub(crate) fn turn_time(&self) -> Instant {
         self.loop_side.turn_time()
-    }
-
-    /// Drops what owns values of a consumer, whose own drop may panic.
-    #[inline(never)]
-    pub(crate) fn drop_guarded<T>(&self, value: T) {
-        let callback = || Callback {
-            cause: Cause::Dropped,
-            connection: None,
-            name: std::any::type_name::<T>(),
-            place: None,
-        };
-        // A panic was logged, and affects nothing else.
-        let _ = self.dispatch.call(callback, || drop(value));
     }
 }
 

@@ -50,7 +50,7 @@ struct Slot<T> {
     occupant: Option<T>,
 }
 
-/// Occupants by token. All operations are O(1).
+/// What is in the slots, by token. All operations are O(1).
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     slots: Slab<Slot<T>>,

@@ -350,9 +350,7 @@ impl Engine {
     #[inline]
     pub(crate) fn put(&self, token: Token, source: Box<dyn Source>) {
         let left_over = self.table.borrow_mut().put(token, source);
-        if let Some(left_over) = left_over {
-            self.drop_guarded(left_over);
-        }
+        drop(left_over); // outside the borrow; what it has of a consumer is contained
     }
 
     /// Lends the buffer to what reads. It is out of its cell then, and not borrowed.

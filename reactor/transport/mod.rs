@@ -1,4 +1,5 @@
-//! A connection as its protocol sees it: a buffer and flags, not a socket.
+//! A connection as its protocol sees it: a buffer and flags. The socket is behind them, and only the loop
+//! touches it.
 //!
 //! Everything that a protocol may ask of its connection is noted here, and the loop does it at the
 //! end of the turn. So a transport never calls back, may be used while any `RefCell` is borrowed,
