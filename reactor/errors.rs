@@ -16,6 +16,7 @@
 //! | [`CallFromThreadError`](crate::CallFromThreadError) | [`call_from_thread`](crate::RemoteReactor::call_from_thread): the loop is gone, or its queue is full |
 //! | [`ThreadPoolError`](crate::ThreadPoolError) | [`defer_to_thread`](crate::Reactor::defer_to_thread), or a name that is to be looked up: too much work waits, or no thread can be started |
 //! | [`BadAddress`](crate::BadAddress) | parsing an [`Address`](crate::Address) |
+//! | [`BadNetwork`](crate::BadNetwork) | parsing a [`Network`](crate::Network) |
 //! | **[`deferred`](crate::deferred)** | |
 //! | [`Panicked`](crate::deferred::Panicked) | a callback of a Deferred, a task, or work on a thread panicked |
 //! | [`Cancelled`](crate::deferred::Cancelled) | a Deferred was cancelled |

@@ -83,6 +83,7 @@ mod transport;
 mod address;
 mod connection_id;
 mod limits;
+mod network;
 mod reason;
 
 // From bytes to what they mean.
@@ -146,6 +147,7 @@ pub use handle::Handle;
 pub use layer::Layer;
 pub use limits::Limits;
 pub use looping_call::LoopingCall;
+pub use network::{BadNetwork, Network};
 pub use protocol::Protocol;
 pub use reactor::Reactor;
 pub use reason::Reason;
