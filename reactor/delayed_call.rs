@@ -1,11 +1,12 @@
 //! A call that is to be made later, and what one may still do about it.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use crate::deferred::Deferred;
 use crate::engine::Engine;
 use crate::engine::timers::{Nanos, TimerId, as_nanos};
 
@@ -30,6 +31,25 @@ impl DelayedCall {
             engine: Rc::downgrade(engine),
             timer: Cell::new(engine.set_call(deadline, f, place)),
         }
+    }
+
+    /// A Deferred that the call fires, and that cancels it.
+    pub(crate) fn defer(
+        engine: &Rc<Engine>,
+        delay: Duration,
+        place: &'static Location<'static>,
+    ) -> Deferred<()> {
+        let (resolver, deferred) = Deferred::pending();
+        let call: Rc<OnceCell<Self>> = Rc::default();
+        let to_cancel = Rc::clone(&call);
+        resolver.on_cancel(move || {
+            // It was set before the Deferred was returned, so before it could be cancelled.
+            let _ = to_cancel.get().map(Self::cancel);
+        });
+        let fire = move || resolver.callback(());
+        // Fails only when it is set already.
+        let _ = call.set(Self::set(engine, engine.after(delay), fire, place));
+        deferred
     }
 
     /// Cancels the call and drops its closure at once. If that panics, it is logged.

@@ -105,8 +105,6 @@ pub mod deferred;
 // The loop as a program holds it, and what it hands out.
 mod delayed_call;
 mod looping_call;
-#[cfg(all(feature = "os", unix))]
-mod os;
 mod reactor;
 mod remote_reactor;
 mod weak_reactor;

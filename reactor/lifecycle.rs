@@ -17,8 +17,63 @@
 //!           └─▶ run() returns
 //! ```
 //!
-//! The triggers of a shutdown may return a Deferred, which the next step waits for, within the
-//! grace of the stop.
+//! Triggers of the startup are called when [`run`](crate::Reactor::run) or
+//! [`run_until`](crate::Reactor::run_until) begins; a Deferred of theirs is not waited for. Those of a shutdown
+//! are called in every stop, whether [`stop`](crate::Reactor::stop), a signal or the end of `run` for want of
+//! anything to wait for has begun it, and also when its grace is over. They may return a Deferred, which
+//! the next step waits for, within the grace of the stop, and not longer.
+//!
+//! # Stopping
+//!
+//! Delayed calls and tasks go on during a stop, which does not wait for them. A port that is opened while
+//! connections drain is closed at the end of the turn, and an attempt to connect that is begun
+//! then fails with [`Reason::Shutdown`](crate::Reason::Shutdown): a program that
+//! has to say goodbye to other servers does it in a trigger "before".
+//!
+//! [`run_until`](crate::Reactor::run_until) does not stop the loop: connections, ports, timers and tasks are
+//! still there when it returns. A program that is done ends in the orderly way by a stop, which sends what
+//! was written last and closes what is open:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use reactor::testing::Simulation;
+//! # let simulation = Simulation::new();
+//! # let reactor = simulation.reactor();
+//! let first = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 1))?;
+//! let second = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 2))?;
+//! assert_eq!(first + second, 3);
+//! reactor.stop();
+//! reactor.run()?; // carries the stop out
+//! # Ok::<(), reactor::Failure>(())
+//! ```
+//!
+//! A loop that does not run is stopped by what makes its next turns. A stop before
+//! [`run`](crate::Reactor::run) is remembered: `run` calls the triggers of the startup, carries the stop out, and
+//! returns. In a program that calls [`turn`](crate::Reactor::turn), the stop goes on in the turns that follow,
+//! and is complete when [`is_stopping`](crate::Reactor::is_stopping) returns `false` again:
+//!
+//! ```
+//! # use reactor::testing::Simulation;
+//! # let simulation = Simulation::new();
+//! # let reactor = simulation.reactor();
+//! reactor.stop(); // perhaps in a callback
+//! while reactor.is_stopping() {
+//!     reactor.turn(None)?;
+//! }
+//! # Ok::<(), reactor::RunError>(())
+//! ```
+//!
+//! # Signals
+//!
+//! SIGINT and SIGTERM stop the loop while it runs, unless
+//! [`handle_signals`](crate::Reactor::handle_signals) says otherwise; a second SIGINT ends the process.
+//!
+//! One that is ignored when the loop begins to run, as SIGINT is in a job that a script has put in
+//! the background, stays ignored. A handler that the program has when a loop first runs is called
+//! during the run, besides, and is all that happens afterwards; without one, the signal has its
+//! default action then. On systems without `/proc`, as macOS and the BSDs, neither is seen, and a
+//! handler that is set after the first run is not either: then the program passes `false`, or both
+//! happen, the handler and the default action.
 
 /// An event of a loop's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

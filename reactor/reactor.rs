@@ -1,11 +1,14 @@
-//! The reactor: an event loop as its consumer holds it. What one may ask of it is here, and each
-//! method says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. What has to
-//! do with other loops is in `embedding.rs`, and what a feature brings stands with it: `os.rs`, `tls/`.
+//! The reactor: an event loop as its consumer holds it. All that one may ask of it is in this file, each
+//! in a line that says where it goes: the loop itself is in `engine/`, what it serves in `sources/`. A
+//! contract that takes more than a few lines is with what it is about, and linked.
 
-use std::cell::OnceCell;
 use std::fmt;
 use std::future::Future;
+#[cfg(unix)]
+use std::io;
 use std::net::ToSocketAddrs;
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,6 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
 use crate::delayed_call::DelayedCall;
 use crate::driver::Driver;
+#[cfg(all(feature = "os", unix))]
+use crate::driver::mio::MioDriver;
 use crate::engine::Engine;
 use crate::engine::pools::ThreadLimits;
 use crate::engine::running::RunError;
@@ -22,7 +27,11 @@ use crate::lifecycle::{Phase, SystemEvent};
 use crate::observe::Observer;
 use crate::remote_reactor::RemoteReactor;
 use crate::sources::attempt::{self, Connector};
+#[cfg(unix)]
+use crate::sources::foreign::{self, CannotWatch, ForeignSource, Interest, SourceEvent};
 use crate::sources::port::{self, CannotListen, ListeningPort};
+#[cfg(feature = "tls")]
+use crate::tls::{self, TlsClientConfig, TlsServerConfig};
 use crate::weak_reactor::WeakReactor;
 
 /// An event loop, and all that one may ask of it.
@@ -48,14 +57,22 @@ impl Reactor {
         Self(Engine::new(driver))
     }
 
+    /// Makes a loop on the operating system's sockets and clock.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no file descriptors for it.
+    #[cfg(all(feature = "os", unix))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "os")))]
+    pub fn new() -> io::Result<Self> {
+        Ok(Self::with_driver(Box::new(MioDriver::new()?)))
+    }
+
     /// Runs the loop until it was asked to [`stop`](Self::stop), or until nothing is left that could
     /// ever wake it: no connection, no attempt to connect, no listening port, no other source, no
     /// delayed or queued call, no task, no work on a thread, and no [`RemoteReactor`]. Then it stops as
-    /// if it was asked to, so the triggers of the shutdown are called in either case; what they begin is waited for as
-    /// in any other stop, and not longer. May be called again afterwards; what was not done by then is
-    /// still there.
-    ///
-    /// When it was asked to stop before, it calls the triggers of the startup, and stops.
+    /// if it was asked to; see [`lifecycle`](crate::lifecycle#stopping). May be called again
+    /// afterwards; what was not done by then is still there.
     ///
     /// While it runs, SIGINT and SIGTERM stop the loop, unless
     /// [`handle_signals`](Self::handle_signals) says otherwise.
@@ -72,22 +89,9 @@ impl Reactor {
     /// Runs the loop until the Deferred fires, and returns the result. Of a Deferred that is fired
     /// already the result is returned at once.
     ///
-    /// The loop only pauses, at the end of the turn in which the Deferred fires: connections, ports,
-    /// timers and tasks are still there, and go on in the next [`run`](Self::run), `run_until` or
-    /// [`turn`](Self::turn). No trigger of the shutdown is called. A program that is done ends in the
-    /// orderly way by a stop, which sends what was written last and closes what is open:
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use reactor::Reactor;
-    /// let reactor = Reactor::new()?;
-    /// let first = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 1))?;
-    /// let second = reactor.run_until(reactor.defer_later(Duration::ZERO).map(|()| 2))?;
-    /// assert_eq!(first + second, 3);
-    /// reactor.stop();
-    /// reactor.run()?; // carries the stop out
-    /// # Ok::<(), reactor::Failure>(())
-    /// ```
+    /// The loop only pauses, at the end of the turn in which the Deferred fires, and goes on in the next
+    /// [`run`](Self::run), `run_until` or [`turn`](Self::turn). No trigger of the shutdown is called: a
+    /// program that is done ends in the orderly way by a [stop](crate::lifecycle#stopping).
     ///
     /// When the loop is asked to stop before, by [`stop`](Self::stop) or by a signal, it does so, with
     /// all that belongs to a stop. Then, or when nothing is left to wait for, or when the loop cannot
@@ -95,45 +99,25 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// The Deferred's own failure; the [`RunError`](crate::RunError) of a loop that cannot run; or
+    /// The Deferred's own failure; the [`RunError`] of a loop that cannot run; or
     /// [`StoppedBefore`](crate::StoppedBefore) when the Deferred did not even fire when it was cancelled.
     pub fn run_until<T: 'static>(&self, deferred: Deferred<T>) -> Result<T, Failure> {
         self.0.run_until(deferred)
     }
 
-    /// Stops the loop in an orderly way, with a grace of three seconds; see
-    /// [`shutdown`](Self::shutdown). A stop before [`run`](Self::run) is remembered: `run` carries it
-    /// out and returns.
+    /// Stops the loop in an orderly way, with a grace of three seconds: see
+    /// [`shutdown`](Self::shutdown).
     pub fn stop(&self) {
         self.shutdown(DEFAULT_GRACE);
     }
 
     /// Stops the loop: from the end of this turn on no connection is accepted,
-    /// `shutdown_requested` is called on every protocol, what is buffered is sent, and [`run`](Self::run) returns when all
-    /// connections are lost. Those that are left when the grace is over are aborted, with
+    /// `shutdown_requested` is called on every protocol, what is buffered is sent, and [`run`](Self::run)
+    /// returns when all connections are lost. Those that are left when the grace is over are aborted, with
     /// [`Reason::Shutdown`](crate::Reason::Shutdown).
     ///
-    /// A second call may shorten the grace, not lengthen it. The grace counts from the call.
-    ///
-    /// Delayed calls and tasks go on during the stop, which does not wait for them. A port that is opened while
-    /// connections drain is closed at the end of the turn, and an attempt to connect that is begun
-    /// then fails with [`Reason::Shutdown`](crate::Reason::Shutdown): a program that
-    /// has to say goodbye to other servers does it in a trigger "before".
-    ///
-    /// A loop that does not run is stopped by what makes its next turns. A stop before
-    /// [`run`](Self::run) lets it call the triggers of the startup, carry the stop out, and return.
-    /// In a program that calls [`turn`](Self::turn), the stop goes on in the turns that follow, and
-    /// is complete when [`is_stopping`](Self::is_stopping) returns `false` again:
-    ///
-    /// ```
-    /// # use reactor::Reactor;
-    /// let reactor = Reactor::new()?;
-    /// reactor.stop(); // perhaps in a callback
-    /// while reactor.is_stopping() {
-    ///     reactor.turn(None)?;
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// A second call may shorten the grace, not lengthen it. The grace counts from the call. What goes on
+    /// meanwhile, and a stop of a loop that does not run: [`lifecycle`](crate::lifecycle#stopping).
     pub fn shutdown(&self, grace: Duration) {
         self.0.shutdown(grace);
     }
@@ -144,14 +128,9 @@ impl Reactor {
         self.0.is_stopping()
     }
 
-    /// Calls `f` once, at the next event of this kind. Triggers of one phase are called in the
-    /// order in which they were added.
-    ///
-    /// Triggers of the startup are called when [`run`](Self::run) or
-    /// [`run_until`](Self::run_until) begins; a Deferred of theirs is not waited for. Triggers of the
-    /// shutdown are called in every stop, whether [`stop`](Self::stop), a signal or the end of `run`
-    /// for want of anything to wait for has begun it, and also when its grace is over. A stop waits,
-    /// within its grace, for a Deferred that they return. A failure is logged.
+    /// Calls `f` once, at the next event of this kind: see [`lifecycle`](crate::lifecycle). Triggers of one
+    /// phase are called in the order in which they were added. A stop waits, within its grace, for a
+    /// Deferred that they return. A failure is logged.
     #[track_caller]
     pub fn add_system_event_trigger<R>(
         &self,
@@ -166,20 +145,44 @@ impl Reactor {
 
     /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run). With
     /// `true`, which is the default, they stop the loop while it runs, and a second SIGINT ends the
-    /// process.
-    ///
-    /// One that is ignored when the loop begins to run, as SIGINT is in a job that a script has put in
-    /// the background, stays ignored. A handler that the program has when a loop first runs is called
-    /// during the run, besides, and is all that happens afterwards; without one, the signal has its
-    /// default action then. On systems without `/proc`, as macOS and the BSDs, neither is seen, and a
-    /// handler that is set after the first run is not either: then the program passes `false`, or both
-    /// happen, the handler and the default action.
+    /// process. What becomes of handlers of the program's own:
+    /// [`lifecycle`](crate::lifecycle#signals).
     pub fn handle_signals(&self, handle: bool) {
         self.0.handle_signals(handle);
     }
+
+    /// Makes one turn, for a program that has a loop of its own: see
+    /// [`embedding`](crate::embedding). It sleeps until something is ready or due, at most for `timeout`;
+    /// `None` is for as long as there is anything to wait for. Signals are left to the caller, no trigger
+    /// of the startup is called, and nothing stops for want of anything to wait for.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn turn(&self, timeout: Option<Duration>) -> Result<(), RunError> {
+        self.0.turn(timeout)
+    }
+
+    /// How long a [`turn`](Self::turn) would sleep now, if nothing became ready: not at all when calls are
+    /// queued, tasks woken or bytes to be sent, otherwise until the next timer is due. `None` is for ever.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.0.timeout()
+    }
+
+    /// A descriptor by which another loop waits for this one: see [`embedding`](crate::embedding). Each
+    /// call makes another descriptor of the same poll, for the caller to own and close.
+    ///
+    /// # Errors
+    ///
+    /// When the process may have no more descriptors, and in a simulation, which has none.
+    #[cfg(unix)]
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.0.driver().descriptor()
+    }
 }
 
-/// Places to listen and to connect: `sources/`.
+/// What the loop serves: `sources/`, and `tls/`.
 impl Reactor {
     /// Listens at a TCP address, and gives each connection a protocol of `factory`. Port 0 lets the
     /// operating system choose; [`ListeningPort::local_addr`] has the choice.
@@ -190,16 +193,6 @@ impl Reactor {
     ///
     /// A host name is looked up at once, which blocks. Of its addresses the first is taken that
     /// can be listened at.
-    ///
-    /// ```
-    /// # use reactor::{Protocol, Reactor, Transport};
-    /// # struct Echo;
-    /// # impl Protocol for Echo { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
-    /// let reactor = Reactor::new()?;
-    /// let port = reactor.listen_tcp("127.0.0.1:0", |_| Echo)?;
-    /// println!("listening at {}", port.local_addr());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     ///
     /// # Errors
     ///
@@ -223,19 +216,60 @@ impl Reactor {
         attempt::connect(&self.0, host, port, factory)
     }
 
-    /// Limits the bytes that all connections together may have unsent; 256 MiB by default.
+    /// Listens at a TCP address, and speaks [TLS](crate::tls) with its clients. Otherwise it is as
+    /// [`listen_tcp`](Self::listen_tcp).
     ///
-    /// When their peers have left more of what they were offered, connections are dropped with
-    /// [`Reason::TotalOverflow`](crate::Reason::TotalOverflow) until an eighth is free again: first the
-    /// one with most bytes for the longest time, that is the product of what its peer has left and of
-    /// how long it has taken nothing. Other connections are not made to wait.
+    /// # Errors
     ///
-    /// One turn may write as much again before any of it could be offered to a socket. A connection
-    /// that is written to beyond that is dropped with
-    /// [`Reason::TurnOverflow`](crate::Reason::TurnOverflow). Larger amounts are written in pieces, the next
-    /// one in each [`writing_resumed`](crate::Protocol::writing_resumed). A message to a
-    /// [`Group`](crate::Group) counts once in the turn that writes it, and then for each member whose
-    /// peer has left it.
+    /// As [`listen_tcp`](Self::listen_tcp).
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn listen_tls(
+        &self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        tls: &TlsServerConfig,
+        factory: impl Factory,
+    ) -> Result<ListeningPort, CannotListen> {
+        tls::listen(&self.0, address, tls, factory)
+    }
+
+    /// Connects to a TCP port, and speaks [TLS](crate::tls) with a server that has a certificate for
+    /// `host`. Otherwise it is as [`connect_tcp`](Self::connect_tcp): `connection_made` comes when the TCP
+    /// connection is established, and a handshake that failed is a reason of `connection_lost`. A host that
+    /// is neither a name nor an address is one of `connection_failed`.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn connect_tls(
+        &self,
+        host: &str,
+        port: u16,
+        tls: &TlsClientConfig,
+        factory: impl Factory,
+    ) -> Connector {
+        tls::connect(&self.0, host, port, tls, factory)
+    }
+
+    /// Watches a descriptor of the program's own, and calls `callback` whenever it is ready: see
+    /// [`ForeignSource`].
+    ///
+    /// # Errors
+    ///
+    /// When the operating system cannot watch it, as a file on a disk, or one that the loop watches
+    /// already; and in a simulation, which has no descriptors. It comes back in the error.
+    #[cfg(unix)]
+    #[track_caller]
+    pub fn add_source<F: AsFd + 'static>(
+        &self,
+        descriptor: F,
+        interest: Interest,
+        callback: impl FnMut(&ForeignSource<F>, &mut F, SourceEvent) + 'static,
+    ) -> Result<ForeignSource<F>, CannotWatch<F>> {
+        foreign::add(&self.0, descriptor, interest, callback, Location::caller())
+    }
+
+    /// Limits the bytes that all connections together may have unsent; 256 MiB by default. Which connection
+    /// is dropped when they have more: [`Reason::TotalOverflow`](crate::Reason::TotalOverflow), and, before
+    /// a turn's bytes could be offered to a socket, [`Reason::TurnOverflow`](crate::Reason::TurnOverflow).
     ///
     /// The memory that the operating system has for sockets is not counted: on Linux up to 4 MiB more
     /// for each peer that does not read.
@@ -286,27 +320,9 @@ impl Reactor {
     }
 
     /// A Deferred that fires after `delay`. Cancelling it cancels the call.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use reactor::Reactor;
-    /// let reactor = Reactor::new()?;
-    /// let tea = reactor.defer_later(Duration::from_millis(1)).map(|()| "tea is ready");
-    /// assert_eq!(reactor.run_until(tea).unwrap(), "tea is ready");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     #[track_caller]
     pub fn defer_later(&self, delay: Duration) -> Deferred<()> {
-        let (resolver, deferred) = Deferred::pending();
-        let call: Rc<OnceCell<DelayedCall>> = Rc::default();
-        let to_cancel = Rc::clone(&call);
-        resolver.on_cancel(move || {
-            // It was set before the Deferred was returned, so before it could be cancelled.
-            let _ = to_cancel.get().map(DelayedCall::cancel);
-        });
-        // Fails only when it is set already.
-        let _ = call.set(self.call_later(delay, move || resolver.callback(())));
-        deferred
+        DelayedCall::defer(&self.0, delay, Location::caller())
     }
 }
 
@@ -322,16 +338,14 @@ impl Reactor {
     /// While there are tasks, [`run`](Self::run) does not return for want of anything to wait for.
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use reactor::Reactor;
-    ///
-    /// let reactor = Reactor::new()?;
+    /// # use std::time::Duration;
+    /// # let reactor = reactor::Reactor::new()?;
     /// let clock = reactor.clone();
     /// let answer = reactor.spawn(async move {
     ///     clock.defer_later(Duration::from_millis(1)).await?;
     ///     Ok(6 * 7)
     /// });
-    /// assert_eq!(reactor.run_until(answer).unwrap(), 42);
+    /// assert_eq!(reactor.run_until(answer)?, 42);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -344,30 +358,10 @@ impl Reactor {
     }
 
     /// Does work that blocks, or that takes long, on a thread of the reactor's pool, and fires with
-    /// what it returns. A panic makes it fail with [`Panicked`](crate::deferred::Panicked).
-    ///
-    /// The pool has at most eight threads, unless [`ThreadLimits`](crate::ThreadLimits) say
-    /// otherwise; other work waits for one of them, and begins in the order in which it was given. The
-    /// Deferred fires on the loop's thread, in the order in which work is done. While work is to be
-    /// done, [`run`](Self::run) does not return for want of anything to wait for, and a shutdown waits
-    /// for it.
-    ///
-    /// Work that has not begun is not done when its Deferred is cancelled, when the grace of a shutdown
-    /// is over, which fails it with [`Reason::Shutdown`](crate::Reason::Shutdown), or when the loop is gone. Work that has begun
-    /// goes on, and its result is dropped. When as much work waits as the limits allow, or when no
-    /// thread can be started, the Deferred fails at once with
-    /// [`ThreadPoolError`](crate::ThreadPoolError), and `work` is dropped. It is never done on the
-    /// loop's thread.
-    ///
-    /// ```
-    /// # use reactor::Reactor;
-    /// let reactor = Reactor::new()?;
-    /// let lines = reactor
-    ///     .defer_to_thread(|| std::fs::read_to_string("Cargo.toml"))
-    ///     .add_callback(|text| Ok(text?.lines().count()));
-    /// assert!(reactor.run_until(lines).unwrap() > 10);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// what it returns, on the loop's thread. A panic makes it fail with
+    /// [`Panicked`](crate::deferred::Panicked), and a full queue at once with
+    /// [`ThreadPoolError`](crate::ThreadPoolError). In which order work is done, and what a cancellation and
+    /// a stop mean to it: [`ThreadLimits`].
     #[track_caller]
     pub fn defer_to_thread<T, F>(&self, work: F) -> Deferred<T>
     where

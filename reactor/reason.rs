@@ -41,16 +41,26 @@ pub enum Reason {
         /// The limit that was passed, in bytes.
         limit: usize,
     },
-    /// More bytes than `Reactor::set_unsent_limit` allows waited for all peers together, and this one
-    /// had let most of them wait for the longest time.
+    /// More bytes than [`Reactor::set_unsent_limit`](crate::Reactor::set_unsent_limit) allows waited for
+    /// all peers together, and this one had let most of them wait for the longest time.
+    ///
+    /// When peers have left more of what they were offered, connections are dropped until an eighth of the
+    /// limit is free again: first the one with the largest product of what its peer has left and of how
+    /// long it has taken nothing. Other connections are not made to wait.
     TotalOverflow {
         /// The limit that was passed, in bytes.
         limit: usize,
         /// How many bytes waited for this peer.
         unsent: usize,
     },
-    /// More bytes than `Reactor::set_unsent_limit` allows were written to all connections before the
-    /// callbacks that wrote them had returned, so that nothing of it could be sent.
+    /// More bytes than [`Reactor::set_unsent_limit`](crate::Reactor::set_unsent_limit) allows were written to
+    /// all connections before the callbacks that wrote them had returned, so that nothing of it could be
+    /// sent.
+    ///
+    /// So one turn may write as much as the limit, besides what peers have left, and a connection that is
+    /// written to beyond that is dropped. Larger amounts are written in pieces, the next one in each
+    /// [`writing_resumed`](crate::Protocol::writing_resumed). A message to a [`Group`](crate::Group) counts
+    /// once in the turn that writes it, and then for each member whose peer has left it.
     TurnOverflow {
         /// The limit that was passed, in bytes.
         limit: usize,

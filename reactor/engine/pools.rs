@@ -17,6 +17,17 @@ use crate::engine::threads::ThreadQueue;
 
 /// How many threads a reactor has, and how much may wait for them and for the loop.
 ///
+/// Work of [`defer_to_thread`](crate::Reactor::defer_to_thread) waits for a free thread, and begins in the
+/// order in which it was given. The Deferreds fire in the order in which work is done. While there is work to
+/// be done, [`run`](crate::Reactor::run) does not return for want of anything to wait for, and a shutdown waits
+/// for it.
+///
+/// Work that has not begun is not done when its Deferred is cancelled, when the grace of a shutdown
+/// is over, which fails it with [`Reason::Shutdown`](crate::Reason::Shutdown), or when the loop is gone. Work that
+/// has begun goes on, and its result is dropped. When as much work waits as the limits allow, or when no
+/// thread can be started, the Deferred fails at once with [`ThreadPoolError`](crate::ThreadPoolError), and the
+/// work is dropped. It is never done on the loop's thread.
+///
 /// The defaults are meant for production: eight threads of each kind, which are started when there
 /// is work for them, and queues of 100,000. To change some of them:
 ///
@@ -168,5 +179,44 @@ impl Drop for Pools {
 impl Pools {
     pub(crate) fn limits(&self) -> ThreadLimits {
         self.limits.get()
+    }
+}
+
+#[cfg(all(feature = "os", unix))]
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crate::engine::pools::ThreadLimits;
+    use crate::protocol::Protocol;
+    use crate::reactor::Reactor;
+    use crate::transport::Transport;
+
+    struct Silent;
+
+    impl Protocol for Silent {
+        fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+    }
+
+    #[test]
+    fn a_name_that_no_thread_is_free_for_is_a_failed_attempt() {
+        let reactor = Reactor::new().expect("a loop");
+        reactor.set_thread_limits(ThreadLimits::new().name_threads(1).waiting_jobs(0));
+        let (go_on, goes_on) = mpsc::channel::<()>();
+        let (begun, begins) = mpsc::channel();
+        let busy = reactor.0.pools().names.give(Box::new(move || {
+            begun.send(()).expect("the test waits");
+            goes_on.recv().expect_err("the test drops its end");
+        }));
+        assert!(busy.is_ok());
+        begins.recv().expect("it begins");
+        let connected = reactor.connect_tcp("localhost", 9, |_| Silent).connected();
+        let failure = reactor.run_until(connected).expect_err("no thread is free");
+        let said = failure.to_string();
+        assert!(
+            said.contains("too many jobs are waiting for a thread"),
+            "{said}"
+        );
+        drop(go_on);
     }
 }

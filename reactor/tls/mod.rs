@@ -12,7 +12,8 @@
 //!
 //! It needs the feature `tls`. What TLS is made of is `rustls`, with the cryptography of `ring`.
 //!
-//! [`Reactor::connect_tls`] and [`Reactor::listen_tls`] put the layer in place before `connection_made` is
+//! [`Reactor::connect_tls`](crate::Reactor::connect_tls) and
+//! [`Reactor::listen_tls`](crate::Reactor::listen_tls) put the layer in place before `connection_made` is
 //! called; a factory of one's own does so by [`Accepted::with_layer`](crate::Accepted::with_layer), and a protocol that begins in the clear, as STARTTLS does, pushes it with
 //! [`Transport::push_layer`](crate::Transport::push_layer). The protocol does not wait for the
 //! handshake: what it writes meanwhile is held, counts as unsent, and is sent afterwards, also when
@@ -73,12 +74,12 @@ mod layer;
 use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
+use std::rc::Rc;
 
+use crate::engine::Engine;
 use crate::factory::Factory;
-use crate::reactor::Reactor;
-use crate::sources::attempt;
-use crate::sources::attempt::Connector;
-use crate::sources::port::{CannotListen, ListeningPort};
+use crate::sources::attempt::{self, Connector};
+use crate::sources::port::{self, CannotListen, ListeningPort};
 
 use self::factory::TlsFactory;
 
@@ -86,58 +87,35 @@ pub use self::config::{TlsClientConfig, TlsServerConfig};
 pub use self::error::{PemPart, TlsError};
 pub use self::layer::TlsLayer;
 
-impl Reactor {
-    /// Connects to a TCP port, and speaks TLS with a server that has a certificate for `host`.
-    ///
-    /// Otherwise it is as [`connect_tcp`](Self::connect_tcp): `connection_made` comes, and
-    /// [`connected`](Connector::connected) fires, when the TCP connection is established. That the
-    /// handshake failed is a reason of `connection_lost`, with a [`TlsError`] inside. A host that is
-    /// neither a name nor an address is one of `connection_failed`.
-    ///
-    /// ```no_run
-    /// use reactor::tls::TlsClientConfig;
-    /// # use reactor::{Protocol, Reactor, Transport};
-    /// # struct Silent;
-    /// # impl Protocol for Silent { fn data_received(&mut self, _: &Transport, _: &[u8]) {} }
-    ///
-    /// let reactor = Reactor::new()?;
-    /// let tls = TlsClientConfig::with_system_roots()?;
-    /// reactor.connect_tls("example.com", 443, &tls, |_| Silent);
-    /// reactor.run()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn connect_tls(
-        &self,
-        host: &str,
-        port: u16,
-        tls: &TlsClientConfig,
-        factory: impl Factory,
-    ) -> Connector {
-        match tls.layer(host) {
-            Ok(layer) => {
-                let mut layer = Some(layer);
-                let factory = TlsFactory::new(factory, move || layer.take());
-                self.connect_tcp(host, port, factory)
-            }
-            Err(error) => {
-                attempt::connect_failing(&self.0, host, port, factory, io::Error::from(error))
-            }
+/// What [`Reactor::connect_tls`](crate::Reactor::connect_tls) does.
+pub(crate) fn connect(
+    engine: &Rc<Engine>,
+    host: &str,
+    port: u16,
+    tls: &TlsClientConfig,
+    factory: impl Factory,
+) -> Connector {
+    match tls.layer(host) {
+        Ok(layer) => {
+            let mut layer = Some(layer);
+            let factory = TlsFactory::new(factory, move || layer.take());
+            attempt::connect(engine, host, port, factory)
         }
+        Err(error) => attempt::connect_failing(engine, host, port, factory, io::Error::from(error)),
     }
+}
 
-    /// Listens at a TCP address, and speaks TLS with its clients. Otherwise it is as
-    /// [`listen_tcp`](Self::listen_tcp).
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_tcp`](Self::listen_tcp).
-    pub fn listen_tls(
-        &self,
-        address: impl ToSocketAddrs + fmt::Debug,
-        tls: &TlsServerConfig,
-        factory: impl Factory,
-    ) -> Result<ListeningPort, CannotListen> {
-        let tls = tls.clone();
-        self.listen_tcp(address, TlsFactory::new(factory, move || Some(tls.layer())))
-    }
+/// What [`Reactor::listen_tls`](crate::Reactor::listen_tls) does.
+pub(crate) fn listen(
+    engine: &Rc<Engine>,
+    address: impl ToSocketAddrs + fmt::Debug,
+    tls: &TlsServerConfig,
+    factory: impl Factory,
+) -> Result<ListeningPort, CannotListen> {
+    let tls = tls.clone();
+    port::listen(
+        engine,
+        address,
+        TlsFactory::new(factory, move || Some(tls.layer())),
+    )
 }

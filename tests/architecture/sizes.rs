@@ -7,6 +7,11 @@ use crate::uses::words;
 const FUNCTION: usize = 60;
 const FILE: usize = 450;
 
+/// The one file that is a face: all that one may ask of a reactor, most of it contracts, which are not
+/// counted. In exchange a method there says in this many lines where it goes, and does nothing itself.
+const FACE: &str = "reactor/reactor.rs";
+const FACE_BODY: usize = 4;
+
 /// All that is read as one: the loop, and a connection from readiness to its protocol and back. What
 /// only some connections have, layers and groups, is not in it, nor are the handles that consumers
 /// hold, which are mostly their contracts.
@@ -184,7 +189,8 @@ fn a_file_has_at_most_450_lines() {
     let mut listed = LONG_FILES.to_vec();
     let mut wrong = String::new();
     for source in sources(EVERYTHING) {
-        let lines = source.text.lines().count();
+        let counts = |line: &&str| source.path != FACE || !line.trim_start().starts_with("///");
+        let lines = source.text.lines().filter(counts).count();
         let entry = listed.iter().position(|(file, _)| *file == source.path);
         let most = entry.filter(|_| lines > FILE).map(|at| listed.remove(at).1);
         if lines > most.unwrap_or(FILE) {
@@ -193,6 +199,24 @@ fn a_file_has_at_most_450_lines() {
     }
     assert!(wrong.is_empty(), "files that are too long:\n{wrong}");
     assert!(listed.is_empty(), "no longer needed: {listed:?}");
+}
+
+#[test]
+fn a_method_of_the_face_only_says_where_it_goes() {
+    let face = sources(&["reactor"]).into_iter().find(|s| s.path == FACE);
+    let face = face.expect("the face is there");
+    let methods = functions(&face.code);
+    assert!(methods.len() > 30, "{} methods are found", methods.len());
+    for (name, line, _) in methods {
+        let rest = face.code.lines().skip(line - 1).collect::<Vec<_>>();
+        let head = rest.iter().take_while(|line| !line.ends_with('{'));
+        let body = rest[head.count() + 1..].iter();
+        let lines = body.take_while(|line| **line != "    }").count();
+        assert!(
+            lines <= FACE_BODY,
+            "{name} in line {line} of {FACE} does something itself, in {lines} lines"
+        );
+    }
 }
 
 #[test]
