@@ -72,16 +72,20 @@ impl Canceller {
         Self { chain: Some(chain) }
     }
 
-    /// Asks what the chain waits for now to stop, as
+    /// Asks what the chain waits for now to stop, and returns whether there was anything, as
     /// [`Deferred::cancel`](super::Deferred::cancel) does.
     #[track_caller]
-    pub fn cancel(&self) {
-        let Some(chain) = &self.chain else { return };
+    pub fn cancel(&self) -> bool {
         // Those in between wait for others and have nothing of their own to stop.
-        let source = last(Rc::clone(chain));
-        if peek(source.waits(), |waits| matches!(waits, Waits::ForResolver)) {
-            source.cancel(Location::caller());
-        }
+        let source = self.chain.clone().map(last);
+        let waits = |source: &Rc<dyn Root>| {
+            peek(source.waits(), |waits| matches!(waits, Waits::ForResolver))
+        };
+        let Some(source) = source.filter(waits) else {
+            return false;
+        };
+        source.cancel(Location::caller());
+        true
     }
 }
 

@@ -172,8 +172,8 @@ impl<T: 'static> Deferred<T> {
 
     /// Adds a function that runs either way, as a clean-up does.
     ///
-    /// It gets the result and decides what becomes of it: to clean up and change nothing, return
-    /// it. A failure that it does not return is handled.
+    /// It decides what becomes of the result: to change nothing, return it. A failure that it does
+    /// not return is handled.
     #[inline]
     #[track_caller]
     pub fn add_both<R: Outcome>(
@@ -198,15 +198,16 @@ impl<T: 'static> Deferred<T> {
     /// That is its resolver, or the Deferred that one of its callbacks returned, or what that one
     /// waits for. There the canceller runs that was set with
     /// [`on_cancel`](Resolver::on_cancel), and then, unless it said otherwise, the failure
-    /// [`Cancelled`](super::Cancelled) comes down the chain. A chain that waits for nothing,
-    /// because it has been fired or because one of its callbacks runs, is not changed.
+    /// [`Cancelled`](super::Cancelled) comes down the chain.
+    ///
+    /// Returns whether it did so: false, and nothing is changed, when the chain waits for nothing,
+    /// being fired or in one of its callbacks, or when its canceller runs already.
     #[track_caller]
-    pub fn cancel(&self) {
-        self.canceller().cancel();
+    pub fn cancel(&self) -> bool {
+        self.canceller().cancel()
     }
 
-    /// A handle to cancel this chain with when the Deferred itself has gone into a callback, a
-    /// list or an `.await`.
+    /// A handle to cancel this chain with, also when it is in a callback, a list or an `.await`.
     #[must_use = "a Canceller does nothing until `cancel` is called"]
     pub fn canceller(&self) -> Canceller {
         match &self.state {

@@ -246,7 +246,7 @@ fn wait<T: 'static>(inputs: Vec<Deferred<T>>, until: Until, place: Place) -> Def
     // cancel the others, which are still in the loop below.
     let cancellers: Rc<[Canceller]> = inputs.iter().map(Deferred::canceller).collect();
     let to_cancel = Rc::clone(&cancellers);
-    resolver.on_cancel(move || to_cancel.iter().for_each(Canceller::cancel));
+    resolver.on_cancel(move || cancel_all(&to_cancel));
     let waiting = Rc::new(Waiting {
         collection: RefCell::new(Collection {
             results: inputs.iter().map(|_| None).collect(),
@@ -298,7 +298,7 @@ impl<T: 'static> Waiting<T> {
             .for_each(|result| self.too_late(result));
         // Before the list fires, so that its callbacks find the others cancelled.
         if self.until.cancel_rest {
-            self.cancellers.iter().for_each(Canceller::cancel);
+            cancel_all(&self.cancellers);
         }
         resolver.fire(ending);
     }
@@ -383,3 +383,9 @@ impl fmt::Display for NothingToWaitFor {
 }
 
 impl Error for NothingToWaitFor {}
+
+fn cancel_all(cancellers: &[Canceller]) {
+    for canceller in cancellers {
+        canceller.cancel(); // those that have fired stay as they are
+    }
+}

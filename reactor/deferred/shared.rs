@@ -69,10 +69,11 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    /// Cancels what they all wait for.
+    /// Cancels what they all wait for. Returns whether there was anything to cancel, as
+    /// [`Deferred::cancel`] does.
     #[track_caller]
-    pub fn cancel(&self) {
-        self.state.canceller.cancel();
+    pub fn cancel(&self) -> bool {
+        self.state.canceller.cancel()
     }
 }
 

@@ -114,7 +114,9 @@ fn one_that_is_cancelled_while_the_connection_is_made_ends_it() {
     let _server = simulation.listen("10.0.0.1:80");
     let (log, cancel) = (Log::default(), Rc::<RefCell<Canceller>>::default());
     let canceller = Rc::clone(&cancel);
-    let connector = when_made(&simulation, &log, move |_| canceller.borrow().cancel());
+    let connector = when_made(&simulation, &log, move |_| {
+        canceller.borrow().cancel();
+    });
     let deferred = connector.connected();
     cancel.replace(deferred.canceller());
     let outcome = outcome(deferred);

@@ -79,8 +79,9 @@ fn an_attempt_can_be_given_up_at_any_time_and_leaves_nothing() {
             .connect_tcp("10.0.0.1", 80, client(&log));
         let step = std::time::Duration::from_micros(after);
         simulation.run_for(step);
-        connector.cancel();
-        connector.cancel();
+        let was_connecting = connector.is_connecting();
+        assert_eq!(connector.cancel(), was_connecting);
+        assert!(!connector.cancel());
         assert!(!connector.is_connecting());
         let peer = server.accept();
         simulation.run_until_idle();

@@ -97,10 +97,10 @@ fn the_canceller_runs_once_however_often_one_cancels() {
     let again = deferred.canceller();
     resolver.on_cancel(move || {
         counted.set(counted.get() + 1);
-        again.cancel();
+        assert!(!again.cancel(), "it is being cancelled");
     });
-    deferred.cancel();
-    deferred.cancel();
+    assert!(deferred.cancel());
+    assert!(!deferred.cancel(), "it is cancelled");
     assert_eq!(runs.get(), 1);
     assert_eq!(state_of(deferred), "failed: cancelled");
 }
@@ -108,13 +108,16 @@ fn the_canceller_runs_once_however_often_one_cancels() {
 #[test]
 fn cancelling_a_fired_deferred_does_nothing() {
     let fired = Deferred::succeed(1);
-    fired.cancel();
+    assert!(!fired.cancel());
+    assert!(!fired.canceller().cancel());
     assert_eq!(value_of(fired), 1);
 
     let (resolver, deferred) = Deferred::pending();
     resolver.on_cancel(|| Ok(0));
+    let canceller = deferred.canceller();
     resolver.callback(1);
-    deferred.cancel();
+    assert!(!deferred.cancel());
+    assert!(!canceller.cancel());
     assert_eq!(value_of(deferred), 1);
 }
 
@@ -123,7 +126,7 @@ fn cancelling_from_the_chain_s_own_callback_does_nothing() {
     let (resolver, deferred) = Deferred::pending();
     let canceller = deferred.canceller();
     let chain = deferred.add_callback(move |value: u32| {
-        canceller.cancel();
+        assert!(!canceller.cancel());
         Ok(value)
     });
     resolver.callback(1);
@@ -205,11 +208,11 @@ fn a_canceller_still_reaches_the_chain_after_each_deferred_returned_another() {
     resolver.callback(());
     middle_resolver.callback(());
 
-    canceller_of_middle.cancel();
+    assert!(canceller_of_middle.cancel());
 
     assert_eq!(log.lines(), ["last stopped"]);
     assert_eq!(state_of(chain), "failed: cancelled");
-    canceller_of_first.cancel();
+    assert!(!canceller_of_first.cancel(), "it is the same chain by now");
     assert!(log.lines().is_empty());
 }
 
@@ -248,7 +251,7 @@ fn firing_one_chain_from_another_is_no_way_to_cancel_it() {
 #[test]
 fn cancelling_a_paused_chain_that_has_its_result_fails_it() {
     let (paused, pause) = Deferred::succeed(1).pause();
-    paused.cancel();
+    assert!(paused.cancel());
     pause.unpause();
     assert_eq!(state_of(paused), "failed: cancelled");
 }

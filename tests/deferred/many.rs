@@ -306,7 +306,8 @@ fn cancelling_what_is_shared_cancels_it_for_all() {
     let (_resolver, deferred) = Deferred::<u32>::pending();
     let shared: Shared<u32> = deferred.shared();
     let (one, two) = (shared.deferred(), shared.deferred());
-    shared.cancel();
+    assert!(shared.cancel());
+    assert!(!shared.cancel());
     assert_eq!(state_of(one), "failed: cancelled");
     assert_eq!(state_of(two), "failed: cancelled");
 }

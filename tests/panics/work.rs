@@ -27,9 +27,9 @@ fn tasks_and_deferreds() {
             });
             let canceller = task.canceller();
             task.add_both(|_| ());
-            stage
-                .reactor()
-                .call_later(SECOND / 2, move || canceller.cancel());
+            stage.reactor().call_later(SECOND / 2, move || {
+                canceller.cancel();
+            });
         }),
         ("a value that nobody takes", |stage| {
             let (bomb, (resolver, deferred)) = (stage.bomb(), Deferred::pending());
@@ -84,7 +84,9 @@ fn work_of_a_thread_and_what_it_makes() {
     let work = reactor.defer_to_thread(move || made);
     let canceller = work.canceller();
     work.add_both(|_| ());
-    reactor.call_soon(move || canceller.cancel());
+    reactor.call_soon(move || {
+        canceller.cancel();
+    });
     reactor.run().expect("it returns when the work is done");
     assert_eq!(bombs.gone_off(), 3);
     assert_eq!(

@@ -118,14 +118,16 @@ pub struct Connector {
 
 impl Connector {
     /// Gives the attempt up. The factory's `connection_failed` is called with [`Reason::Cancelled`],
-    /// and it builds no protocol; one that it is building at that moment is dropped. Does nothing when
-    /// the connection is established or the attempt has failed.
-    pub fn cancel(&self) {
-        if let Some(engine) = self.engine.upgrade()
-            && give_up(&self.progress)
-        {
+    /// and it builds no protocol; one that it is building at that moment is dropped.
+    ///
+    /// Returns whether it did so: false, and nothing is done, when the connection is established or the
+    /// attempt has failed or was given up before.
+    pub fn cancel(&self) -> bool {
+        let engine = self.engine.upgrade().filter(|_| give_up(&self.progress));
+        if let Some(engine) = &engine {
             engine.wake(self.token);
         }
+        engine.is_some()
     }
 
     /// The outcome as a Deferred: the connection's transport, after `connection_made`, or the

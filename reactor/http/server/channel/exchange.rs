@@ -167,7 +167,9 @@ impl Waiting {
             feed.end(Err(failure));
         }
         match self.stage {
-            Stage::Answering { canceller, .. } => canceller.cancel(),
+            Stage::Answering { canceller, .. } => {
+                canceller.cancel();
+            }
             Stage::Stream(stream) => Pipe::abandon(&stream),
             Stage::Collecting { .. }
             | Stage::Discarding { .. }
