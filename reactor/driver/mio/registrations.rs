@@ -70,7 +70,9 @@ impl Registrations {
             // Leaves the key alone: another may own the slot by now.
             (Some(_), None) => self.registry.deregister(&mut source),
             (None, Some(now)) => self.registry.register(&mut source, key(), now),
-            // Both epoll and kqueue look at a descriptor whose registration is renewed.
+            // Both kernels look at a descriptor whose registration is renewed, and report what is ready
+            // already: Linux in `ep_modify`, "if the item is hot", and FreeBSD in `kqueue_register`, which asks
+            // the filter at every `EV_ADD`, also of a filter that is there. Their manuals do not say so.
             (Some(_), Some(now)) => self.registry.reregister(&mut source, key(), now),
         }
     }
