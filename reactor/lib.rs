@@ -110,6 +110,7 @@ mod remote_reactor;
 mod weak_reactor;
 
 // Other loops, its start and stop, and what it does, for observers.
+#[cfg(unix)]
 pub mod embedding;
 pub mod lifecycle;
 pub mod observe;

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::net::ToSocketAddrs;
 #[cfg(unix)]
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +18,8 @@ use crate::delayed_call::DelayedCall;
 use crate::driver::Driver;
 #[cfg(all(feature = "os", unix))]
 use crate::driver::mio::MioDriver;
+#[cfg(unix)]
+use crate::embedding::Embedded;
 use crate::engine::Engine;
 use crate::engine::pools::ThreadLimits;
 use crate::engine::running::RunError;
@@ -170,15 +172,14 @@ impl Reactor {
         self.0.timeout()
     }
 
-    /// A descriptor by which another loop waits for this one: see [`embedding`](crate::embedding). Each
-    /// call makes another descriptor of the same poll, for the caller to own and close.
+    /// This loop for another one that polls descriptors, to run inside it.
     ///
     /// # Errors
     ///
     /// When the process may have no more descriptors, and in a simulation, which has none.
     #[cfg(unix)]
-    pub fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.0.driver().descriptor()
+    pub fn embed(&self) -> io::Result<Embedded> {
+        Embedded::new(&self.0)
     }
 }
 

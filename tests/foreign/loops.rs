@@ -82,7 +82,7 @@ fn another_loop_runs_inside_ours_until_it_has_dispatched_everything() {
 
 /// Runs ours inside another loop until `is_done`, and counts how often that has slept.
 fn run_inside(other: &mut OtherLoop, reactor: &Reactor, is_done: impl Fn() -> bool) -> usize {
-    let ours = reactor.descriptor().expect("a descriptor");
+    let ours = reactor.embed().expect("a descriptor");
     let (descriptor, token) = (ours.as_raw_fd(), Token(0));
     let registry = other.poll.registry().try_clone().expect("a clone");
     registry
@@ -91,10 +91,10 @@ fn run_inside(other: &mut OtherLoop, reactor: &Reactor, is_done: impl Fn() -> bo
     let mut sleeps = 0;
     while !is_done() {
         assert!(sleeps < 100, "it spins");
-        let timeout = reactor.timeout();
+        let timeout = ours.timeout();
         sleeps += usize::from(timeout != Some(Duration::ZERO));
         other.dispatch(timeout);
-        turn(reactor);
+        ours.turn().expect("it is not inside another turn");
         // mio's polls know only edges.
         registry
             .reregister(&mut SourceFd(&descriptor), token, MioInterest::READABLE)
@@ -129,6 +129,39 @@ fn ours_inside_another_loop_wakes_it_for_sockets_and_timers_and_threads_and_call
     run_inside(&mut other, &reactor, is_done);
     thread.join().expect("no panic").expect("it was queued");
     assert_eq!(log.entries(), ["queued", "ab", "later", "Lost(Shutdown)"]);
+}
+
+#[test]
+fn ours_is_a_source_of_another_loop_that_takes_what_is_as_fd() {
+    let (outer, inner, log) = (reactor(), reactor(), Log::default());
+    let (mut peer, stream) = pair();
+    noting(&inner, stream, Interest::Readable, &log);
+    let embedded = inner.embed().expect("a descriptor");
+    assert_eq!(embedded.as_fd().as_raw_fd(), embedded.as_raw_fd());
+    let source = outer.add_source(embedded, Interest::Readable, |_, inner, _| {
+        inner.turn().expect("it is not inside another turn");
+    });
+    source.expect("a poll can be watched");
+    turn(&outer);
+    assert!(log.entries().is_empty());
+    peer.write_all(b"abcd").expect("there is room");
+    for read in [&["ab"][..], &["ab", "cd"], &["ab", "cd"]] {
+        turn(&outer);
+        assert_eq!(log.entries(), read, "two bytes in each turn");
+    }
+}
+
+#[test]
+fn what_another_loop_polls_keeps_ours_with_its_timers() {
+    let (inner, is_called) = (reactor(), Rc::new(Cell::new(false)));
+    let to_set = Rc::clone(&is_called);
+    inner.call_soon(move || to_set.set(true));
+    let embedded = inner.embed().expect("a descriptor");
+    drop(inner);
+    assert_eq!(embedded.timeout(), Some(Duration::ZERO));
+    embedded.turn().expect("a turn");
+    assert!(is_called.get());
+    assert_eq!(embedded.timeout(), None);
 }
 
 #[test]

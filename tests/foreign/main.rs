@@ -283,6 +283,6 @@ fn a_simulation_says_that_it_has_no_descriptors() {
             .to_string()
             .contains("a simulation has no descriptors")
     );
-    let none = reactor.descriptor().expect_err("there is no kernel");
+    let none = reactor.embed().expect_err("there is no kernel");
     assert_eq!(none.kind(), io::ErrorKind::Unsupported);
 }
