@@ -15,7 +15,11 @@
 //! is given, so it can be tested without a connection. With no layer in place nothing is copied.
 //! What turns bytes into messages is not a layer but framing, above the protocol's own interface.
 
-use crate::contained::Contained;
+use std::any::Any;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
 use crate::reason::Reason;
 
 /// One stage between the socket and the protocol. A connection begins with those that its factories give
@@ -76,6 +80,36 @@ pub trait Layer: 'static {
         false
     }
 
+    /// Whether the handshake that the layer begins with is done, if it has one. Asked for after each of
+    /// the other calls, until it is; it stays so.
+    ///
+    /// A layer that is not ready after [`started`](Self::started) is handed what comes also in a pause of
+    /// reading. When it is ready, [`handshake_done`](crate::Protocol::handshake_done) is called, before
+    /// anything that it has passed up is delivered.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// How long the handshake may take, from when the layer is in place. Asked for once, after
+    /// [`started`](Self::started), of a layer that is not ready. `None`, the default, sets no limit.
+    fn handshake_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The handshake has taken too long. The connection ends at once, for the reason that is returned, and
+    /// the layer is not called again.
+    fn handshake_timed_out(&mut self) -> Reason {
+        let error = io::Error::new(io::ErrorKind::TimedOut, "a layer's handshake timed out");
+        Reason::Error(Rc::new(error))
+    }
+
+    /// What the layer has agreed on with the peer, or found out about it, for whoever asks for
+    /// [`Transport::negotiated`](crate::Transport::negotiated). Asked for once, when the layer is ready,
+    /// before `handshake_done` is called.
+    fn negotiated(&self) -> Option<Rc<dyn Any>> {
+        None
+    }
+
     /// The peer's stream has ended below. A layer that knows that more was to come fails.
     ///
     /// # Errors
@@ -94,351 +128,5 @@ pub trait Layer: 'static {
     fn finish(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
         let _ = down;
         Ok(())
-    }
-}
-
-/// The layers of one connection, the one nearest to the socket first.
-#[derive(Default)]
-pub(crate) struct Layers {
-    stack: Vec<Contained<Box<dyn Layer>>>,
-    /// How many bytes they hold.
-    held: usize,
-    /// Once the last words were asked for: how many layers, the lowest ones, have not written theirs.
-    unfinished: Option<usize>,
-    /// The lowest layer that has failed. Those below it are still whole.
-    failed: Option<usize>,
-    /// How many layers the end of the peer's stream has come up through, or begun in.
-    ended: usize,
-}
-
-impl Layers {
-    /// Puts a layer on top. What it sends first is appended to `wire`.
-    pub(crate) fn push(
-        &mut self,
-        layer: Contained<Box<dyn Layer>>,
-        wire: &mut Vec<u8>,
-    ) -> Result<(), Reason> {
-        self.stack.push(layer);
-        self.call(self.stack.len() - 1, wire, |layer, down| {
-            layer.started(down)
-        })
-    }
-
-    /// Passes what the socket received up. What the protocol shall see is appended to `up`, answers
-    /// of layers to `wire`.
-    pub(crate) fn receive(
-        &mut self,
-        data: &[u8],
-        up: &mut Vec<u8>,
-        wire: &mut Vec<u8>,
-    ) -> Result<(), Reason> {
-        self.receive_from(0, data, up, wire)
-    }
-
-    /// Passes bytes to the topmost layer alone: what was read before it was pushed.
-    pub(crate) fn receive_at_top(
-        &mut self,
-        data: &[u8],
-        up: &mut Vec<u8>,
-        wire: &mut Vec<u8>,
-    ) -> Result<(), Reason> {
-        self.receive_from(self.stack.len().saturating_sub(1), data, up, wire)
-    }
-
-    /// Passes what the protocol wrote down and appends what becomes of it to `wire`.
-    pub(crate) fn send(&mut self, data: &[u8], wire: &mut Vec<u8>) -> Result<(), Reason> {
-        self.send_below(self.stack.len(), data, wire)
-    }
-
-    /// How many bytes the layers hold that the peer has to send something for.
-    pub(crate) fn held(&self) -> usize {
-        self.held
-    }
-
-    /// Whether the peer's stream has ended in one of the layers.
-    pub(crate) fn have_ended(&self) -> bool {
-        self.ended > 0
-    }
-
-    /// Asks each layer above the end of the peer's stream whether it was expected.
-    pub(crate) fn read_closed(&mut self) -> Result<(), Reason> {
-        // Those up to the end know of it: one of them has reported it.
-        let whole = self.whole();
-        self.stack[self.ended..whole]
-            .iter_mut()
-            .try_for_each(|layer| layer.read_closed())
-    }
-
-    /// Lets each layer write its last words, the topmost first, once. A layer that holds bytes, which
-    /// may be the last words of one above it, is waited for: call again when it holds none.
-    pub(crate) fn finish(&mut self, wire: &mut Vec<u8>) -> Result<(), Reason> {
-        let whole = self.whole();
-        let mut unfinished = self.unfinished.unwrap_or(whole).min(whole);
-        while unfinished > 0 && self.stack[unfinished - 1].holds() == 0 {
-            // Noted before the call: a layer that fails in it has had its chance.
-            unfinished -= 1;
-            self.unfinished = Some(unfinished);
-            self.call(unfinished, wire, |layer, down| layer.finish(down))?;
-        }
-        self.unfinished = Some(unfinished);
-        Ok(())
-    }
-
-    fn receive_from(
-        &mut self,
-        first: usize,
-        data: &[u8],
-        up: &mut Vec<u8>,
-        wire: &mut Vec<u8>,
-    ) -> Result<(), Reason> {
-        let mut result = Ok(());
-        let mut data = data.to_vec();
-        // How many there are is asked once: what a layer passed up before it failed still goes through
-        // those above it.
-        for index in first..self.whole() {
-            // A layer is called with bytes only, so that it needs no rule for none.
-            if data.is_empty() {
-                break;
-            }
-            // On, also after a failure: what the layer has passed up before it is delivered.
-            let mut above = Vec::new();
-            let called = self.call(index, wire, |layer, down| {
-                layer.receive(&data, &mut above, down)
-            });
-            // The first error is the reason; those above may only have failed for want of the rest.
-            result = result.and(called);
-            data = above;
-        }
-        up.append(&mut data);
-        result
-    }
-
-    fn send_below(&mut self, index: usize, data: &[u8], wire: &mut Vec<u8>) -> Result<(), Reason> {
-        // Below a layer that has failed nothing of those above it may pass: it would go out unencrypted.
-        if data.is_empty() || index > self.whole() {
-            return Ok(());
-        }
-        if index == 0 {
-            wire.extend_from_slice(data);
-            return Ok(());
-        }
-        self.call(index - 1, wire, |layer, down| layer.send(data, down))
-    }
-
-    /// Calls one layer, and passes what it writes through those below it, also when it fails.
-    fn call(
-        &mut self,
-        index: usize,
-        wire: &mut Vec<u8>,
-        f: impl FnOnce(&mut dyn Layer, &mut Vec<u8>) -> Result<(), Reason>,
-    ) -> Result<(), Reason> {
-        let mut down = Vec::new();
-        let called = f(&mut **self.stack[index], &mut down);
-        // Before the failure is noted, since the last words of a layer that fails pass those below it.
-        let sent = self.send_below(index, &down, wire);
-        if called.is_err() {
-            // One further down may have failed by what this one said, and that is the lowest then.
-            self.failed = Some(index.min(self.whole()));
-        }
-        // Asked for here, in the one place that calls layers, so that the loop, which asks often, finds
-        // numbers and calls no consumer's code.
-        let whole = &self.stack[..self.whole()];
-        self.held = whole.iter().map(|layer| layer.holds()).sum();
-        let ended = whole.iter().rposition(|layer| layer.has_ended());
-        self.ended = ended.map_or(0, |index| index + 1);
-        called.and(sent)
-    }
-
-    /// How many layers, the lowest ones, have not failed, nor has one below them.
-    fn whole(&self) -> usize {
-        self.failed.unwrap_or(self.stack.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Puts its name around everything, so that the order of the layers shows.
-    struct Wrap(u8);
-
-    impl Layer for Wrap {
-        fn started(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
-            down.extend([b'+', self.0]);
-            Ok(())
-        }
-
-        fn receive(
-            &mut self,
-            data: &[u8],
-            up: &mut Vec<u8>,
-            down: &mut Vec<u8>,
-        ) -> Result<(), Reason> {
-            let inside = data
-                .strip_prefix(&[self.0])
-                .and_then(|d| d.strip_suffix(&[self.0]));
-            let inside = inside.ok_or_else(|| Reason::Violation("a wrapped message".to_owned()))?;
-            up.extend(inside);
-            if inside.is_empty() {
-                down.push(b'?');
-            }
-            Ok(())
-        }
-
-        fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
-            down.push(self.0);
-            down.extend(data);
-            down.push(self.0);
-            Ok(())
-        }
-
-        fn finish(&mut self, down: &mut Vec<u8>) -> Result<(), Reason> {
-            down.extend([b'-', self.0]);
-            Ok(())
-        }
-    }
-
-    fn stack(wire: &mut Vec<u8>) -> Layers {
-        let mut layers = Layers::default();
-        layers
-            .push(Contained::new(Box::new(Wrap(b'a'))), wire)
-            .expect("the layer starts");
-        layers
-            .push(Contained::new(Box::new(Wrap(b'b'))), wire)
-            .expect("the layer starts");
-        layers
-    }
-
-    #[test]
-    fn bytes_pass_the_layers_in_opposite_order_up_and_down() {
-        let mut wire = Vec::new();
-        let mut layers = stack(&mut wire);
-        assert_eq!(wire, b"+aa+ba", "a new layer speaks through those below it");
-        wire.clear();
-        layers.send(b"x", &mut wire).expect("the layers send");
-        assert_eq!(wire, b"abxba");
-        let mut up = Vec::new();
-        layers
-            .receive(b"abxba", &mut up, &mut Vec::new())
-            .expect("the layers receive");
-        assert_eq!(up, b"x");
-    }
-
-    #[test]
-    fn an_answer_of_a_layer_passes_those_below_it() {
-        let mut wire = Vec::new();
-        let mut layers = stack(&mut wire);
-        wire.clear();
-        layers
-            .receive(b"abba", &mut Vec::new(), &mut wire)
-            .expect("the layers receive");
-        assert_eq!(wire, b"a?a");
-    }
-
-    #[test]
-    fn a_layer_for_which_nothing_is_left_is_not_called() {
-        let mut wire = Vec::new();
-        stack(&mut wire)
-            .receive(b"aa", &mut Vec::new(), &mut wire)
-            .expect("only the lower layer receives");
-    }
-
-    #[test]
-    fn last_words_are_said_once_the_topmost_first() {
-        let mut wire = Vec::new();
-        let mut layers = stack(&mut wire);
-        wire.clear();
-        layers.finish(&mut wire).expect("the layers finish");
-        layers.finish(&mut wire).expect("the layers finish");
-        assert_eq!(wire, b"a-ba-a");
-    }
-
-    #[test]
-    fn an_error_of_a_layer_is_the_reason() {
-        let mut layers = stack(&mut Vec::new());
-        let error = layers
-            .receive(b"axa", &mut Vec::new(), &mut Vec::new())
-            .expect_err("not wrapped twice");
-        assert_eq!(
-            error.to_string(),
-            "the peer broke the protocol: a wrapped message"
-        );
-    }
-
-    /// Fails at the first byte that it is handed.
-    struct Fails {
-        has_failed: bool,
-        holds: usize,
-    }
-
-    impl Fails {
-        fn boxed(holds: usize) -> Box<Self> {
-            Box::new(Self {
-                has_failed: false,
-                holds,
-            })
-        }
-
-        fn fail(&mut self) -> Result<(), Reason> {
-            assert!(!self.has_failed, "a layer that has failed is called again");
-            self.has_failed = true;
-            Err(Reason::Violation("nothing at all".to_owned()))
-        }
-    }
-
-    impl Layer for Fails {
-        fn receive(
-            &mut self,
-            _: &[u8],
-            up: &mut Vec<u8>,
-            down: &mut Vec<u8>,
-        ) -> Result<(), Reason> {
-            up.push(b'!');
-            down.push(b'!');
-            self.fail()
-        }
-
-        fn send(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Reason> {
-            self.fail()
-        }
-
-        fn holds(&self) -> usize {
-            self.holds
-        }
-
-        fn read_closed(&mut self) -> Result<(), Reason> {
-            self.fail()
-        }
-
-        fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), Reason> {
-            self.fail()
-        }
-    }
-
-    #[test]
-    fn a_layer_that_has_failed_is_not_called_again_and_those_below_it_are() {
-        let mut wire = Vec::new();
-        let mut layers = stack(&mut wire);
-        for _ in 0..2 {
-            let pushed = layers.push(Contained::new(Fails::boxed(5)), &mut wire);
-            pushed.expect("the layer starts");
-        }
-        wire.clear();
-        assert_eq!(layers.held(), 10);
-        let mut up = Vec::new();
-        // The upper one fails, and then the lower one by what the upper one says at that.
-        let failed = layers.receive(b"abxba", &mut up, &mut wire);
-        assert!(failed.is_err());
-        assert_eq!((&*up, &*wire), (&b"!"[..], &b"ab!ba"[..]));
-        assert_eq!(layers.held(), 0, "what they held is lost");
-        for _ in 0..2 {
-            let received = layers.receive(b"abxba", &mut Vec::new(), &mut wire);
-            received.expect("the lower layers receive");
-            let sent = layers.send(b"secret", &mut wire);
-            sent.expect("it goes nowhere");
-            layers.read_closed().expect("the lower layers are asked");
-            layers.finish(&mut wire).expect("the lower layers finish");
-        }
-        assert_eq!(wire, b"ab!baa-ba-a");
     }
 }

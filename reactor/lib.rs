@@ -122,6 +122,7 @@ mod sources;
 
 // What the above are made of.
 mod contained;
+mod layers;
 mod report;
 mod sealed;
 mod time;

@@ -115,6 +115,8 @@ pub enum Cause {
     ConnectionFailed,
     /// `Protocol::connection_made`.
     ConnectionMade,
+    /// `Protocol::handshake_done`.
+    HandshakeDone,
     /// `Protocol::data_received`.
     DataReceived,
     /// `Protocol::read_closed`.
@@ -163,6 +165,7 @@ impl Cause {
             Self::BuildProtocol => "build_protocol",
             Self::ConnectionFailed => "connection_failed",
             Self::ConnectionMade => "connection_made",
+            Self::HandshakeDone => "handshake_done",
             Self::DataReceived => "data_received",
             Self::ReadClosed => "read_closed",
             Self::WritingPaused => "writing_paused",

@@ -3,7 +3,7 @@
 //! The events of one connection come in this order:
 //!
 //! ```text
-//! connection_made -> ( data_received | timed_out | writing_paused -> writing_resumed
+//! connection_made -> ( handshake_done | data_received | timed_out | writing_paused -> writing_resumed
 //!                    | reading_resumed | shutdown_requested )* -> read_closed? -> … -> connection_lost
 //! ```
 //!
@@ -19,7 +19,7 @@ use crate::transport::Transport;
 /// What happens on one connection, as events, which come in this order:
 ///
 /// ```text
-/// connection_made -> ( data_received | timed_out | writing_paused -> writing_resumed
+/// connection_made -> ( handshake_done | data_received | timed_out | writing_paused -> writing_resumed
 ///                    | reading_resumed | shutdown_requested )* -> read_closed? -> … -> connection_lost
 /// ```
 ///
@@ -44,6 +44,17 @@ use crate::transport::Transport;
 pub trait Protocol: Any {
     /// The connection is established. Comes first, and once.
     fn connection_made(&mut self, transport: &Transport) {
+        let _ = transport;
+    }
+
+    /// The handshake of a layer is done: TLS is in force, and
+    /// [`Transport::negotiated`] gives what was agreed on. It comes once for each layer
+    /// that has a handshake, after `connection_made` and before what has come through the layer: also in a
+    /// pause of reading, but not after [`lose_connection`](Transport::lose_connection).
+    ///
+    /// A protocol need not wait for it to write: what it writes before is held until then. Without
+    /// layers it is never called.
+    fn handshake_done(&mut self, transport: &Transport) {
         let _ = transport;
     }
 

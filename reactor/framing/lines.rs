@@ -58,6 +58,11 @@ pub trait LineProtocol: Any {
         let _ = transport;
     }
 
+    /// As [`Protocol::handshake_done`](crate::Protocol::handshake_done).
+    fn handshake_done(&mut self, transport: &LineTransport<'_>) {
+        let _ = transport;
+    }
+
     /// A line came, without its delimiter; any bytes, and maybe none. It is lent for the call. What
     /// its sender has ended it with is [`line_ending`](LineTransport::line_ending).
     fn line_received(&mut self, transport: &LineTransport<'_>, line: &[u8]);
@@ -315,6 +320,7 @@ impl<P: LineProtocol> Kind<P> for Lines {
     fn pass(receiver: &mut LineReceiver<P>, transport: &Transport, event: Event<'_>) {
         receiver.call_protocol(transport, |protocol, transport| match event {
             Event::ConnectionMade => protocol.connection_made(transport),
+            Event::HandshakeDone => protocol.handshake_done(transport),
             Event::ReadClosed => protocol.read_closed(transport),
             Event::WritingPaused => protocol.writing_paused(transport),
             Event::WritingResumed => protocol.writing_resumed(transport),

@@ -122,6 +122,11 @@ pub trait MessageProtocol: Any {
         let _ = transport;
     }
 
+    /// As [`Protocol::handshake_done`](crate::Protocol::handshake_done).
+    fn handshake_done(&mut self, transport: &MessageTransport<'_>) {
+        let _ = transport;
+    }
+
     /// A message came, without what is around it on the wire; any bytes, and maybe none. It is lent
     /// for the call.
     fn message_received(&mut self, transport: &MessageTransport<'_>, message: &[u8]);
@@ -298,6 +303,7 @@ impl<F: Framing, P: MessageProtocol> Kind<P> for Messages<F> {
     fn pass(receiver: &mut MessageReceiver<F, P>, transport: &Transport, event: Event<'_>) {
         receiver.call_protocol(transport, |protocol, transport| match event {
             Event::ConnectionMade => protocol.connection_made(transport),
+            Event::HandshakeDone => protocol.handshake_done(transport),
             Event::ReadClosed => protocol.read_closed(transport),
             Event::WritingPaused => protocol.writing_paused(transport),
             Event::WritingResumed => protocol.writing_resumed(transport),

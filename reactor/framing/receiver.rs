@@ -41,6 +41,7 @@ pub struct Receiver<K, P> {
 /// by all of them, or does not compile.
 pub(super) enum Event<'a> {
     ConnectionMade,
+    HandshakeDone,
     ReadClosed,
     WritingPaused,
     WritingResumed,
@@ -177,6 +178,10 @@ impl<K: Kind<P>, P> Receiver<K, P> {
 impl<K: Kind<P> + 'static, P: Any> Protocol for Receiver<K, P> {
     fn connection_made(&mut self, transport: &Transport) {
         self.notify(transport, Event::ConnectionMade);
+    }
+
+    fn handshake_done(&mut self, transport: &Transport) {
+        self.notify(transport, Event::HandshakeDone);
     }
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
@@ -9,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 
 use super::error::{PemPart, TlsError};
-use super::layer::TlsLayer;
+use super::layer::{HANDSHAKE_TIMEOUT, TlsLayer};
 
 /// What all clients of a program share: the certificates that they trust. Clones are cheap, and resume
 /// each other's sessions.
@@ -17,6 +18,7 @@ use super::layer::TlsLayer;
 pub struct TlsClientConfig {
     roots: Arc<RootCertStore>,
     tls: Arc<ClientConfig>,
+    handshake: Option<Duration>,
 }
 
 impl TlsClientConfig {
@@ -65,7 +67,8 @@ impl TlsClientConfig {
         }
         // `rustls` has no way to add a root to a configuration, so another one is built.
         let protocols = self.tls.alpn_protocols.clone();
-        Ok(Self::trusting(self.roots).alpn(protocols))
+        let anew = Self::trusting(self.roots).alpn(protocols);
+        Ok(anew.with_handshake_timeout(self.handshake))
     }
 
     /// Offers these protocols, the best one first, to servers that serve several at one port:
@@ -73,6 +76,15 @@ impl TlsClientConfig {
     #[must_use]
     pub fn with_alpn(self, protocols: &[&str]) -> Self {
         self.alpn(as_bytes(protocols))
+    }
+
+    /// How long a handshake may take before the connection is lost with [`TlsError::HandshakeTimedOut`], by
+    /// default [`HANDSHAKE_TIMEOUT`]. It counts from when the TCP connection is established, or from when the
+    /// layer is in place. `None` sets no limit.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.handshake = time.into();
+        self
     }
 
     /// The layer of one connection with `host`, a name or an IP address, for which the server has to
@@ -87,7 +99,7 @@ impl TlsClientConfig {
             return Err(TlsError::BadHost(host.to_owned()));
         };
         match ClientConnection::new(Arc::clone(&self.tls), name) {
-            Ok(connection) => Ok(TlsLayer::new(connection.into(), host)),
+            Ok(connection) => Ok(TlsLayer::new(connection.into(), host, self.handshake)),
             Err(error) => Err(TlsError::failed(host, error)),
         }
     }
@@ -103,6 +115,7 @@ impl TlsClientConfig {
         Self {
             roots,
             tls: Arc::new(tls),
+            handshake: Some(HANDSHAKE_TIMEOUT),
         }
     }
 
@@ -114,7 +127,10 @@ impl TlsClientConfig {
 
 /// What a server shows and proves to be its own: its certificate, and the key that belongs to it. Clones are cheap.
 #[derive(Clone)]
-pub struct TlsServerConfig(Arc<ServerConfig>);
+pub struct TlsServerConfig {
+    tls: Arc<ServerConfig>,
+    handshake: Option<Duration>,
+}
 
 impl TlsServerConfig {
     /// A server with a chain of certificates, its own first and then, for each, that of the authority which has
@@ -137,14 +153,26 @@ impl TlsServerConfig {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(|error| TlsError::BadIdentity(error.into()))?;
-        Ok(Self(Arc::new(tls)))
+        Ok(Self {
+            tls: Arc::new(tls),
+            handshake: Some(HANDSHAKE_TIMEOUT),
+        })
     }
 
     /// Speaks these protocols, the best one first, with clients that ask which. A client that asks,
     /// and speaks none of them, fails the handshake.
     #[must_use]
     pub fn with_alpn(mut self, protocols: &[&str]) -> Self {
-        Arc::make_mut(&mut self.0).alpn_protocols = as_bytes(protocols);
+        Arc::make_mut(&mut self.tls).alpn_protocols = as_bytes(protocols);
+        self
+    }
+
+    /// How long a handshake may take before the connection is lost with [`TlsError::HandshakeTimedOut`], by
+    /// default [`HANDSHAKE_TIMEOUT`]. It counts from when the connection is accepted, or from when the
+    /// layer is in place. `None` sets no limit.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.handshake = time.into();
         self
     }
 
@@ -155,9 +183,9 @@ impl TlsServerConfig {
         reason = "what could not be built is never given to it"
     )]
     pub fn layer(&self) -> TlsLayer {
-        let connection = ServerConnection::new(Arc::clone(&self.0))
+        let connection = ServerConnection::new(Arc::clone(&self.tls))
             .expect("it fails only for sizes of records, which are not set here");
-        TlsLayer::new(connection.into(), "the client")
+        TlsLayer::new(connection.into(), "the client", self.handshake)
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustls::pki_types::pem;
 use rustls::{CertificateError, InvalidMessage, OtherError};
@@ -45,6 +46,13 @@ pub enum TlsError {
     ClosedInHandshake {
         /// The host, or `the client`.
         peer: String,
+    },
+    /// The handshake was not done in time.
+    HandshakeTimedOut {
+        /// The host, or `the client`.
+        peer: String,
+        /// How long it may take.
+        limit: Duration,
     },
     /// The peer's stream ended without `close_notify`: it may have been cut off on the way.
     Truncated {
@@ -127,6 +135,7 @@ impl From<TlsError> for io::Error {
             TlsError::Certificate { .. } | TlsError::NotTls { .. } | TlsError::Failed { .. } => {
                 io::ErrorKind::InvalidData
             }
+            TlsError::HandshakeTimedOut { .. } => io::ErrorKind::TimedOut,
             TlsError::ClosedInHandshake { .. } | TlsError::Truncated { .. } => {
                 io::ErrorKind::UnexpectedEof
             }
@@ -206,6 +215,9 @@ impl fmt::Display for TlsError {
             Self::ClosedInHandshake { peer } => {
                 write!(f, "{peer} closed the connection during the TLS handshake")
             }
+            Self::HandshakeTimedOut { peer, limit } => {
+                write!(f, "the TLS handshake with {peer} timed out after {limit:?}")
+            }
             Self::Truncated { peer } => write!(
                 f,
                 "{peer} closed the connection without TLS's close_notify, and something may be missing"
@@ -235,6 +247,7 @@ impl Error for TlsError {
             Self::BadHost(_)
             | Self::NotTls { .. }
             | Self::ClosedInHandshake { .. }
+            | Self::HandshakeTimedOut { .. }
             | Self::Truncated { .. } => None,
         }
     }

@@ -3,18 +3,26 @@
 //! `rustls` does no I/O either. It is handed what came, and returns it in the clear with what the peer is to
 //! get for it. All that is added here is that the protocol's bytes wait for the end of the handshake.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, BufRead, Write};
+use std::rc::Rc;
+use std::time::Duration;
 
 use rustls::Connection;
 
 use super::error::TlsError;
+use super::info::TlsInfo;
 use crate::layer::Layer;
 use crate::reason::Reason;
 
 /// How many bytes are encrypted at a time, four records of the largest size, which bounds what is there in the clear, encrypted and as a copy
 /// at the same time.
 const CHUNK: usize = 64 << 10;
+
+/// How long a handshake may take, if its configuration does not say otherwise: 10 seconds. That is some
+/// thirty round trips of a slow network, of which a handshake takes two.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// TLS on one connection, made by [`TlsClientConfig::layer`](super::TlsClientConfig::layer) or
 /// [`TlsServerConfig::layer`](super::TlsServerConfig::layer).
@@ -28,10 +36,12 @@ pub struct TlsLayer {
     held: Vec<u8>,
     /// The peer has sent `close_notify`.
     has_ended: bool,
+    /// How long the handshake may take.
+    time: Option<Duration>,
 }
 
 impl TlsLayer {
-    pub(super) fn new(mut tls: Connection, peer: &str) -> Self {
+    pub(super) fn new(mut tls: Connection, peer: &str, time: Option<Duration>) -> Self {
         // The limits are those of the connection, which counts what it is handed.
         tls.set_buffer_limit(None);
         Self {
@@ -39,6 +49,7 @@ impl TlsLayer {
             peer: peer.into(),
             held: Vec::new(),
             has_ended: false,
+            time,
         }
     }
 
@@ -149,6 +160,25 @@ impl Layer for TlsLayer {
 
     fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.tls.is_handshaking()
+    }
+
+    fn handshake_timeout(&self) -> Option<Duration> {
+        self.time
+    }
+
+    fn handshake_timed_out(&mut self) -> Reason {
+        let peer = self.peer.to_string();
+        let limit = self.time.unwrap_or_default();
+        TlsError::HandshakeTimedOut { peer, limit }.into()
+    }
+
+    fn negotiated(&self) -> Option<Rc<dyn Any>> {
+        let info = TlsInfo::of(&self.tls, Some(&self.peer))?;
+        Some(Rc::new(info))
     }
 
     fn read_closed(&mut self) -> Result<(), Reason> {

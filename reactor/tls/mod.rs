@@ -18,8 +18,11 @@
 //! [`Transport::push_layer`](crate::Transport::push_layer). The protocol does not wait for the
 //! handshake: what it writes meanwhile is held, counts as unsent, and is sent afterwards, also when
 //! it has asked to lose the connection in between. Nothing is delivered before the peer's certificate is
-//! accepted. A handshake that never ends is for the protocol to give up, with
-//! [`set_timeout`](crate::Transport::set_timeout).
+//! accepted. [`handshake_done`](crate::Protocol::handshake_done) is called when it is, and from then on
+//! [`Transport::tls`](crate::Transport::tls) has what was agreed on.
+//!
+//! A handshake may take [ten seconds](HANDSHAKE_TIMEOUT), on either side and also when the layer was
+//! pushed, or as long as `with_handshake_timeout` of its configuration says.
 //!
 //! ```
 //! use reactor::testing::Simulation;
@@ -59,6 +62,7 @@
 //! | says `close_notify` | `read_closed`, and the reason is a clean one |
 //! | closes without it | `connection_lost` at once, with an [`io::Error`] of the kind `UnexpectedEof` |
 //! | closes before the handshake is done | the same, with [`TlsError::ClosedInHandshake`] inside |
+//! | does not go on with the handshake | `connection_lost` with [`TlsError::HandshakeTimedOut`] inside |
 //! | has no certificate that is accepted | `connection_lost` with [`TlsError::Certificate`] inside |
 //!
 //! An attacker between the two ends can close a connection, but cannot send `close_notify`. So a
@@ -69,6 +73,7 @@
 mod config;
 mod error;
 mod factory;
+mod info;
 mod layer;
 
 use std::fmt;
@@ -85,7 +90,8 @@ use self::factory::TlsFactory;
 
 pub use self::config::{TlsClientConfig, TlsServerConfig};
 pub use self::error::{PemPart, TlsError};
-pub use self::layer::TlsLayer;
+pub use self::info::{TlsInfo, TlsVersion};
+pub use self::layer::{HANDSHAKE_TIMEOUT, TlsLayer};
 
 /// What [`Reactor::connect_tls`](crate::Reactor::connect_tls) does.
 pub(crate) fn connect(

@@ -176,6 +176,7 @@ impl Transport {
                     watcher.connection_lost(key);
                 }
             }
+            self.keep_negotiated(relations.layering);
             // Calls that will not be made are dropped here, outside of the borrow.
         }
         self.reason()

@@ -12,11 +12,12 @@
 //! - `loop_half`: what the loop does with a transport
 //! - `sending`: from here to the socket
 //! - `posts`: calls for its protocol
-//! - `pushing`: layers on their way to the connection
+//! - `pushing`, `layering`: layers on their way to the connection, and what they have negotiated
 
 mod closing;
 mod ending;
 mod group_flow;
+mod layering;
 mod loop_half;
 mod loop_side;
 mod posts;
@@ -33,19 +34,19 @@ use std::time::Duration;
 
 use self::ending::Ending;
 use self::group_flow::GroupFlow;
+use self::layering::Layering;
 use self::reading::{Gate, Hold};
 use crate::address::Address;
 use crate::connection_id::ConnectionId;
-use crate::contained::Contained;
 use crate::driver::Stream;
 use crate::engine::table::Token;
 use crate::engine::timers::Nanos;
-use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::unsent::{Part, Unsent};
 
 pub(crate) use self::closing::{Action, Event, State};
+pub(crate) use self::layering::NewLayer;
 pub(crate) use self::loop_side::LoopSide;
 pub(crate) use self::posts::Post;
 pub(crate) use self::sending::Service;
@@ -107,17 +108,8 @@ struct Relations {
     posts: VecDeque<Post>,
     /// What is notified when the connection is lost, and the key by which it knows the connection.
     watchers: Vec<(Weak<dyn Watcher>, usize)>,
-    /// Layers that were pushed and not put in place yet.
-    layers: Vec<NewLayer>,
-}
-
-/// A layer on its way between socket and protocol.
-pub(crate) struct NewLayer {
-    pub(crate) layer: Contained<Box<dyn Layer>>,
-    /// What was written before the layer was pushed, to be sent without it.
-    pub(crate) unsent: Vec<u8>,
-    /// What was received already and has to pass through it.
-    pub(crate) received: Vec<u8>,
+    /// What it has of layers.
+    layering: Option<Box<Layering>>,
 }
 
 /// Is notified when a connection is lost. A [`Group`](crate::Group) is one.
@@ -160,7 +152,7 @@ impl Transport {
     /// shut down, and the peer has until [`Limits::linger`], at most two seconds, to close its side. What
     /// it still sends until then is read and ignored, because a socket that is closed with unread bytes
     /// resets the connection and destroys the last words. A peer that takes no byte for [`Limits::linger`] is
-    /// dropped with [`Reason::LingerTimeout`]. Bytes that a layer [holds](Layer::holds) until the
+    /// dropped with [`Reason::LingerTimeout`]. Bytes that a layer [holds](crate::Layer::holds) until the
     /// peer has sent something are waited for as well, within the same time.
     pub fn lose_connection(&self) {
         if self.is_open() {
@@ -221,15 +213,6 @@ impl Transport {
     pub fn reset_timeout(&self) {
         let now = self.0.loop_side.now();
         self.0.active_at.set(self.0.loop_side.nanos(now));
-    }
-
-    /// Puts a layer between the socket and what is above it now, for example TLS.
-    ///
-    /// What was written before goes out without it. `received` is what came from the socket already
-    /// and has to pass through the layer: the bytes behind the line that asked for it. Does nothing
-    /// once the end of the connection was asked for.
-    pub fn push_layer(&self, layer: impl Layer, received: &[u8]) {
-        self.push(Contained::new(Box::new(layer)), received);
     }
 
     /// Bytes that were written and that the operating system has not taken, those that layers hold

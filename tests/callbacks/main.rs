@@ -25,6 +25,7 @@ const CAUSES: &[Cause] = &[
     Cause::BuildProtocol,
     Cause::ConnectionFailed,
     Cause::ConnectionMade,
+    Cause::HandshakeDone,
     Cause::DataReceived,
     Cause::ReadClosed,
     Cause::WritingPaused,
@@ -157,6 +158,10 @@ impl Protocol for Actor {
         self.enter(Cause::ConnectionMade, transport);
     }
 
+    fn handshake_done(&mut self, transport: &Transport) {
+        self.enter(Cause::HandshakeDone, transport);
+    }
+
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         if data.starts_with(b"big") {
             transport.write(&[b'b'; 200_000]);
@@ -165,7 +170,7 @@ impl Protocol for Actor {
             transport.set_timeout(Some(millis(10)));
         }
         if data.starts_with(b"layer") {
-            transport.push_layer(Passage(Rc::downgrade(&self.stage)), b"");
+            transport.push_layer(Passage::new(Rc::downgrade(&self.stage)), b"");
         }
         self.enter(Cause::DataReceived, transport);
     }
@@ -239,11 +244,29 @@ impl Factory for ActorFactory {
     }
 }
 
-struct Passage(std::rc::Weak<Stage>);
+/// Has had its handshake when anything came.
+struct Passage {
+    stage: std::rc::Weak<Stage>,
+    is_ready: bool,
+}
+
+impl Passage {
+    fn new(stage: std::rc::Weak<Stage>) -> Self {
+        Self {
+            stage,
+            is_ready: false,
+        }
+    }
+}
 
 impl Layer for Passage {
+    fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
     fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<(), Reason> {
-        if let Some(stage) = self.0.upgrade() {
+        self.is_ready = true;
+        if let Some(stage) = self.stage.upgrade() {
             stage.enter(Cause::Layer, None);
         }
         up.extend(data);

@@ -34,7 +34,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
         t.set_timeout(Some(millis(20)));
     }),
     ("push_layer", |stage, t| {
-        t.push_layer(Passage(stage.weak()), b"more");
+        t.push_layer(Passage::new(stage.weak()), b"more");
     }),
     ("handle", |stage, t| {
         let alive = stage.alive.clone();

@@ -36,6 +36,7 @@ fn a_panic_in_a_callback_ends_that_connection_and_nothing_else() {
         let expected = match cause {
             // These belong to a connection that can still be ended.
             Cause::ConnectionMade
+            | Cause::HandshakeDone
             | Cause::DataReceived
             | Cause::ReadClosed
             | Cause::WritingPaused

@@ -3,6 +3,7 @@
 mod ends;
 mod failing;
 mod given;
+mod handshakes;
 mod holding;
 mod last_words;
 mod pushing;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport, TooLong};
 use reactor::testing::Conversation;
-use reactor::{Handle, Reason};
+use reactor::{Handle, Layer, Reason};
 
 use support::{CLOSED, LOST, Lines, Log, Script};
 
@@ -216,6 +216,10 @@ impl LineProtocol for Events {
         transport.set_timeout(Some(Duration::from_secs(3600)));
     }
 
+    fn handshake_done(&mut self, _: &LineTransport<'_>) {
+        self.note("handshake_done");
+    }
+
     fn line_received(&mut self, transport: &LineTransport<'_>, line: &[u8]) {
         transport.write(&vec![0; line.len() * 100_000]);
     }
@@ -254,6 +258,9 @@ fn every_event_of_a_protocol_reaches_the_line_protocol() {
     let log = Log::default();
     let events = Conversation::with(LineReceiver::new(Events(Rc::clone(&log))));
     assert_eq!(log.take(), ["connection_made"]);
+    events.transport().push_layer(Shakes(false), b"");
+    events.say(b"!");
+    assert_eq!(log.take(), ["handshake_done"]);
     events.peer().pause_reading();
     events.say(b"xxxxx\n");
     assert_eq!(log.take(), ["writing_paused"]);
@@ -271,6 +278,27 @@ fn every_event_of_a_protocol_reaches_the_line_protocol() {
     assert_eq!(events.hear(), b"bye\r\n");
     let lost = "the connection was closed on this side";
     assert_eq!(log.take(), ["shutdown_requested", lost]);
+}
+
+/// Takes the first bytes for its handshake.
+struct Shakes(bool);
+
+impl Layer for Shakes {
+    fn is_ready(&self) -> bool {
+        self.0
+    }
+
+    fn receive(&mut self, data: &[u8], up: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<(), Reason> {
+        if std::mem::replace(&mut self.0, true) {
+            up.extend(data);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, data: &[u8], down: &mut Vec<u8>) -> Result<(), Reason> {
+        down.extend(data);
+        Ok(())
+    }
 }
 
 /// The defaults of every event.

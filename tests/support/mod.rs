@@ -23,6 +23,7 @@ pub const LINGER: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub enum Heard<'a> {
     Made,
+    HandshakeDone,
     Data(&'a [u8]),
     ReadClosed,
     WritingPaused,
@@ -126,6 +127,10 @@ pub fn listener(log: &Log) -> Probe<impl FnMut(&Heard<'_>, &Transport) -> Then +
 impl<F: FnMut(&Heard<'_>, &Transport) -> Then + 'static> Protocol for Probe<F> {
     fn connection_made(&mut self, transport: &Transport) {
         self.hear(&Heard::Made, transport);
+    }
+
+    fn handshake_done(&mut self, transport: &Transport) {
+        self.hear(&Heard::HandshakeDone, transport);
     }
 
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {

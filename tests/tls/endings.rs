@@ -118,7 +118,8 @@ fn a_peer_that_closes_during_the_handshake_is_told_apart() {
 
 #[test]
 fn a_close_waits_for_a_handshake_as_long_as_for_a_peer_that_does_not_read() {
-    let puppet = Puppet::with_client(Simulation::new(), |heard, transport| {
+    let patient = client().with_handshake_timeout(None);
+    let puppet = Puppet::with_tls(Simulation::new(), &patient, |heard, transport| {
         says_hello(heard, transport);
         transport.lose_connection();
         Then::Default

@@ -6,6 +6,7 @@
 mod bounds;
 mod certificates;
 mod endings;
+mod handshakes;
 mod policies;
 mod records;
 #[path = "../support/mod.rs"]
@@ -157,7 +158,8 @@ fn a_client_and_a_server_talk_and_part_in_order() {
         simulation.run_for(SECOND);
         assert!(matches!(theirs.reason(), Reason::LocalClosed));
         assert!(matches!(ours.reason(), Reason::PeerClosed));
-        assert_eq!(ours.log.entries()[..3], ["made", "hello", "readclosed"]);
+        let heard = ["made", "handshakedone", "hello", "readclosed"];
+        assert_eq!(ours.log.entries()[..4], heard);
     }
 }
 
@@ -261,13 +263,19 @@ impl Puppet {
         simulation: Simulation,
         react: impl Fn(&Heard<'_>, &Transport) -> Then + Clone + 'static,
     ) -> Self {
+        Self::with_tls(simulation, &client(), react)
+    }
+
+    fn with_tls(
+        simulation: Simulation,
+        tls: &TlsClientConfig,
+        react: impl Fn(&Heard<'_>, &Transport) -> Then + Clone + 'static,
+    ) -> Self {
         let simulation = named(simulation);
         let listener = simulation.listen(PLACE);
         let theirs = Side::default();
         let factory = theirs.factory(react);
-        simulation
-            .reactor()
-            .connect_tls(HOST, 443, &client(), factory);
+        simulation.reactor().connect_tls(HOST, 443, tls, factory);
         simulation.run_until_idle();
         let peer = listener.accept().expect("the client connects");
         simulation.run_until_idle();

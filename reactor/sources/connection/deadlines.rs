@@ -1,4 +1,5 @@
-//! What happens to a connection because time passes: it was idle, it lingers, it stalls others.
+//! What happens to a connection because time passes: it was idle, its handshake is late, it lingers, it stalls
+//! others.
 //!
 //! Each connection has at most one timer, set to the earliest of its deadlines and left there when
 //! that moves into the future: when the timer fires too early, it is set again. So receiving a
@@ -25,13 +26,30 @@ impl Connection {
         let transport = &self.transport;
         let state = transport.state();
         let is_timed = state.delivers() && transport.idle_deadline().is_some();
-        is_timed || state.lingers() || transport.next_look().is_some() && !state.is_over()
+        let has_look = transport.next_look().is_some() && !state.is_over();
+        is_timed || state.lingers() || has_look || self.handshake_deadline().is_some()
     }
 
     /// The earliest of the connection's deadlines.
     fn deadline(&self, engine: &Engine) -> Option<Nanos> {
         let look = self.transport.next_look().map(|look| engine.nanos(look));
-        self.end_deadline().into_iter().chain(look).min()
+        let handshake = self.handshake_deadline();
+        [self.end_deadline(), look, handshake]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the handshake of a layer has taken too long. Once the end was asked for that concerns only
+    /// bytes that wait for it; without those the peer has just to close.
+    fn handshake_deadline(&self) -> Option<Nanos> {
+        let layered = self.layered.as_ref()?;
+        let state = self.transport.state();
+        let matters = state.delivers() || state.lingers() && layered.layers.held() > 0;
+        match matters {
+            true => layered.layers.handshake_deadline(),
+            false => None,
+        }
     }
 
     /// When the peer has been idle for too long, or the end of the connection takes too long.
@@ -80,6 +98,10 @@ impl Connection {
             self.look_at_listener(engine);
         }
         let now = engine.loop_side().turn_nanos();
+        let is_late = self.handshake_deadline().is_some_and(|d| now >= d);
+        if is_late && !self.look_once_more(engine) {
+            return self.end_late_handshake(engine, now);
+        }
         let is_over = self.end_deadline().is_some_and(|deadline| now >= deadline);
         if !is_over || self.peer_was_active(engine) {
             return;
@@ -111,6 +133,17 @@ impl Connection {
         self.try_to_flush(engine);
         self.transport.ask_for_more();
         self.end_deadline() > Some(engine.loop_side().turn_nanos())
+    }
+
+    /// Has what waits be read before a handshake is late, since its rest may have come in time. Returns
+    /// whether there is something. Once for a connection: whoever sends without end would never be late
+    /// otherwise.
+    fn look_once_more(&mut self, engine: &Engine) -> bool {
+        match &mut self.layered {
+            Some(layered) if !layered.has_looked => layered.has_looked = true,
+            _ => return false,
+        }
+        self.peer_has_sent(engine)
     }
 
     fn look_at_listener(&mut self, engine: &Engine) {

@@ -1,6 +1,6 @@
 //! The layers of a connection, with what is under way between them and their neighbours.
 
-use crate::layer::Layers;
+use crate::layers::Layers;
 use crate::unsent::Unsent;
 
 /// The layers, and what they have made for the socket.
@@ -11,6 +11,9 @@ pub(super) struct Layered {
     /// What has passed up and was not delivered: while reading was paused, or before every layer that
     /// was pushed was in place.
     pub(super) kept: Vec<u8>,
+    /// The peer of a handshake that has taken too long was given the turn in which what it had sent is
+    /// read.
+    pub(super) has_looked: bool,
 }
 
 impl Layered {

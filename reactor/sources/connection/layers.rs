@@ -9,7 +9,9 @@ use super::Connection;
 use crate::contained::Contained;
 use crate::engine::Engine;
 use crate::engine::budget::HANDSHAKE;
-use crate::layer::{Layer, Layers};
+use crate::engine::timers::Nanos;
+use crate::layer::Layer;
+use crate::layers::Layers;
 use crate::observe::{Callback, Cause};
 use crate::reason::Reason;
 use crate::transport::{NewLayer, Service, Transport};
@@ -39,11 +41,12 @@ impl Connection {
     }
 
     /// Whether layers wait for what comes. They are handed it also in a pause of reading, which the
-    /// bytes that they hold may have caused, until there is something for the protocol.
+    /// bytes that they hold may have caused, until there is something for the protocol. A handshake goes
+    /// on, since it has a deadline, and the pause is not the peer's.
     pub(super) fn layers_wait(&self) -> bool {
-        self.layered
-            .as_ref()
-            .is_some_and(|l| l.layers.held() > 0 && !l.keeps_bytes())
+        self.layered.as_ref().is_some_and(|l| {
+            (l.layers.held() > 0 || l.layers.are_shaking_hands()) && !l.keeps_bytes()
+        })
     }
 
     /// As [`go_on`](Self::go_on), before each read, where nearly always there is nothing to do.
@@ -64,7 +67,8 @@ impl Connection {
             for new in self.transport.new_layers() {
                 self.put_layer(engine, new);
             }
-            if !self.deliver_kept(engine) {
+            // Before what was kept, which may have come in the same read as the end of a handshake.
+            if !self.tell_news(engine) && !self.deliver_kept(engine) {
                 return self.end_if_layers_have_ended(engine);
             }
         }
@@ -72,8 +76,10 @@ impl Connection {
 
     fn put_layer(&mut self, engine: &Engine, new: NewLayer) {
         let mut wire = Vec::new();
+        let now = engine.loop_side().turn_nanos();
         self.transport.need(Service::Layered);
         let layered = self.layered.get_or_insert_default();
+        layered.has_looked = false;
         // What has passed the layers below and was not delivered comes behind what was.
         let mut received = new.received;
         received.append(&mut layered.kept);
@@ -81,7 +87,7 @@ impl Connection {
         let result = call_layer(engine, &self.transport, || {
             // Written before the push, so it passes the layers below the new one only.
             layered.layers.send(&new.unsent, &mut wire)?;
-            layered.layers.push(new.layer, &mut wire)?;
+            layered.layers.push(new.layer, now, &mut wire)?;
             layered
                 .layers
                 .receive_at_top(&received, &mut kept, &mut wire)
@@ -116,12 +122,49 @@ impl Connection {
             self.transport.note_activity();
         }
         match &mut self.layered {
+            Some(layered) if layered.layers.has_news() => {
+                layered.kept.extend(up);
+                self.go_on(engine); // which passes the news on first, and then what is kept
+            }
             _ if up.is_empty() || !self.transport.is_open() => {}
             Some(layered) if !self.transport.is_reading() => layered.kept.extend(up),
             _ => self.deliver(engine, &up),
         }
         self.end_if_failed(result, &wire);
         self.end_if_layers_have_ended(engine);
+    }
+
+    /// Passes on what layers have negotiated, and notifies the protocol of each handshake that is done.
+    /// Returns whether one was.
+    fn tell_news(&mut self, engine: &Engine) -> bool {
+        let news = match &mut self.layered {
+            Some(layered) if layered.layers.has_news() => layered.layers.take_news(),
+            _ => return false,
+        };
+        // All of it first: a protocol may ask for what another layer knows.
+        self.transport.note_negotiated(news.negotiated);
+        for _ in 0..news.done {
+            if self.transport.is_open() {
+                self.call(engine, Cause::HandshakeDone, |protocol, transport| {
+                    protocol.handshake_done(transport);
+                });
+            }
+        }
+        news.done > 0
+    }
+
+    /// Ends the connection if the handshake of a layer has taken too long.
+    pub(super) fn end_late_handshake(&mut self, engine: &Engine, now: Nanos) {
+        let Some(layered) = &mut self.layered else {
+            return;
+        };
+        let result = call_layer(engine, &self.transport, || {
+            layered.layers.end_late_handshake(now)
+        });
+        // At once: a peer that is late with its handshake would be late to read an alert, too.
+        if let Err(reason) = result {
+            self.fail(reason);
+        }
     }
 
     /// The peer's stream has ended at the socket. Returns whether layers agree; otherwise the
