@@ -173,6 +173,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(driver: Box<dyn Driver>) -> Rc<Self> {
+        // The zero of all deadlines: they are kept as nanoseconds from here, half the size of an `Instant`.
         let began = driver.now();
         let thread_limits = ThreadLimits::new();
         Rc::new(Self {
@@ -201,6 +202,7 @@ impl Engine {
 
     /// A token for a source that is about to be made.
     pub(crate) fn reserve(&self) -> Token {
+        // Apart from `insert`, because a socket is registered under its token before its source is made of it.
         self.table.borrow_mut().reserve()
     }
 
@@ -240,6 +242,7 @@ impl Engine {
 
     /// A source has ended: at the end of the turn its token is freed, and [`Source::lost`] called.
     pub(crate) fn lose(&self, token: Token) {
+        // Noted only: this may be inside a callback, and `connection_lost` would be a second one in it.
         self.lost.borrow_mut().push(token);
     }
 
@@ -347,6 +350,7 @@ impl Drop for Engine {
     /// them keeps a call that will not be made, which may keep it in turn.
     fn drop(&mut self) {
         for token in self.table.get_mut().tokens() {
+            // As in a turn: out of the table, since what the source drops may ask the engine for something.
             let source = self.table.get_mut().take(token);
             if let Some(mut source) = source {
                 source.stop(Stop::Gone, self);

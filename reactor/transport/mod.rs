@@ -156,6 +156,7 @@ impl Transport {
     /// peer has sent something are waited for as well, within the same time.
     pub fn lose_connection(&self) {
         if self.is_open() {
+            // The side that closed first is the reason, and not the one that closes now.
             let reason = match self.0.read_ended.get() {
                 true => Reason::PeerClosed,
                 false => Reason::LocalClosed,
@@ -187,6 +188,7 @@ impl Transport {
         if !self.0.state.get().is_over() {
             self.0.ending.forget_clean();
             self.end(Event::Fail, reason);
+            // Now, and not when it is lost: a connection is dropped to make room for others, and that at once.
             self.0.unsent.borrow_mut().clear();
             self.set_left(0);
         }
@@ -269,6 +271,7 @@ impl Transport {
         if !self.is_plain() && self.0.left.get() > self.0.limits.unsent {
             return self.has_left_too_much();
         }
+        // Copied only here, so that bytes which are not taken cost nothing.
         let Some(part) = part() else {
             return self.has_no_room();
         };
@@ -308,6 +311,7 @@ impl Transport {
     pub(crate) fn advance(&self, event: Event) -> Action {
         let (state, action) = self.0.state.get().on(event);
         self.0.state.set(state);
+        // Here, where every end passes: no other place has to think of it, and `resume_reading` cannot undo it.
         if !state.delivers() {
             self.0.gate.hold(Hold::Ending);
         }

@@ -80,6 +80,7 @@ impl Connection {
         self.call(engine, Cause::ConnectionMade, |protocol, transport| {
             protocol.connection_made(transport);
         });
+        // Only now can an event or a call find it, so nothing reaches the protocol before it is made.
         engine.put(self.transport.token(), self);
     }
 
@@ -115,6 +116,7 @@ impl Connection {
 
     /// The end is due: the source is gone at the end of the turn, and `connection_lost` comes then.
     fn lose(&mut self, engine: &Engine) {
+        // Otherwise the entry would stay in the queue up to its deadline, for each connection that ends.
         engine.disarm(&mut self.timer);
         let reason = self.transport.set_lost();
         // The peer sees a reset, so that it cannot take what it has got for the whole.
@@ -230,6 +232,7 @@ impl Source for Connection {
             ..
         } = *self;
         transport.drop_stream();
+        // Behind the socket: a port that was full for want of descriptors may accept from here on.
         if let Some(seat) = seat {
             seat.leave(engine);
         }
@@ -251,6 +254,7 @@ impl Source for Connection {
         let _ = engine.dispatch().call(callback(Cause::ConnectionLost), || {
             protocol.connection_lost(&transport, &reason);
         });
+        // Permits go with the protocol: who is counted by one is counted until nothing is left of it.
         let _ = engine.dispatch().call(callback(Cause::Dropped), || {
             drop((protocol.into_inner(), permits, layered));
         });
@@ -311,6 +315,7 @@ impl Connection {
             call,
             ..
         } = post;
+        // Asked before, since observers are shown only calls that are made.
         if self.protocol.reach(wanted).is_none() {
             let protocol = self.protocol.name();
             return report::error(
