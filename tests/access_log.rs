@@ -51,11 +51,8 @@ impl log::Log for Kept {
     fn flush(&self) {}
 }
 
-#[test]
-fn each_request_is_one_line_whatever_it_says() {
-    Kept::begin();
-    let simulation = Simulation::new();
-    let reactor = simulation.reactor();
+/// Shows what it was asked: pairs in the query, and those of a form.
+fn pairs_and_form() -> Tree {
     let root = Tree::new();
     let pairs = |request: Request| {
         let pairs: Vec<String> = request
@@ -74,8 +71,29 @@ fn each_request_is_one_line_whatever_it_says() {
             }
         }),
     );
+    root
+}
+
+/// The lines of the access log from the request on.
+fn fields() -> Vec<String> {
+    let lines = Kept::lines(true);
+    let fields = lines.iter().map(|line| {
+        let (host, rest) = line.split_once(" - - [").expect("who and when");
+        let (time, rest) = rest.split_once("] ").expect("what");
+        assert!(time.ends_with(" +0000") && time.len() == 26, "{time}");
+        assert!(host.parse::<std::net::IpAddr>().is_ok(), "{host}");
+        rest.to_owned()
+    });
+    fields.collect()
+}
+
+#[test]
+fn each_request_is_one_line_whatever_it_says() {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
     reactor
-        .listen_tcp("10.0.0.1:80", Site::new(&reactor, root))
+        .listen_tcp("10.0.0.1:80", Site::new(&reactor, pairs_and_form()))
         .expect("it listens");
     let client = simulation.connect("10.0.0.1:80");
     for said in [
@@ -96,18 +114,8 @@ fn each_request_is_one_line_whatever_it_says() {
         "{heard}"
     );
     assert!(heard.contains(r#"[("a", "  b")]"#), "{heard}");
-    let fields: Vec<String> = Kept::lines(true)
-        .iter()
-        .map(|line| {
-            let (host, rest) = line.split_once(" - - [").expect("who and when");
-            let (time, rest) = rest.split_once("] ").expect("what");
-            assert!(time.ends_with(" +0000") && time.len() == 26, "{time}");
-            assert!(host.parse::<std::net::IpAddr>().is_ok(), "{host}");
-            rest.to_owned()
-        })
-        .collect();
     assert_eq!(
-        fields,
+        fields(),
         [
             r#""GET /?a=1&a=2&b=&c=x+y?z HTTP/1.1" 200 19 "http://x/\"\\" "\xc3\xa9\x09z""#,
             r#""HEAD /nowhere HTTP/1.1" 404 - "-" "-""#,

@@ -322,7 +322,7 @@ fn run(what: &str, cause: Cause, act: Option<Act>) -> Outcome {
         .expect("the port is free");
     stage.port.replace(Some(port));
     let clients = [0; 3].map(|_| simulation.connect("10.0.0.1:7"));
-    provoke(&simulation, &stage, &clients);
+    provoke(&stage, &clients);
     reactor
         .run()
         .unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -352,80 +352,68 @@ fn run(what: &str, cause: Cause, act: Option<Act>) -> Outcome {
     }
 }
 
-/// The scenario's times.
-fn provoke(simulation: &Simulation, stage: &Rc<Stage>, clients: &[Peer; 3]) {
-    let reactor = simulation.reactor();
-    let at = |time: u64, f: Box<dyn FnOnce(&Stage)>| {
-        let stage = Rc::downgrade(stage);
-        reactor.call_later(millis(time), move || {
-            if let Some(stage) = stage.upgrade() {
-                f(&stage);
-            }
-        });
-    };
-    let client = clients[0].clone();
-    at(
-        10,
-        Box::new(move |_| {
-            client.pause_reading();
-            client.set_window(10_000);
-            client.write(b"big");
-        }),
-    );
-    let client = clients[0].clone();
-    at(20, Box::new(move |_| client.resume_reading()));
-    let client = clients[0].clone();
-    at(
-        30,
-        Box::new(move |_| {
-            client.write(b"idle");
-        }),
-    );
-    at(
-        60,
-        Box::new(|stage| {
-            let weak = stage.weak();
-            stage.reactor().call_soon(move || {
-                if let Some(stage) = weak.upgrade() {
-                    stage.enter(Cause::QueuedCall, None);
-                }
-            });
-            let called = stage.reactor().remote().call_from_thread(|_| {
-                if let Some(stage) = THIS.with_borrow(|this| this.clone()) {
-                    stage.enter(Cause::CallFromThread, None);
-                }
-            });
-            called.expect("the loop is there");
-            if let Some(first) = stage.transports.borrow().first() {
-                first.handle::<Actor>().call(|actor, transport| {
-                    actor.enter(Cause::HandleCall, transport);
-                });
-            }
-            stage.reactor().connect_tcp("10.0.0.9", 9, stage.factory());
-            stage.enter(Cause::DelayedCall, None);
-        }),
-    );
-    let client = clients[0].clone();
-    at(
-        70,
-        Box::new(move |_| {
-            client.write(b"layer");
-        }),
-    );
-    let client = clients[0].clone();
-    at(
-        80,
-        Box::new(move |_| {
-            client.write(b"through it");
-        }),
-    );
-    let client = clients[0].clone();
-    at(90, Box::new(move |_| client.shut_write()));
-    at(200, Box::new(|stage| stage.reactor().stop()));
+/// Calls `f` at this time of the scenario, if its stage is still there.
+fn at(stage: &Rc<Stage>, time: u64, f: impl FnOnce(&Stage) + 'static) {
     let weak = Rc::downgrade(stage);
+    stage.reactor().call_later(millis(time), move || {
+        if let Some(stage) = weak.upgrade() {
+            f(&stage);
+        }
+    });
+}
+
+/// The scenario's times.
+fn provoke(stage: &Rc<Stage>, clients: &[Peer; 3]) {
+    let by_client = |time: u64, f: fn(&Peer)| {
+        let client = clients[0].clone();
+        at(stage, time, move |_| f(&client));
+    };
+    by_client(10, |client| {
+        client.pause_reading();
+        client.set_window(10_000);
+        client.write(b"big");
+    });
+    by_client(20, |client| client.resume_reading());
+    by_client(30, |client| {
+        client.write(b"idle");
+    });
+    at(stage, 60, call_in_each_way);
+    by_client(70, |client| {
+        client.write(b"layer");
+    });
+    by_client(80, |client| {
+        client.write(b"through it");
+    });
+    by_client(90, |client| client.shut_write());
+    at(stage, 200, |stage| stage.reactor().stop());
+    let weak = Rc::downgrade(stage);
+    let reactor = stage.reactor();
     reactor.add_system_event_trigger(Phase::Before, SystemEvent::Shutdown, move || {
         if let Some(stage) = weak.upgrade() {
             stage.enter(Cause::SystemEvent, None);
         }
     });
+}
+
+/// In a delayed call: one that is queued, one from a thread, one through a handle, and an attempt that fails.
+fn call_in_each_way(stage: &Stage) {
+    let weak = stage.weak();
+    stage.reactor().call_soon(move || {
+        if let Some(stage) = weak.upgrade() {
+            stage.enter(Cause::QueuedCall, None);
+        }
+    });
+    let called = stage.reactor().remote().call_from_thread(|_| {
+        if let Some(stage) = THIS.with_borrow(|this| this.clone()) {
+            stage.enter(Cause::CallFromThread, None);
+        }
+    });
+    called.expect("the loop is there");
+    if let Some(first) = stage.transports.borrow().first() {
+        first.handle::<Actor>().call(|actor, transport| {
+            actor.enter(Cause::HandleCall, transport);
+        });
+    }
+    stage.reactor().connect_tcp("10.0.0.9", 9, stage.factory());
+    stage.enter(Cause::DelayedCall, None);
 }

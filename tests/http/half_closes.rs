@@ -9,6 +9,7 @@ use reactor::http::{
 };
 use reactor::testing::Simulation;
 
+use crate::copying::Copying;
 use crate::held::Held;
 use crate::visitor::{Visitor, request};
 
@@ -16,45 +17,15 @@ use crate::visitor::{Visitor, request};
 /// has no room: the request is whole, and is broken off.
 #[test]
 fn a_whole_body_that_is_held_is_not_cut_off_by_a_half_close() {
-    struct Copy;
-    impl Resource for Copy {
-        fn methods(&self) -> &[Method] {
-            &[Method::Post]
-        }
-        fn intake(&self, _: &Request) -> Intake {
-            Intake::Stream
-        }
-        fn render(&self, mut request: Request) -> Answer {
-            let mut stream = request.take_stream().expect("a stream");
-            let (sink, body) = Body::stream();
-            WORK.with(|work| {
-                work.borrow_mut().push(Box::pin(async move {
-                    while let Some(chunk) = stream.next_chunk().await? {
-                        sink.write(&chunk);
-                        sink.ready().await?;
-                    }
-                    sink.finish();
-                    Ok(())
-                }));
-            });
-            Response::text(body).into()
-        }
-    }
-    type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), reactor::Failure>>>>;
-    thread_local! {
-        static WORK: RefCell<Vec<Work>> = RefCell::default();
-    }
     for size in [10_000_usize, 70_000, 100_000, 140_000, 200_000, 300_000] {
         for piece in [1000_usize, 5000, 20_000] {
             let simulation = Simulation::new();
-            let site = Site::new(&simulation.reactor(), Copy);
+            let copying = Copying::default();
+            let site = Site::new(&simulation.reactor(), copying.clone());
             let visitor = Visitor::visit(simulation, site);
             visitor.peer.pause_reading();
             visitor.say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-            let work = WORK
-                .with(|work| work.borrow_mut().pop())
-                .expect("a request");
-            drop(visitor.simulation.reactor().spawn(work));
+            drop(copying.begin(&visitor.simulation.reactor()));
             let mut said = Vec::new();
             let mut left = size;
             while left > 0 {

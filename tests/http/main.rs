@@ -4,6 +4,7 @@ mod answers;
 mod backpressure;
 mod bodies;
 mod connections;
+mod copying;
 mod deadlines;
 mod events;
 mod files;

@@ -11,6 +11,7 @@ use reactor::http::{
 };
 use reactor::testing::{Conditions, Simulation};
 
+use crate::copying::Copying;
 use crate::held::Held;
 use crate::visitor::{Visitor, request};
 
@@ -341,45 +342,15 @@ fn a_body_whose_end_has_come_leaves_the_connection_open() {
 
 #[test]
 fn large_bodies_pass_in_both_directions_at_once_with_bounded_memory() {
-    struct Copy;
-    impl Resource for Copy {
-        fn methods(&self) -> &[Method] {
-            &[Method::Post]
-        }
-        fn intake(&self, _: &Request) -> Intake {
-            Intake::Stream
-        }
-        fn render(&self, mut request: Request) -> Answer {
-            let mut stream = request.take_stream().expect("a stream");
-            let (sink, body) = Body::stream();
-            COPIES.with(|copies| {
-                copies.borrow_mut().push(Box::pin(async move {
-                    while let Some(chunk) = stream.next_chunk().await? {
-                        sink.write(&chunk);
-                        sink.ready().await?;
-                    }
-                    sink.finish();
-                    Ok(())
-                }));
-            });
-            Response::text(body).into()
-        }
-    }
-    type Work = std::pin::Pin<Box<dyn Future<Output = Result<(), reactor::Failure>>>>;
-    thread_local! {
-        static COPIES: RefCell<Vec<Work>> = RefCell::default();
-    }
+    let copying = Copying::default();
     let simulation = Simulation::with_conditions(
         Conditions::calm().latency(Duration::from_millis(1)..=Duration::from_millis(1)),
         1,
     );
-    let site = Site::new(&simulation.reactor(), Copy);
+    let site = Site::new(&simulation.reactor(), copying.clone());
     let visitor = Visitor::visit(simulation, site);
     visitor.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n");
-    let work = COPIES
-        .with(|copies| copies.borrow_mut().pop())
-        .expect("a request");
-    let done = visitor.simulation.reactor().spawn(work);
+    let done = copying.begin(&visitor.simulation.reactor());
     let body: Vec<u8> = (0..5_000_000_u32).map(|n| b'a' + (n % 23) as u8).collect();
     visitor.peer.write(&body);
     visitor.wait(60.0);

@@ -70,7 +70,7 @@ fn calls_that_are_made_cancelled_or_not_made() {
 }
 
 #[test]
-fn payloads_of_panics() {
+fn payloads_of_panics_in_calls_and_events() {
     each_goes_off_and_concerns_nobody_else(&[
         ("of a call", |stage| {
             let bomb = stage.bomb();
@@ -106,6 +106,12 @@ fn payloads_of_panics() {
             stage.run();
             assert!(peer.has_ended(), "it was refused");
         }),
+    ]);
+}
+
+#[test]
+fn payloads_of_panics_that_are_failures_of_a_deferred() {
+    each_goes_off_and_concerns_nobody_else(&[
         ("of a trigger and of a task", |stage| {
             let bomb = stage.bomb();
             let task = async move { panic_any(bomb) };
@@ -155,6 +161,12 @@ fn payloads_of_panics() {
             });
             drop(Deferred::<()>::fail(Failure::message("nobody handles it")));
         }),
+    ]);
+}
+
+#[test]
+fn payloads_of_panics_of_a_site() {
+    each_goes_off_and_concerns_nobody_else(&[
         ("of a resource", |stage| {
             let bomb = Cell::new(Some(stage.bomb()));
             let site = Site::new(&stage.reactor(), move |_: Request| {

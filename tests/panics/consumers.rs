@@ -11,7 +11,7 @@ use reactor::{Accepted, Address, Connector, Factory};
 use crate::{Armed, Echo, Stage, ask, each_goes_off_and_concerns_nobody_else};
 
 #[test]
-fn protocols_layers_factories_and_observers() {
+fn protocols_layers_and_factories() {
     each_goes_off_and_concerns_nobody_else(&[
         ("a protocol", |stage| {
             stage.connection(Armed::holding(stage.bomb())).reset();
@@ -54,6 +54,12 @@ fn protocols_layers_factories_and_observers() {
             };
             stage.reactor().connect_tcp("10.0.0.9", 9, factory).cancel();
         }),
+    ]);
+}
+
+#[test]
+fn observers_and_sites() {
+    each_goes_off_and_concerns_nobody_else(&[
         ("an observer that is detached", |stage| {
             let observer: Rc<dyn Observer> = Rc::new(Armed::holding(stage.bomb()));
             stage.reactor().add_observer(Rc::clone(&observer));

@@ -31,29 +31,11 @@ impl Chance {
     }
 }
 
-/// A valid request, in one of the ways in which it may be written, and what it means.
-fn valid(chance: &mut Chance) -> (String, String) {
-    let method = chance.one_of(&["GET", "POST"]);
-    let path = chance.one_of(&["/", "/a"]);
-    let query = chance.one_of(&["", "?", "?q", "?a=b&c=%20"]);
-    let host = chance.one_of(&["h", "example.org", "10.0.0.1:8080", "[::1]"]);
-    let target = match chance.below(4) {
-        0 => format!("http://{host}{path}{query}"),
-        _ => format!("{path}{query}"),
-    };
-    let name = |chance: &mut Chance, name: &str| match chance.below(3) {
-        0 => name.to_ascii_lowercase(),
-        1 => name.to_ascii_uppercase(),
-        _ => name.to_owned(),
-    };
-    let space = |chance: &mut Chance| chance.one_of(&["", " ", "\t", "  \t"]);
-    let mut lines = vec![("Host", host.to_owned())];
-    for n in 0..chance.below(4) {
-        lines.push((
-            ["X-A", "X-B", "Accept"][n.min(2)],
-            chance.one_of(&["", "b", "a, b", "\u{e9}"]).to_owned(),
-        ));
-    }
+/// What is sent as a body, what is received of it, and its trailers, with the line that announces it.
+fn body(
+    chance: &mut Chance,
+    lines: &mut Vec<(&'static str, String)>,
+) -> (String, String, &'static str) {
     let body = "x".repeat(chance.below(40));
     let (mut trailers, mut sent) = ("[]", String::new());
     match chance.below(3) {
@@ -79,7 +61,34 @@ fn valid(chance: &mut Chance) -> (String, String) {
         }
         _ => {}
     }
-    let body = if sent.is_empty() { "" } else { body.as_str() };
+    let body = if sent.is_empty() { "" } else { &body };
+    (sent, body.to_owned(), trailers)
+}
+
+/// A valid request, in one of the ways in which it may be written, and what it means.
+fn valid(chance: &mut Chance) -> (String, String) {
+    let method = chance.one_of(&["GET", "POST"]);
+    let path = chance.one_of(&["/", "/a"]);
+    let query = chance.one_of(&["", "?", "?q", "?a=b&c=%20"]);
+    let host = chance.one_of(&["h", "example.org", "10.0.0.1:8080", "[::1]"]);
+    let target = match chance.below(4) {
+        0 => format!("http://{host}{path}{query}"),
+        _ => format!("{path}{query}"),
+    };
+    let name = |chance: &mut Chance, name: &str| match chance.below(3) {
+        0 => name.to_ascii_lowercase(),
+        1 => name.to_ascii_uppercase(),
+        _ => name.to_owned(),
+    };
+    let space = |chance: &mut Chance| chance.one_of(&["", " ", "\t", "  \t"]);
+    let mut lines = vec![("Host", host.to_owned())];
+    for n in 0..chance.below(4) {
+        lines.push((
+            ["X-A", "X-B", "Accept"][n.min(2)],
+            chance.one_of(&["", "b", "a, b", "\u{e9}"]).to_owned(),
+        ));
+    }
+    let (sent, body, trailers) = body(chance, &mut lines);
     let mut said = format!(
         "{}{method} {target} HTTP/1.1\r\n",
         chance.one_of(&["", "\r\n"])
