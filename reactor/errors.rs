@@ -17,6 +17,7 @@
 //! | [`ThreadPoolError`](crate::ThreadPoolError) | [`defer_to_thread`](crate::Reactor::defer_to_thread), or a name that is to be looked up: too much work waits, or no thread can be started |
 //! | [`BadAddress`](crate::BadAddress) | parsing an [`Address`](crate::Address) |
 //! | [`BadNetwork`](crate::BadNetwork) | parsing a [`Network`](crate::Network) |
+//! | `BadProxyHeader`, of [`proxy_protocol`](crate::proxy_protocol) | [`Header::read`](crate::proxy_protocol::Header::read): bytes do not begin with a PROXY header |
 //! | **[`deferred`](crate::deferred)** | |
 //! | [`Panicked`](crate::deferred::Panicked) | a callback of a Deferred, a task, or work on a thread panicked |
 //! | [`Cancelled`](crate::deferred::Cancelled) | a Deferred was cancelled |

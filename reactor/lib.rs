@@ -95,6 +95,7 @@ pub mod http;
 // Where to listen and to connect, how many may connect, and encryption.
 pub mod endpoints;
 pub mod policies;
+pub mod proxy_protocol;
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub mod tls;

@@ -2,11 +2,15 @@
 //!
 //! - `connection`: an established connection, of any kind of stream
 //! - `port`, `seats`: a listening port, and the places that it has
+//! - `arrival`: a connection that waits for its PROXY header
 //! - `attempt`: an attempt to connect, and each address that it tries
+//! - `factories`: what both ask for protocols
 //! - `foreign`: a descriptor of the program's own
 
+mod arrival;
 pub(crate) mod attempt;
 pub(crate) mod connection;
+mod factories;
 #[cfg(unix)]
 pub(crate) mod foreign;
 pub(crate) mod port;

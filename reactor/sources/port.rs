@@ -1,26 +1,26 @@
 //! Servers: a port that accepts connections and gives each a protocol.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
+use super::arrival::{Arrival, Lobby, Progress, SharedLobby};
 use super::connection::Connection;
+use super::factories::{SharedFactory, build_protocol, shared};
 use super::seats::Seats;
 use crate::address::Address;
-use crate::contained::Contained;
 use crate::driver::{Listener, Readiness, Stream};
 use crate::engine::budget::ACCEPT;
 use crate::engine::table::Token;
 use crate::engine::timers::TimerId;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
-use crate::factory::{AnyFactory, Built, Factory};
+use crate::factory::Factory;
 use crate::limits::Limits;
-use crate::observe::{Callback, Cause};
+use crate::proxy_protocol::ProxyProtocol;
 use crate::report;
-use crate::transport::Transport;
+use crate::transport::{LocalEnd, Transport};
 
 /// How many connections one port accepts in a turn, so that a storm of them leaves time for the
 /// connections that there are.
@@ -46,8 +46,10 @@ struct Port {
     listener: Box<dyn Listener>,
     factory: SharedFactory,
     limits: Rc<Limits>,
-    local: Rc<Address>,
+    local: Rc<LocalEnd>,
     seats: Rc<Seats>,
+    /// Where its connections wait for a PROXY header, if they begin with one.
+    lobby: SharedLobby,
     /// When it was last logged that all seats are taken.
     logged_at: Option<Instant>,
     /// Since when `accept` has failed without a success between; logged once.
@@ -56,14 +58,6 @@ struct Port {
     timer: Option<TimerId>,
     /// It is in line to accept.
     in_line: bool,
-}
-
-/// A factory, which several attempts to connect may share.
-pub(super) type SharedFactory = Rc<RefCell<Contained<Box<dyn AnyFactory>>>>;
-
-/// A factory that the attempts and the connections of a port share.
-pub(super) fn shared(factory: impl Factory) -> SharedFactory {
-    Rc::new(RefCell::new(Contained::new(Box::new(factory))))
 }
 
 /// Listens at the first of the addresses where that is possible.
@@ -87,14 +81,7 @@ pub(crate) fn listen(
     );
     for address in addresses {
         match Port::listen(engine, address.into(), Rc::clone(&factory), &limits) {
-            Ok((token, local)) => {
-                let engine = Rc::downgrade(engine);
-                return Ok(ListeningPort {
-                    engine,
-                    token,
-                    local,
-                });
-            }
+            Ok(port) => return Ok(port),
             Err(error) => failed = cannot(address.to_string(), error),
         }
     }
@@ -103,11 +90,11 @@ pub(crate) fn listen(
 
 impl Port {
     fn listen(
-        engine: &Engine,
+        engine: &Rc<Engine>,
         address: Address,
         factory: SharedFactory,
         limits: &Rc<Limits>,
-    ) -> io::Result<(Token, Rc<Address>)> {
+    ) -> io::Result<ListeningPort> {
         let token = engine.reserve();
         let mut driver = engine.driver();
         let listener = driver.listen(&address, limits.keepalive, token);
@@ -117,7 +104,8 @@ impl Port {
         drop(driver);
         let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
         let (local, listener) = bound.inspect_err(|_| engine.remove(token))?;
-        let local = Rc::new(local);
+        let local = Rc::new(LocalEnd::from(local));
+        let lobby = SharedLobby::default();
         let port = Self {
             token,
             listener,
@@ -125,13 +113,20 @@ impl Port {
             limits: Rc::clone(limits),
             local: Rc::clone(&local),
             seats: Seats::new(token, most),
+            lobby: Rc::clone(&lobby),
             logged_at: None,
             failing: None,
             timer: None,
             in_line: false,
         };
         engine.insert(token, Box::new(port));
-        Ok((token, local))
+        let engine = Rc::downgrade(engine);
+        Ok(ListeningPort {
+            engine,
+            token,
+            local,
+            lobby,
+        })
     }
 
     /// Accepts what is there.
@@ -167,12 +162,27 @@ impl Port {
 
     fn accepted(&self, engine: &Engine, token: Token, stream: Box<dyn Stream>, peer: Address) {
         // A socket that is bound to every address has another one for each connection.
-        let local = match self.local.socket_addr() {
+        let local = match self.local.address.socket_addr() {
             Some(address) if address.ip().is_unspecified() => stream
                 .local_addr()
-                .map_or_else(|_| Rc::clone(&self.local), Rc::new),
+                .map_or_else(|_| Rc::clone(&self.local), |at| Rc::new(at.into())),
             _ => Rc::clone(&self.local),
         };
+        // Behind a proxy the factory is asked when it is known whose connection it is.
+        let lobby = self.lobby.borrow().clone();
+        if let Some(lobby) = lobby {
+            let arrival = Arrival {
+                token,
+                stream: Some(stream),
+                peer,
+                local,
+                lobby,
+                factory: Rc::clone(&self.factory),
+                limits: Rc::clone(&self.limits),
+                progress: Progress::default(),
+            };
+            return arrival.begin(engine, &self.seats);
+        }
         let Some(built) = build_protocol(engine, &self.factory, &peer) else {
             return engine.remove(token);
         };
@@ -188,7 +198,7 @@ impl Port {
             .logged_at
             .is_none_or(|logged_at| now >= logged_at + LOG_AGAIN)
         {
-            let (local, count) = (&self.local, self.seats.taken());
+            let (local, count) = (&self.local.address, self.seats.taken());
             log::warn!("{local} has {count} connections, its limit: new ones wait");
             self.logged_at = Some(now);
         }
@@ -198,7 +208,7 @@ impl Port {
     fn note_recovered(&mut self, engine: &Engine) {
         if let Some(since) = self.failing.take() {
             let seconds = (engine.turn_time() - since).as_secs_f32();
-            let local = &self.local;
+            let local = &self.local.address;
             log::info!("{local}: accepting again, backlog empty after {seconds:.1} s");
         }
     }
@@ -207,7 +217,7 @@ impl Port {
     fn back_off(&mut self, engine: &Engine, error: &io::Error) {
         let now = engine.turn_time();
         if self.failing.is_none() {
-            let local = &self.local;
+            let local = &self.local.address;
             report::error(
                 module_path!(),
                 format_args!("{local} cannot accept a connection, and tries again: {error}"),
@@ -251,39 +261,34 @@ impl Source for Port {
     }
 }
 
-/// Asks a factory, which may refuse; a panic refuses too.
-pub(super) fn build_protocol(
-    engine: &Engine,
-    factory: &SharedFactory,
-    peer: &Address,
-) -> Option<Built> {
-    let name = factory.borrow().name();
-    let callback = || Callback {
-        cause: Cause::BuildProtocol,
-        connection: None,
-        name,
-        place: None,
-    };
-    // Nothing else borrows a factory while it builds: callbacks never nest.
-    let built = engine
-        .dispatch()
-        .call(callback, || factory.borrow_mut().build(peer));
-    built.ok().flatten()
-}
-
 /// A port that listens. Dropping this handle does not stop it.
 #[derive(Clone, Debug)]
 pub struct ListeningPort {
     engine: Weak<Engine>,
     token: Token,
-    local: Rc<Address>,
+    local: Rc<LocalEnd>,
+    lobby: SharedLobby,
 }
 
 impl ListeningPort {
     /// Where it listens, with the port that the operating system chose.
     #[must_use]
     pub fn local_addr(&self) -> &Address {
-        &self.local
+        &self.local.address
+    }
+
+    /// Expects connections that are accepted from now on to begin with a PROXY header, and takes the peer's address
+    /// from it: see [`proxy_protocol`](crate::proxy_protocol).
+    ///
+    /// Called right after the port was opened, it is in time for all connections: none is accepted before the loop
+    /// makes its next turn. Works for ports of every kind; where connections are encrypted, the header comes before
+    /// the encryption. Another call changes who is trusted.
+    ///
+    /// A connection that waits for its header has a place among those of
+    /// [`Limits::connections`](crate::Limits::connections). One that is refused is closed, and of these at most one a
+    /// minute is logged as a warning.
+    pub fn expect_proxy(&self, protocol: ProxyProtocol) {
+        self.lobby.replace(Some(Rc::new(Lobby::new(protocol))));
     }
 
     /// Accepts no more connections and frees the address. Connections that were accepted stay. The

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::closing::{Event, State};
 use super::ending::Ending;
 use super::reading::{Gate, Hold};
-use super::{Inner, Mark, Transport, WeakTransport};
+use super::{Inner, LocalEnd, Mark, Transport, WeakTransport};
 use crate::address::Address;
 use crate::driver::Stream;
 use crate::engine::table::Token;
@@ -27,7 +27,7 @@ impl Transport {
         loop_side: &Rc<LoopSide>,
         limits: &Rc<Limits>,
         peer: Address,
-        local: Rc<Address>,
+        local: Rc<LocalEnd>,
     ) -> Self {
         let now = loop_side.turn_nanos();
         Self(Rc::new(Inner {

@@ -8,6 +8,7 @@
 //! - `closing`, `ending`: how a connection ends, as a table, and why
 //! - `reading`: whether it is read, and why not
 //! - `group_flow`: a sender waits for the slowest receiver of its group
+//! - `local_end`: this side's address, and what is known of a proxy
 //! - `loop_side`: the loop as transports see it
 //! - `loop_half`: what the loop does with a transport
 //! - `sending`: from here to the socket
@@ -18,6 +19,7 @@ mod closing;
 mod ending;
 mod group_flow;
 mod layering;
+mod local_end;
 mod loop_half;
 mod loop_side;
 mod posts;
@@ -42,11 +44,13 @@ use crate::driver::Stream;
 use crate::engine::table::Token;
 use crate::engine::timers::Nanos;
 use crate::limits::Limits;
+use crate::proxy_protocol::Proxied;
 use crate::reason::Reason;
 use crate::unsent::{Part, Unsent};
 
 pub(crate) use self::closing::{Action, Event, State};
 pub(crate) use self::layering::NewLayer;
+pub(crate) use self::local_end::LocalEnd;
 pub(crate) use self::loop_side::LoopSide;
 pub(crate) use self::posts::Post;
 pub(crate) use self::sending::Service;
@@ -66,7 +70,7 @@ struct Inner {
     loop_side: Rc<LoopSide>,
     limits: Rc<Limits>,
     peer: Address,
-    local: Rc<Address>,
+    local: Rc<LocalEnd>,
     unsent: RefCell<Unsent>,
     /// Bytes that layers have taken and the socket has not.
     below: Cell<usize>,
@@ -237,16 +241,24 @@ impl Transport {
         self.0.state.get() == State::Lost
     }
 
-    /// The peer's end. Still known after the connection was lost.
+    /// The peer's end: behind a [proxy](crate::proxy_protocol) the client's. Still known after the connection was lost.
     #[must_use]
     pub fn peer_addr(&self) -> &Address {
         &self.0.peer
     }
 
-    /// This side's end. Still known after the connection was lost.
+    /// This side's end: behind a [proxy](crate::proxy_protocol) that which the client has connected to. Still known
+    /// after the connection was lost.
     #[must_use]
     pub fn local_addr(&self) -> &Address {
-        &self.0.local
+        &self.0.local.address
+    }
+
+    /// The proxy that passes the connection on, and what it says of it. `None` for a connection without a PROXY header, and for one
+    /// that is the proxy's own.
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.0.local.proxied.as_deref()
     }
 
     /// The connection's number, by which log lines name it.

@@ -26,7 +26,7 @@ use self::addresses::interleaved;
 use self::connector::{Owned, outcome};
 use self::trial::Trial;
 use super::connection::Connection;
-use super::port::{SharedFactory, build_protocol, shared};
+use super::factories::{SharedFactory, build_protocol, shared};
 use crate::address::Address;
 use crate::deferred::{Failure, Resolver};
 use crate::driver::{Readiness, Resolution};
@@ -274,7 +274,7 @@ impl Attempt {
                     engine.loop_side(),
                     &self.limits,
                     peer,
-                    Rc::new(local),
+                    Rc::new(local.into()),
                 );
                 let mut connection = Connection::new(transport.clone(), built, None);
                 // The news that it is established may have come with bytes, and with the peer's end.
