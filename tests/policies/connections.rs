@@ -1,7 +1,5 @@
 //! Limits on connections: who is refused, and when there is room again.
 
-mod support;
-
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,10 +7,11 @@ use std::time::Duration;
 use reactor::policies::{LimitConnectionsByPeer, LimitTotalConnections};
 use reactor::testing::{Peer, Simulation};
 use reactor::{Accepted, Address, Factory, Limits, Protocol, Reason, Transport};
-use support::Silent;
+
+use crate::support::Silent;
 
 /// Says hello, and panics where it is told to.
-struct Host {
+pub(crate) struct Host {
     log: Rc<RefCell<Vec<String>>>,
 }
 
@@ -31,14 +30,14 @@ impl Protocol for Host {
     }
 }
 
-fn host(_: Address) -> Host {
+pub(crate) fn host(_: Address) -> Host {
     let log = Rc::default();
     Host { log }
 }
 
 /// Somebody who has connected, and whether there was room.
 #[track_caller]
-fn visit(simulation: &Simulation, from: &str, is_let_in: bool) -> Peer {
+pub(crate) fn visit(simulation: &Simulation, from: &str, is_let_in: bool) -> Peer {
     let peer = simulation.connect_from(from.parse().unwrap(), "10.0.0.1:7");
     simulation.run_until_idle();
     let said: &[u8] = if is_let_in { b"hello" } else { b"" };
@@ -47,7 +46,7 @@ fn visit(simulation: &Simulation, from: &str, is_let_in: bool) -> Peer {
     peer
 }
 
-fn serve(factory: impl Factory) -> Simulation {
+pub(crate) fn serve(factory: impl Factory) -> Simulation {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
     reactor.listen_tcp("10.0.0.1:7", factory).unwrap();

@@ -1,0 +1,5 @@
+//! Policies: what factories do around other factories.
+
+mod connections;
+#[path = "../support/mod.rs"]
+mod support;
