@@ -1,4 +1,5 @@
-//! Policies: factories that limit connections, around a factory that makes the protocols.
+//! Policies: factories around a factory that makes the protocols, which limit connections, wrap protocols,
+//! slow bytes down, or log them.
 //!
 //! ```text
 //!   a peer connects ──▶ policy: is there room? ──▶ factory ──▶ protocol, with its permit
@@ -23,17 +24,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+mod networks;
+mod wrapping;
+
+use std::cell::Cell;
 use std::fmt;
-use std::net::IpAddr;
 use std::rc::Rc;
 
+use self::networks::{Counts, ip_of};
 use crate::accepted::IntoAccepted;
 use crate::address::Address;
 use crate::factory::{AcceptedBy, Factory};
 use crate::limits::Limits;
 use crate::reason::Reason;
+
+pub use self::networks::{FilterNetworks, LimitConnectionsByNetwork};
+pub use self::wrapping::{ProtocolWrapper, Wrapped, WrappingFactory};
 
 /// A factory with a limit on the number of connections that there are at the same time. One more is
 /// closed at once, and the wrapped factory is not asked for it.
@@ -60,19 +66,19 @@ impl<F: Factory> LimitTotalConnections<F> {
             return None;
         }
         connections.set(connections.get() + 1);
-        Some(Permit::Total(Rc::clone(connections)))
+        Some(Permit(Rc::clone(connections)))
     }
 }
 
 /// A factory with a limit on the number of connections that one peer has at the same time. One more
 /// is closed at once, and the wrapped factory is not asked for it.
 ///
-/// A peer is an IP address; an IPv4 address that comes in an IPv6 one is the same peer. A peer
-/// without an IP address is not limited.
+/// A peer is an IP address; an IPv4 address that comes in an IPv6 one is the same peer. A client of IPv6
+/// has many addresses, and is bounded by [`LimitConnectionsByNetwork`]. A peer without an IP address is not
+/// limited.
 pub struct LimitConnectionsByPeer<F> {
     factory: F,
-    limit: usize,
-    connections: Rc<RefCell<HashMap<IpAddr, usize>>>,
+    connections: Counts,
 }
 
 impl<F: Factory> LimitConnectionsByPeer<F> {
@@ -80,49 +86,17 @@ impl<F: Factory> LimitConnectionsByPeer<F> {
     pub fn new(factory: F, limit: usize) -> Self {
         Self {
             factory,
-            limit,
-            connections: Rc::default(),
+            connections: Counts::new(limit),
         }
-    }
-
-    fn permit(&self, address: &Address) -> Option<Permit> {
-        let Some(address) = address.socket_addr() else {
-            // What has no IP address comes from this machine, and nothing in it tells one peer from another.
-            return Some(Permit::Unlimited);
-        };
-        // Otherwise a peer would have its number twice, at a port for both families.
-        let peer = address.ip().to_canonical();
-        let mut connections = self.connections.borrow_mut();
-        let count = connections.get(&peer).copied().unwrap_or(0);
-        if count >= self.limit {
-            return None;
-        }
-        connections.insert(peer, count + 1);
-        Some(Permit::OfPeer(Rc::clone(&self.connections), peer))
     }
 }
 
 /// The right to have one connection, until it is dropped.
-enum Permit {
-    Unlimited,
-    Total(Rc<Cell<usize>>),
-    OfPeer(Rc<RefCell<HashMap<IpAddr, usize>>>, IpAddr),
-}
+struct Permit(Rc<Cell<usize>>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        match self {
-            Self::Unlimited => {}
-            Self::Total(connections) => connections.set(connections.get() - 1),
-            Self::OfPeer(connections, peer) => {
-                let mut connections = connections.borrow_mut();
-                match connections.get_mut(peer) {
-                    Some(count) if *count > 1 => *count -= 1,
-                    // An entry for each peer that was ever here would be memory that grows with them.
-                    Some(_) | None => drop(connections.remove(peer)),
-                }
-            }
-        }
+        self.0.set(self.0.get() - 1);
     }
 }
 
@@ -154,10 +128,10 @@ impl<F: Factory> Factory for LimitConnectionsByPeer<F> {
     type Protocol = AcceptedBy<F>;
 
     fn build_protocol(&mut self, address: &Address) -> Option<Self::Protocol> {
-        let Some(permit) = self.permit(address) else {
-            log::debug!("{address} is refused: it has {} connections", self.limit);
-            return None;
+        let Some(ip) = ip_of(address) else {
+            return Some(self.factory.build_protocol(address)?.into_accepted());
         };
+        let permit = self.connections.permit(ip.into())?;
         let accepted = self.factory.build_protocol(address)?.into_accepted();
         Some(accepted.with_permit(permit))
     }
@@ -183,8 +157,8 @@ impl<F> fmt::Debug for LimitTotalConnections<F> {
 impl<F> fmt::Debug for LimitConnectionsByPeer<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LimitConnectionsByPeer")
-            .field("limit", &self.limit)
-            .field("peers", &self.connections.borrow().len())
+            .field("limit", &self.connections.limit)
+            .field("peers", &self.connections.networks())
             .finish_non_exhaustive()
     }
 }
