@@ -104,6 +104,8 @@ pub mod tls;
 pub mod deferred;
 
 // The loop as a program holds it, and what it hands out.
+mod cooperating;
+mod cooperator;
 mod delayed_call;
 mod looping_call;
 mod reactor;
@@ -137,6 +139,7 @@ pub mod testing;
 pub use accepted::{Accepted, IntoAccepted};
 pub use address::{Address, BadAddress};
 pub use connection_id::ConnectionId;
+pub use cooperator::CooperativeTask;
 pub use deferred::{Deferred, Failure, Resolver};
 pub use delayed_call::DelayedCall;
 pub use engine::pools::ThreadLimits;

@@ -13,6 +13,8 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::cooperating;
+use crate::cooperator::CooperativeTask;
 use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
 use crate::delayed_call::DelayedCall;
 use crate::driver::Driver;
@@ -356,6 +358,53 @@ impl Reactor {
         R: TaskOutcome,
     {
         self.0.tasks().spawn(future, Location::caller())
+    }
+
+    /// Works off an iterator in slices, from the next turn on, between which the loop serves everything
+    /// else: for a computation that takes long and has to stay on this thread.
+    ///
+    /// All tasks together have 2 ms in a turn, and share it equally, by time. So the loop is late by that and
+    /// by the longest step, one `next`, which is not interrupted: steps should take well below a millisecond.
+    /// When nothing else is to be done, slices follow each other without a pause.
+    ///
+    /// What the iterator returns is as of a callback: nothing, a result, or a Deferred, which is waited for
+    /// before the next step is made; [`spawn`](Self::spawn) makes one of a future. A failure ends the task,
+    /// and so does a panic, with [`Panicked`](crate::deferred::Panicked). A failure that no
+    /// [`when_done`](CooperativeTask::when_done) was asked for is reported as unhandled.
+    ///
+    /// A task that is not paused keeps the loop running. A stop does not wait for it.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use reactor::Reactor;
+    ///
+    /// let reactor = Reactor::new()?;
+    /// let sum = Rc::new(Cell::new(0_u64));
+    /// let total = Rc::clone(&sum);
+    /// let task = reactor.cooperate((0..100_000).map(move |n| total.set(total.get() + n)));
+    /// reactor.run_until(task.when_done())?;
+    /// assert_eq!(sum.get(), 4_999_950_000);
+    /// # Ok::<(), reactor::Failure>(())
+    /// ```
+    #[track_caller]
+    pub fn cooperate<I>(&self, iterator: I) -> CooperativeTask
+    where
+        I: Iterator + 'static,
+        I::Item: Outcome<Output = ()>,
+    {
+        cooperating::cooperate(&self.0, iterator, Location::caller())
+    }
+
+    /// As [`cooperate`](Self::cooperate), where only the end is of interest. Cancelling the Deferred stops
+    /// the task.
+    #[track_caller]
+    pub fn coiterate<I>(&self, iterator: I) -> Deferred<()>
+    where
+        I: Iterator + 'static,
+        I::Item: Outcome<Output = ()>,
+    {
+        cooperating::coiterate(self.cooperate(iterator))
     }
 
     /// Does work that blocks, or that takes long, on a thread of the reactor's pool, and fires with

@@ -37,7 +37,7 @@ pub(crate) mod timers;
 pub(crate) mod triggers;
 mod turn;
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
@@ -54,6 +54,7 @@ use self::tasks::Tasks;
 use self::threads::ThreadQueue;
 use self::timers::{Nanos, TimerId, Timers};
 use self::triggers::Triggers;
+use crate::cooperator::Cooperator;
 use crate::deferred::Deferred;
 use crate::driver::{Driver, Readiness, Ready};
 use crate::observe::Event;
@@ -161,6 +162,8 @@ pub(crate) struct Engine {
     pools: Pools,
     jobs: Jobs,
     tasks: Rc<Tasks>,
+    /// Made with the first task for it.
+    cooperator: OnceCell<Rc<Cooperator>>,
     life: Life,
     scratch: RefCell<Scratch>,
     /// For all that is read. Made when the first source is ready, since a loop may have only timers.
@@ -181,6 +184,7 @@ impl Engine {
             pools: Pools::new(thread_limits),
             jobs: Jobs::default(),
             tasks: Rc::new(Tasks::new(driver.waker())),
+            cooperator: OnceCell::new(),
             dispatch: Dispatch::new(driver.clock()),
             loop_side: LoopSide::new(began, driver.clock()),
             driver: RefCell::new(driver),
@@ -304,6 +308,10 @@ impl Engine {
 impl Engine {
     pub(crate) fn tasks(&self) -> &Rc<Tasks> {
         &self.tasks
+    }
+
+    pub(crate) fn cooperator(&self) -> &OnceCell<Rc<Cooperator>> {
+        &self.cooperator
     }
 
     pub(crate) fn triggers(&self) -> &Triggers {

@@ -1,6 +1,7 @@
 //! What the reactor gives as a Deferred, and what runs on it as a future.
 
 mod connections;
+mod cooperating;
 mod delays;
 mod looping_calls;
 #[path = "../support/outcome.rs"]

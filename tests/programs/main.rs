@@ -4,4 +4,5 @@ mod chat_api;
 mod dashboard;
 mod orgs;
 mod output;
+mod primes;
 mod running;
