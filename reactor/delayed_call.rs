@@ -4,11 +4,12 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::deferred::Deferred;
 use crate::engine::Engine;
 use crate::engine::timers::{Nanos, TimerId, as_nanos};
+use crate::time::Instant;
 
 /// A call set with [`Reactor::call_later`](crate::Reactor::call_later) or
 /// [`Reactor::call_at`](crate::Reactor::call_at).

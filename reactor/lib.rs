@@ -45,7 +45,8 @@
 //! Features, the first two of which are on by default:
 //!
 //! - `os`: the operating system's sockets, readiness and signals, that is `Reactor::new`. Unix only. Without
-//!   it a reactor is one of [`testing`], and the crate compiles for `wasm32-unknown-unknown` as well.
+//!   it a reactor is one of [`testing`], and the crate runs on `wasm32-unknown-unknown` as well, where
+//!   `reactor::Instant` takes the place of `std::time::Instant`, for which there is no clock.
 //! - `http`: `reactor::http`, sites and the agent.
 //! - `tls`: `reactor::tls`, TLS for clients and servers, and `https` for the agent. Its documentation is
 //!   part of this one when that is built by `cargo doc --features tls`.
@@ -158,6 +159,8 @@ pub use reason::Reason;
 pub use remote_reactor::{CallFromThreadError, RemoteReactor};
 pub use sources::attempt::Connector;
 pub use sources::port::{CannotListen, ListeningPort};
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub use time::Instant;
 pub use transport::Transport;
 pub use visible::{visible, visible_bytes};
 pub use weak_reactor::WeakReactor;

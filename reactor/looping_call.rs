@@ -9,12 +9,13 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::contained::contain;
 use crate::deferred::{Deferred, Failure, Outcome, Resolver};
 use crate::delayed_call::DelayedCall;
 use crate::reactor::Reactor;
+use crate::time::Instant;
 use crate::weak_reactor::WeakReactor;
 
 /// Calls a function at once and then at every interval, until it is stopped or the function fails.

@@ -4,11 +4,12 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::address::Address;
 use crate::connection_id::ConnectionId;
 use crate::reason::Reason;
+use crate::time::Instant;
 
 /// Sees what the loop does, while it does it: to log slow callbacks, draw a timeline, record a run.
 ///

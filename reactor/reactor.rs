@@ -11,7 +11,7 @@ use std::net::ToSocketAddrs;
 use std::os::fd::AsFd;
 use std::panic::Location;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::cooperating;
 use crate::cooperator::CooperativeTask;
@@ -34,6 +34,7 @@ use crate::sources::attempt::{self, Connector};
 #[cfg(unix)]
 use crate::sources::foreign::{self, CannotWatch, ForeignSource, Interest, SourceEvent};
 use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::time::Instant;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsClientConfig, TlsServerConfig};
 use crate::weak_reactor::WeakReactor;

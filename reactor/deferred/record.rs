@@ -7,11 +7,10 @@ use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::Place;
 use super::failure::Failure;
-use crate::time;
+use crate::time::{self, Instant};
 
 /// The functions of a level, by the names that the compiler gives them.
 #[derive(Clone, Copy, Debug)]

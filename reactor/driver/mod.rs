@@ -11,10 +11,11 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crate::address::Address;
 use crate::engine::table::Token;
+use crate::time::Instant;
 
 mod descriptors;
 #[cfg(all(feature = "os", unix))]

@@ -1,7 +1,7 @@
 //! Time, and calls that are made later: for the handle, and for what it hands out.
 
 use std::panic::Location;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Engine;
 use super::due::{Due, NamedCall, QueuedCall};
@@ -9,6 +9,7 @@ use super::timers::{Nanos, TimerId, as_nanos};
 use crate::contained::Contained;
 use crate::driver::WallClock;
 use crate::observe::{Callback, Cause, Event};
+use crate::time::Instant;
 
 impl Engine {
     /// The time, read from the clock.

@@ -5,11 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Instant;
 
 use crate::contained::{Panicked, contain, drop_contained};
 use crate::driver::Clock;
 use crate::observe::{Callback, Event, Observer};
+use crate::time::Instant;
 use crate::visible::visible;
 
 type Observers = Rc<Vec<Rc<dyn Observer>>>;

@@ -41,7 +41,6 @@ use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
-use std::time::Instant;
 
 use self::dispatch::Dispatch;
 use self::due::{Due, QueuedCall};
@@ -59,6 +58,7 @@ use crate::deferred::Deferred;
 use crate::driver::{Driver, Readiness, Ready};
 use crate::observe::Event;
 use crate::reason::Reason;
+use crate::time::Instant;
 use crate::transport::{LoopSide, Transport};
 
 /// Size of the read buffer that all sources share; a stream is read at most this much per turn.

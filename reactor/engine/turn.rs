@@ -21,7 +21,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::budget::TURN;
 use super::due::Due;
@@ -32,6 +32,7 @@ use super::threads::FromThread;
 use super::{Engine, READ_BUFFER, ReadBuffer, Scratch, Source};
 use crate::driver::Ready;
 use crate::observe::{Callback, Cause, Event};
+use crate::time::Instant;
 use crate::transport::Transport;
 
 /// A turn that takes less is no time at all to the timeouts of peers.

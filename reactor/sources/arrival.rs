@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::factories::{SharedFactory, build_protocol};
@@ -26,6 +26,7 @@ use crate::engine::timers::TimerId;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::limits::Limits;
 use crate::proxy_protocol::{BadProxyHeader, Header, Proxied, ProxyProtocol};
+use crate::time::Instant;
 use crate::transport::{LocalEnd, Transport};
 
 /// How often a port logs a warning about a peer that it has disconnected, at most: whoever connects again and again would

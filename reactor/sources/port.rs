@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::arrival::{Arrival, Lobby, Progress, SharedLobby};
 use super::connection::Connection;
@@ -20,6 +20,7 @@ use crate::factory::Factory;
 use crate::limits::Limits;
 use crate::proxy_protocol::ProxyProtocol;
 use crate::report;
+use crate::time::Instant;
 use crate::transport::{LocalEnd, Transport};
 
 /// How many connections one port accepts in a turn, so that a storm of them leaves time for the

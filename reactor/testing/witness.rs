@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Instant;
 
 use crate::connection_id::ConnectionId;
 use crate::observe::{Cause, Event, Observer};
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::time::Instant;
 use crate::transport::Transport;
 use crate::weak_reactor::WeakReactor;
 

@@ -23,10 +23,11 @@
 use std::cell::Ref;
 use std::collections::{HashSet, VecDeque};
 use std::rc::Weak;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Service, Transport, Watcher};
 use crate::engine::table::Token;
+use crate::time::Instant;
 
 /// How often a listener's socket is tried while senders wait for it: one system call each time, and a
 /// pause that a person who chats does not notice.

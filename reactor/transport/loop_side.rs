@@ -11,13 +11,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Transport;
 use crate::driver::Clock;
 use crate::engine::budget::{Budget, CALL, COPIED, LEAST};
 use crate::engine::table::Token;
 use crate::engine::timers::{Nanos, as_nanos};
+use crate::time::Instant;
 use crate::unsent::Blocks;
 
 /// Shared by the engine and all its transports.

@@ -14,6 +14,7 @@ use crate::engine::dispatch::Dispatch;
 use crate::engine::table::Token;
 use crate::engine::timers::Nanos;
 use crate::observe::Event;
+use crate::time::Instant;
 use crate::unsent::Unsent;
 
 /// What keeps a flush from being all that there is to do.
@@ -252,7 +253,7 @@ impl Transport {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn taken_at(&self) -> std::time::Instant {
+    pub(crate) fn taken_at(&self) -> Instant {
         self.0.loop_side.instant(self.taken_nanos())
     }
 }

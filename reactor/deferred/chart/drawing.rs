@@ -1,10 +1,10 @@
 //! What there is to draw: boxes in two columns, and the way between them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::names;
 use crate::deferred::record::{Flow, Level, Record};
-use crate::time;
+use crate::time::{self, Instant};
 
 /// One chain.
 pub(super) struct Drawing {

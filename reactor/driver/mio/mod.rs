@@ -13,7 +13,7 @@ use std::net::ToSocketAddrs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token as MioToken, Waker};
 
@@ -26,7 +26,7 @@ use crate::driver::{
     Wake, WallClock,
 };
 use crate::engine::table::Token;
-use crate::time;
+use crate::time::{self, Instant};
 
 /// No wait is longer, because the operating system counts milliseconds in 32 bits.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -34,7 +34,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use self::socket::{SimulatedListener, SimulatedStream};
 use super::{
@@ -44,6 +44,7 @@ use crate::address::Address;
 #[cfg(unix)]
 use crate::driver::Readiness;
 use crate::engine::table::Token;
+use crate::time::Instant;
 
 pub use self::conditions::Conditions;
 pub(crate) use self::end::{EndId, Owner};

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use super::conditions::Conditions;
 use super::end::{End, EndId, Owner};
@@ -16,7 +16,7 @@ use super::random::Random;
 use crate::driver::Readiness;
 use crate::driver::Signal;
 use crate::engine::table::Token;
-use crate::time;
+use crate::time::{self, Instant};
 
 /// The error number of a process that has no file descriptor left, which has no `ErrorKind`.
 const EMFILE: i32 = 24;

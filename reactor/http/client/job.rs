@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::deferred::{Canceller, Deferred, Failure, Place, Resolver};
 use crate::delayed_call::DelayedCall;
@@ -10,6 +10,7 @@ use crate::http::client::error::RequestError;
 use crate::http::client::request::{Asked, ClientRequest};
 use crate::http::client::response::ClientResponse;
 use crate::reactor::Reactor;
+use crate::time::Instant;
 use crate::transport::Transport;
 use crate::weak_reactor::WeakReactor;
 

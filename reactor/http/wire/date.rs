@@ -3,7 +3,9 @@
 //! Formatting it for each answer would cost half as much again as answering.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use crate::time::Instant;
 
 /// How the most usual answer begins.
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";

@@ -20,7 +20,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::addresses::interleaved;
 use self::connector::{Owned, outcome};
@@ -38,6 +38,7 @@ use crate::factory::Factory;
 use crate::limits::Limits;
 use crate::observe::{Callback, Cause};
 use crate::reason::Reason;
+use crate::time::Instant;
 use crate::transport::Transport;
 
 pub use self::connector::Connector;
