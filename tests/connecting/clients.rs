@@ -4,7 +4,7 @@ use reactor::testing::{Conditions, Simulation};
 use reactor::{Address, Limits, Protocol, Reason, Transport};
 
 use crate::client;
-use crate::support::{Client, Log, SECOND, listener, millis};
+use crate::support::{Client, Log, SECOND, listen_noting, listener, millis};
 
 #[test]
 fn nothing_is_called_before_connect_has_returned() {
@@ -183,13 +183,7 @@ fn clients_reach_servers_on_any_network() {
     for seed in 0..100 {
         let conditions = Conditions::chaotic().resets(30);
         let simulation = Simulation::with_conditions(conditions, seed);
-        let log = Log::default();
-        let for_factory = log.clone();
-        let factory = move |_| listener(&for_factory);
-        simulation
-            .reactor()
-            .listen_tcp("10.0.0.1:7", factory)
-            .expect("the port is free");
+        let log = listen_noting(&simulation.reactor(), "10.0.0.1:7");
         for _ in 0..10 {
             simulation
                 .reactor()

@@ -2,13 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Instant;
 
-use reactor::observe::{Event, Observer};
 use reactor::testing::{Conditions, Simulation};
 use reactor::{Limits, Transport};
 
-use crate::support::{Heard, Log, SECOND, Then, listener, millis};
+use crate::support::{Heard, Log, SECOND, Then, Turns, listen_noting, listener, millis};
 use crate::{client, with_limits};
 
 #[test]
@@ -153,13 +151,7 @@ fn events_of_a_connection_that_is_gone_do_not_reach_the_next_owner_of_its_slot()
 fn a_client_that_is_gone_before_it_is_accepted_is_a_pair_of_callbacks_or_nothing() {
     for seed in 0..200 {
         let simulation = Simulation::chaotic(seed);
-        let log = Log::default();
-        let for_factory = log.clone();
-        let factory = move |_| listener(&for_factory);
-        simulation
-            .reactor()
-            .listen_tcp("10.0.0.1:7", factory)
-            .expect("the port is free");
+        let log = listen_noting(&simulation.reactor(), "10.0.0.1:7");
         for n in 0..10 {
             let peer = simulation.connect("10.0.0.1:7");
             simulation.run_for(millis(seed % 20));
@@ -181,30 +173,12 @@ fn a_client_that_is_gone_before_it_is_accepted_is_a_pair_of_callbacks_or_nothing
     }
 }
 
-/// Counts turns.
-#[derive(Default)]
-struct Turns(std::cell::Cell<usize>);
-
-impl Observer for Turns {
-    fn event(&self, _: Instant, event: &Event<'_>) {
-        if let Event::TurnBegan = event {
-            self.0.set(self.0.get() + 1);
-        }
-    }
-}
-
 #[test]
 fn a_port_without_descriptors_neither_spins_nor_stalls() {
     let simulation = Simulation::new();
     let reactor = simulation.reactor();
-    let turns = Rc::new(Turns::default());
-    reactor.add_observer(Rc::clone(&turns) as Rc<dyn Observer>);
-    let log = Log::default();
-    let for_factory = log.clone();
-    let factory = move |_| listener(&for_factory);
-    reactor
-        .listen_tcp("10.0.0.1:7", factory)
-        .expect("the port is free");
+    let turns = Turns::of(&reactor);
+    let log = listen_noting(&reactor, "10.0.0.1:7");
     simulation.limit_descriptors(9);
     let mut peers: Vec<_> = (0..20).map(|_| simulation.connect("10.0.0.1:7")).collect();
     simulation.run_for(SECOND);
@@ -214,9 +188,9 @@ fn a_port_without_descriptors_neither_spins_nor_stalls() {
         peers.push(simulation.connect("10.0.0.1:7"));
         simulation.run_for(millis(7));
     }
-    let before = turns.0.get();
+    let before = turns.count();
     simulation.run_for(60 * SECOND);
-    let turns = turns.0.get() - before;
+    let turns = turns.count() - before;
     assert!(turns <= 60 * 2 * 10 + 2, "{turns} turns");
     reactor.connect_tcp("10.0.0.1", 7, client(&log));
     simulation.run_for(millis(1));
@@ -308,13 +282,7 @@ fn the_clients_of_one_port_leave_descriptors_for_the_other() {
 #[test]
 fn a_storm_of_clients_is_accepted_in_portions_and_whole() {
     let simulation = Simulation::new();
-    let log = Log::default();
-    let for_factory = log.clone();
-    let factory = move |_| listener(&for_factory);
-    simulation
-        .reactor()
-        .listen_tcp("10.0.0.1:7", factory)
-        .expect("the port is free");
+    let log = listen_noting(&simulation.reactor(), "10.0.0.1:7");
     let peers: Vec<_> = (0..1000)
         .map(|_| simulation.connect("10.0.0.1:7"))
         .collect();
@@ -331,13 +299,7 @@ fn an_accept_that_was_interrupted_or_came_too_late_goes_on_at_once() {
     for seed in 0..20 {
         let conditions = Conditions::calm().surprises(400);
         let simulation = Simulation::with_conditions(conditions, seed);
-        let log = Log::default();
-        let for_factory = log.clone();
-        let factory = move |_| listener(&for_factory);
-        simulation
-            .reactor()
-            .listen_tcp("10.0.0.1:7", factory)
-            .expect("the port is free");
+        let log = listen_noting(&simulation.reactor(), "10.0.0.1:7");
         let gone: Vec<_> = (0..20).map(|_| simulation.connect("10.0.0.1:7")).collect();
         let peers: Vec<_> = (0..50).map(|_| simulation.connect("10.0.0.1:7")).collect();
         simulation.run_for(std::time::Duration::from_micros(49));

@@ -77,7 +77,7 @@ fn dropping_the_future_cancels_what_it_awaits() {
     let mut task = Box::pin(async move { deferred.map(|value| value + 1).await });
     assert!(poll(task.as_mut()).is_pending());
     drop(task);
-    assert_eq!(log.lines(), ["stopped"]);
+    assert_eq!(log.take(), ["stopped"]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn cancellers_run_in_the_order_in_which_they_were_set_and_the_first_result_count
         Some(Ok(3))
     });
     deferred.cancel();
-    assert_eq!(log.lines(), ["one", "two", "three"]);
+    assert_eq!(log.take(), ["one", "two", "three"]);
     assert_eq!(value_of(deferred), 2);
 }
 
@@ -42,7 +42,7 @@ fn a_canceller_that_fires_nothing_leaves_the_deferred_cancelled() {
     let (resolver, deferred) = Deferred::<u32>::pending();
     resolver.on_cancel(move || stopped.note("stopped"));
     deferred.cancel();
-    assert_eq!(log.lines(), ["stopped"]);
+    assert_eq!(log.take(), ["stopped"]);
     resolver.callback(1);
     assert_eq!(state_of(deferred), "failed: cancelled");
 }
@@ -141,7 +141,7 @@ fn cancelling_the_last_link_reaches_the_resolver() {
     resolver.on_cancel(move || stopped.note("stopped"));
     let chain = deferred.map(|value| value + 1).add_callback(|_| Ok("text"));
     chain.cancel();
-    assert_eq!(log.lines(), ["stopped"]);
+    assert_eq!(log.take(), ["stopped"]);
     assert_eq!(state_of(chain), "failed: cancelled");
 }
 
@@ -158,7 +158,7 @@ fn cancelling_a_chain_cancels_the_deferred_that_its_callback_returned() {
         .map(|value| value + 1);
     resolver.callback(());
     chain.cancel();
-    assert_eq!(log.lines(), ["inner stopped"]);
+    assert_eq!(log.take(), ["inner stopped"]);
     assert_eq!(state_of(chain), "failed: cancelled");
 }
 
@@ -210,10 +210,10 @@ fn a_canceller_still_reaches_the_chain_after_each_deferred_returned_another() {
 
     assert!(canceller_of_middle.cancel());
 
-    assert_eq!(log.lines(), ["last stopped"]);
+    assert_eq!(log.take(), ["last stopped"]);
     assert_eq!(state_of(chain), "failed: cancelled");
     assert!(!canceller_of_first.cancel(), "it is the same chain by now");
-    assert!(log.lines().is_empty());
+    assert!(log.take().is_empty());
 }
 
 #[test]

@@ -22,11 +22,11 @@ fn callbacks_run_in_order_inside_the_call_that_fires_each_with_the_value_before(
             Ok(value.to_string())
         })
         .add_callback(move |text| three.note(text));
-    assert!(log.lines().is_empty());
+    assert!(log.take().is_empty());
 
     resolver.callback(1);
 
-    assert_eq!(log.lines(), ["1", "2", "2"]);
+    assert_eq!(log.take(), ["1", "2", "2"]);
 }
 
 #[test]
@@ -35,13 +35,13 @@ fn a_callback_added_to_a_fired_deferred_runs_at_once() {
     let inside = log.clone();
     Deferred::succeed(5).add_callback(move |value| inside.note(value));
     log.note("added");
-    assert_eq!(log.lines(), ["5", "added"]);
+    assert_eq!(log.take(), ["5", "added"]);
 
     let (resolver, deferred) = Deferred::pending();
     resolver.callback(6);
     let inside = log.clone();
     deferred.add_callback(move |value: u32| inside.note(value));
-    assert_eq!(log.lines(), ["6"]);
+    assert_eq!(log.take(), ["6"]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_failing_callback_does_not_reach_the_errback_beside_it_but_the_next() {
             move |_| beside.note("beside"),
         )
         .add_errback(move |failure| next.note(failure));
-    assert_eq!(log.lines(), ["refused 1"]);
+    assert_eq!(log.take(), ["refused 1"]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn an_errback_that_returns_a_value_leads_back_to_the_callbacks() {
         .add_errback(move |_| errback.note("second errback"))
         .add_callback(move |()| callback.note("callback"));
     drop(deferred);
-    assert_eq!(log.lines(), ["callback"]);
+    assert_eq!(log.take(), ["callback"]);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn add_both_runs_either_way_and_decides() {
         result
     });
     assert_eq!(failure_of(failed).to_string(), "refused 1");
-    assert_eq!(log.lines(), ["clean", "clean"]);
+    assert_eq!(log.take(), ["clean", "clean"]);
 }
 
 #[test]
@@ -185,9 +185,9 @@ fn a_chain_waits_for_the_deferred_that_a_callback_returns() {
         .add_callback(move |value: u32| after.note(value));
 
     resolver.callback(());
-    assert!(log.lines().is_empty());
+    assert!(log.take().is_empty());
     inner_resolver.callback(8);
-    assert_eq!(log.lines(), ["8"]);
+    assert_eq!(log.take(), ["8"]);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn callbacks_of_the_returned_deferred_run_before_the_chain_goes_on() {
         .add_callback(move |()| inner)
         .add_callback(move |_| second.note("outer"));
     inner_resolver.callback(1);
-    assert_eq!(log.lines(), ["inner", "outer"]);
+    assert_eq!(log.take(), ["inner", "outer"]);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_callback_that_fires_another_chain_runs_it_before_it_returns() {
         })
         .add_callback(move |()| after.note("next"));
     resolver.callback(());
-    assert_eq!(log.lines(), ["before", "inside", "after", "next"]);
+    assert_eq!(log.take(), ["before", "inside", "after", "next"]);
 }
 
 /// Where a careless program keeps Deferreds.
@@ -282,7 +282,7 @@ fn a_callback_that_returns_its_own_deferred_through_a_shared_place_fails() {
     });
     *slot.borrow_mut() = Some(own);
     resolver.callback(());
-    assert_eq!(seen.lines(), ["true"]);
+    assert_eq!(seen.take(), ["true"]);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn two_chains_that_wait_for_each_other_fail() {
     *slot.borrow_mut() = Some(one);
     one_resolver.callback(());
     two_resolver.callback(());
-    assert_eq!(log.lines(), ["true"]);
+    assert_eq!(log.take(), ["true"]);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn run(failing: u32) -> (Vec<String>, Chart) {
         })
         .add_errback(drop);
     resolver.fire(outcome(5));
-    (log.lines(), chart)
+    (log.take(), chart)
 }
 
 #[test]

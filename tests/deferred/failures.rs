@@ -203,7 +203,7 @@ fn a_hook_is_in_force_until_it_is_dropped_and_then_the_one_before_is() {
     fail(1);
     drop(inner);
     fail(2);
-    assert_eq!(log.lines(), ["inner refused 1", "outer refused 2"]);
+    assert_eq!(log.take(), ["inner refused 1", "outer refused 2"]);
 }
 
 #[test]

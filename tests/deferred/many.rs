@@ -79,7 +79,7 @@ fn the_first_failure_fails_the_list_with_its_index_and_the_others_run_on() {
     assert_eq!(first.failure().check(), Some(&Refused(2)));
 
     three.callback("three");
-    assert_eq!(log.lines(), ["three"]);
+    assert_eq!(log.take(), ["three"]);
     one.errback(Refused(1));
     assert_eq!(unhandled.take()[0].to_string(), "refused 1");
 }
@@ -212,7 +212,7 @@ fn the_first_value_wins_a_race_and_each_loser_is_cancelled_once() {
     three.on_cancel(move || noted_three.note("three cancelled"));
     let winner = race(inputs);
     two.callback("two");
-    assert_eq!(log.lines(), ["one cancelled", "three cancelled"]);
+    assert_eq!(log.take(), ["one cancelled", "three cancelled"]);
     assert_eq!(value_of(winner), (1, "two"));
 }
 
@@ -265,7 +265,7 @@ fn everyone_who_shares_a_result_gets_the_same_value_in_the_order_of_asking() {
             .add_callback(move |value: Rc<u32>| log.note(format!("{name} {value}")));
     }
     resolver.callback(4);
-    assert_eq!(log.lines(), ["first 4", "second 4"]);
+    assert_eq!(log.take(), ["first 4", "second 4"]);
     assert_eq!(*value_of(shared.clone().deferred()), 4);
 }
 

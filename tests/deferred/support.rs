@@ -1,27 +1,13 @@
 //! What the tests say often, in words.
 
-use std::cell::RefCell;
+#[path = "../support/log.rs"]
+mod log;
+
 use std::fmt;
-use std::rc::Rc;
 
 use reactor::deferred::{Deferred, Failure};
 
-/// What has happened, in order.
-#[derive(Clone, Default)]
-pub(crate) struct Log {
-    lines: Rc<RefCell<Vec<String>>>,
-}
-
-impl Log {
-    pub(crate) fn note(&self, line: impl fmt::Display) {
-        self.lines.borrow_mut().push(line.to_string());
-    }
-
-    /// The lines since the last call.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines.take()
-    }
-}
+pub(crate) use self::log::Log;
 
 /// An error with a number, to be told apart from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use reactor::observe::{Event, Observer};
 use reactor::testing::{Conditions, Conversation, Simulation};
 use reactor::{ConnectionId, Limits, Transport};
 
-use crate::support::{Heard, Log, Probe, SECOND, Then, listener, millis, shared};
+use crate::support::{Heard, Log, Probe, SECOND, Then, listen_noting, listener, millis, shared};
 
 /// Counts what each turn reads.
 #[derive(Default)]
@@ -118,13 +118,7 @@ fn what_a_budget_left_unread_is_read_without_another_event() {
 fn a_storm_of_connections_is_accepted_at_the_same_pace_however_long_it_lasts() {
     let near = Conditions::calm().latency(millis(0)..=millis(0));
     let simulation = Simulation::with_conditions(near, 1);
-    let log = Log::default();
-    let for_factory = log.clone();
-    let factory = move |_| listener(&for_factory);
-    simulation
-        .reactor()
-        .listen_tcp("10.0.0.1:7", factory)
-        .expect("the port is free");
+    let log = listen_noting(&simulation.reactor(), "10.0.0.1:7");
     let mut clients = Vec::new();
     for _ in 0..10 {
         clients.extend((0..200).map(|_| simulation.connect("10.0.0.1:7")));

@@ -22,7 +22,7 @@ use reactor::{
     Address, Factory, Group, ListeningPort, LoopingCall, Protocol, Reactor, Reason, Transport,
 };
 
-use support::{Client, Echo, Heard, Log, Probe, Then, listener, pattern};
+use support::{Client, Echo, Heard, Log, Probe, Then, Turns, listener, pattern};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -225,14 +225,6 @@ impl Factory for Refuses {
 #[test]
 fn an_idle_client_costs_no_turns() {
     let _turn = one_at_a_time();
-    struct Turns(std::cell::Cell<usize>);
-    impl reactor::observe::Observer for Turns {
-        fn event(&self, _: std::time::Instant, event: &reactor::observe::Event<'_>) {
-            if let reactor::observe::Event::TurnBegan = event {
-                self.0.set(self.0.get() + 1);
-            }
-        }
-    }
     let reactor = Reactor::new().expect("a loop");
     let stays = |_| {
         Probe::new(
@@ -251,15 +243,14 @@ fn an_idle_client_costs_no_turns() {
     let half = connect(address(&port)).expect("it listens");
     half.shutdown(Shutdown::Write).expect("it is open");
     reactor.turn(Some(PATIENCE)).expect("a turn");
-    let turns = Rc::new(Turns(std::cell::Cell::new(0)));
-    reactor.add_observer(Rc::clone(&turns) as Rc<dyn reactor::observe::Observer>);
+    let turns = Turns::of(&reactor);
     let over = support::shared(false);
     let flag = Rc::clone(&over);
     reactor.call_later(Duration::from_millis(300), move || flag.set(true));
     while !over.get() {
         reactor.turn(None).expect("a turn");
     }
-    assert!(turns.0.get() <= 6, "{} turns for nothing", turns.0.get());
+    assert!(turns.count() <= 6, "{} turns for nothing", turns.count());
     drop((open, half));
 }
 

@@ -3,15 +3,21 @@
 #![allow(
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "each test has this module to itself, and uses its part of it"
 )]
 
-use std::cell::{Cell, RefCell};
+mod log;
+
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reactor::{Address, Factory, Limits, Protocol, Reason, Transport};
+use reactor::observe::{Event, Observer};
+use reactor::{Address, Factory, Limits, Protocol, Reactor, Reason, Transport};
+
+pub use self::log::Log;
 
 /// The defaults of [`Limits`], as its documentation has them.
 pub const HIGH_WATER: usize = 64 << 10;
@@ -50,42 +56,6 @@ impl fmt::Display for Heard<'_> {
 pub enum Then {
     Default,
     Nothing,
-}
-
-/// A diary that many may hold.
-#[derive(Clone, Default)]
-pub struct Log(Rc<RefCell<Vec<String>>>);
-
-impl Log {
-    pub fn note(&self, entry: impl fmt::Display) {
-        self.0.borrow_mut().push(entry.to_string());
-    }
-
-    pub fn entries(&self) -> Vec<String> {
-        self.0.borrow().clone()
-    }
-
-    pub fn take(&self) -> Vec<String> {
-        self.0.take()
-    }
-
-    pub fn count(&self, entry: &str) -> usize {
-        self.0
-            .borrow()
-            .iter()
-            .filter(|e| e.starts_with(entry))
-            .count()
-    }
-
-    pub fn contains(&self, entry: &str) -> bool {
-        self.count(entry) > 0
-    }
-}
-
-impl fmt::Debug for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.borrow().fmt(f)
-    }
 }
 
 /// A protocol that notes what it hears, and then does what its closure says.
@@ -171,6 +141,39 @@ impl<F: FnMut(&Heard<'_>, &Transport) -> Then + 'static> Protocol for Probe<F> {
 
     fn connection_lost(&mut self, transport: &Transport, reason: &Reason) {
         self.hear(&Heard::Lost(reason), transport);
+    }
+}
+
+/// Listens, and notes what each connection hears.
+pub fn listen_noting(reactor: &Reactor, address: &str) -> Log {
+    let log = Log::default();
+    let for_factory = log.clone();
+    let port = reactor.listen_tcp(address, move |_| listener(&for_factory));
+    port.expect("the port is free");
+    log
+}
+
+/// Counts turns.
+#[derive(Debug, Default)]
+pub struct Turns(Cell<usize>);
+
+impl Turns {
+    pub fn of(reactor: &Reactor) -> Rc<Self> {
+        let turns = Rc::new(Self::default());
+        reactor.add_observer(Rc::clone(&turns) as Rc<dyn Observer>);
+        turns
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.get()
+    }
+}
+
+impl Observer for Turns {
+    fn event(&self, _: Instant, event: &Event<'_>) {
+        if let Event::TurnBegan = event {
+            self.0.set(self.0.get() + 1);
+        }
     }
 }
 
