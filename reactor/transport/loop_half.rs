@@ -162,8 +162,7 @@ impl Transport {
     }
 
     /// The connection ends: nothing is kept for it any more, and senders that wait for it are released.
-    /// Returns the reason.
-    pub(crate) fn set_lost(&self) -> Reason {
+    pub(crate) fn set_lost(&self) {
         self.0.state.set(State::Lost);
         self.0.gate.hold(Hold::Ending);
         self.0.unsent.borrow_mut().clear();
@@ -179,7 +178,6 @@ impl Transport {
             self.keep_negotiated(relations.layering);
             // Calls that will not be made are dropped here, outside of the borrow.
         }
-        self.reason()
     }
 
     /// As [`fail_connection`](Self::fail_connection), when layers have written to the peer that it
@@ -202,6 +200,11 @@ impl Transport {
     /// that of two halves, which their sides have closed one after the other.
     pub(crate) fn reason(&self) -> Reason {
         self.0.ending.reason()
+    }
+
+    /// Why the connection ends, if not in an orderly way.
+    pub(crate) fn failure(&self) -> Option<&Reason> {
+        self.0.ending.failure()
     }
 
     /// What must hold of a transport whenever its connection is not being served.

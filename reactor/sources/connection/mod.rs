@@ -118,9 +118,11 @@ impl Connection {
     fn lose(&mut self, engine: &Engine) {
         // Otherwise the entry would stay in the queue up to its deadline, for each connection that ends.
         engine.disarm(&mut self.timer);
-        let reason = self.transport.set_lost();
+        self.transport.set_lost();
         // The peer sees a reset, so that it cannot take what it has got for the whole.
-        if !reason.is_clean() && !matches!(reason, Reason::Reset | Reason::Error(_)) {
+        if let Some(reason) = self.transport.failure()
+            && !matches!(reason, Reason::Reset | Reason::Error(_))
+        {
             let _ = self.transport.with_stream(|stream| {
                 stream.reset_on_drop();
                 Ok(())
