@@ -55,6 +55,12 @@ impl Transport {
         self.ask_for_more();
     }
 
+    pub(crate) fn has_new_layers(&self) -> bool {
+        let relations = self.0.relations.borrow();
+        let layering = relations.as_ref().and_then(|r| r.layering.as_ref());
+        layering.is_some_and(|layering| !layering.new.is_empty())
+    }
+
     pub(crate) fn new_layers(&self) -> Vec<NewLayer> {
         let mut relations = self.0.relations.borrow_mut();
         let layering = relations.as_mut().and_then(|r| r.layering.as_mut());

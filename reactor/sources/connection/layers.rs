@@ -64,13 +64,20 @@ impl Connection {
     pub(super) fn go_on(&mut self, engine: &Engine) {
         loop {
             self.tell_resumed(engine);
-            for new in self.transport.new_layers() {
-                self.put_layer(engine, new);
+            if self.transport.has_new_layers() {
+                self.put_layers(engine);
             }
             // Before what was kept, which may have come in the same read as the end of a handshake.
             if !self.tell_news(engine) && !self.deliver_kept(engine) {
                 return self.end_if_layers_have_ended(engine);
             }
+        }
+    }
+
+    #[cold]
+    fn put_layers(&mut self, engine: &Engine) {
+        for new in self.transport.new_layers() {
+            self.put_layer(engine, new);
         }
     }
 
