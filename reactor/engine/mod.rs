@@ -144,6 +144,7 @@ pub(crate) enum Stop {
 struct Scratch {
     ready: Vec<Ready>,
     asking: Vec<Transport>,
+    lost: Vec<Token>,
 }
 
 /// The state of one loop.

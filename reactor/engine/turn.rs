@@ -89,7 +89,7 @@ impl Engine {
         // 6. One send for each connection that has written, then what follows from it: marks, ends.
         self.serve_requests(&mut scratch.asking);
         // 7. `connection_lost`, also for what failed in 6.
-        self.report_lost();
+        self.report_lost(&mut scratch.lost);
         // 8. One stage of a stop, if that is under way.
         self.go_on_stopping();
         self.loop_side.budget.end_turn();
@@ -328,10 +328,10 @@ impl Engine {
         self.loop_side.blocks.end_flush();
     }
 
-    fn report_lost(&self) {
+    fn report_lost(&self, lost: &mut Vec<Token>) {
         // Taken first: what is aborted in one `connection_lost` is reported in the next turn.
-        let lost = std::mem::take(&mut *self.lost.borrow_mut());
-        for token in lost {
+        std::mem::swap(&mut *self.lost.borrow_mut(), lost);
+        for token in lost.drain(..) {
             let source = self.table.borrow_mut().remove(token); // nothing reaches what is over
             if let Some(source) = source {
                 source.lost(self);
@@ -348,7 +348,7 @@ impl Engine {
     }
 
     /// Puts a source into its slot. One whose token was removed while it was out is dropped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&self, token: Token, source: Box<dyn Source>) {
         let left_over = self.table.borrow_mut().put(token, source);
         drop(left_over); // outside the borrow; what it has of a consumer is contained
