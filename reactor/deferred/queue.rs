@@ -74,14 +74,17 @@ impl<T: 'static> Queue<T> {
     /// [`QueueOverflow`] with the item, if no `get` waits and the queue is full.
     pub fn put(&self, item: T) -> Result<(), QueueOverflow<T>> {
         let state = &self.state;
-        if state.waiting.is_empty() && self.len() >= state.size {
+        let is_waited_for = !state.waiting.is_empty();
+        if !is_waited_for && self.len() >= state.size {
             return Err(QueueOverflow(item));
         }
         let number = state.next_number.get();
         state.next_number.set(number + 1);
         // Also where one waits: an item that has come back meanwhile is before this one.
         state.items.borrow_mut().push_back((number, item));
-        state.serve();
+        if is_waited_for {
+            state.serve();
+        }
         Ok(())
     }
 
