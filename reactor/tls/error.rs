@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,8 +26,18 @@ pub enum TlsError {
     NoRoots(Option<Source>),
     /// Certificates or a key are missing in the text, or are not valid PEM.
     BadPem(PemPart, Option<Source>),
-    /// The certificate and the key of a server do not belong together, or are of no use.
+    /// A certificate and its key do not belong together or are of no use, or the certificate is not one for a
+    /// name, or not valid now.
     BadIdentity(Source),
+    /// A file cannot be read, or what is in it is invalid.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// An [`io::Error`] or a [`TlsError`].
+        source: Source,
+    },
+    /// There is nothing to read again: no part of the configuration is in a file.
+    NoFiles,
     /// The host is neither a name nor an IP address, so no certificate can be for it.
     BadHost(String),
     /// The peer's certificate is not for its name, has expired, or was not signed by an
@@ -36,6 +47,17 @@ pub enum TlsError {
         peer: String,
         /// What is wrong with it.
         source: Source,
+    },
+    /// The peer has sent no certificate, and one is required.
+    NoCertificate {
+        /// The host, or `the client`.
+        peer: String,
+    },
+    /// The client has asked for a name for which the server has no certificate, or for none, and there
+    /// is no certificate for others.
+    UnknownName {
+        /// The name, if it has asked for one.
+        name: Option<String>,
     },
     /// The first bytes of the peer are not TLS.
     NotTls {
@@ -75,9 +97,9 @@ pub enum TlsError {
 pub enum PemPart {
     /// The certificates that are trusted.
     Roots,
-    /// A server's certificates.
+    /// The certificates of one side.
     Chain,
-    /// A server's private key.
+    /// The private key that belongs to them.
     Key,
 }
 
@@ -88,6 +110,30 @@ impl TlsError {
         match reason {
             Reason::Error(error) => error.get_ref()?.downcast_ref(),
             _ => None,
+        }
+    }
+
+    fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::NoRoots(_) => io::ErrorKind::NotFound,
+            Self::File { source, .. } => match (
+                source.downcast_ref::<Self>(),
+                source.downcast_ref::<io::Error>(),
+            ) {
+                (Some(error), _) => error.kind(),
+                (_, Some(error)) => error.kind(),
+                _ => io::ErrorKind::InvalidInput,
+            },
+            Self::BadPem(..) | Self::BadIdentity(_) | Self::NoFiles | Self::BadHost(_) => {
+                io::ErrorKind::InvalidInput
+            }
+            Self::Certificate { .. }
+            | Self::NoCertificate { .. }
+            | Self::UnknownName { .. }
+            | Self::NotTls { .. }
+            | Self::Failed { .. } => io::ErrorKind::InvalidData,
+            Self::HandshakeTimedOut { .. } => io::ErrorKind::TimedOut,
+            Self::ClosedInHandshake { .. } | Self::Truncated { .. } => io::ErrorKind::UnexpectedEof,
         }
     }
 
@@ -105,6 +151,7 @@ impl TlsError {
                 peer,
                 source: error.into(),
             },
+            rustls::Error::NoCertificatesPresented => Self::NoCertificate { peer },
             _ => Self::Failed {
                 peer,
                 source: error.into(),
@@ -127,20 +174,7 @@ impl TlsError {
 
 impl From<TlsError> for io::Error {
     fn from(error: TlsError) -> Self {
-        let kind = match &error {
-            TlsError::NoRoots(_) => io::ErrorKind::NotFound,
-            TlsError::BadPem(..) | TlsError::BadIdentity(_) | TlsError::BadHost(_) => {
-                io::ErrorKind::InvalidInput
-            }
-            TlsError::Certificate { .. } | TlsError::NotTls { .. } | TlsError::Failed { .. } => {
-                io::ErrorKind::InvalidData
-            }
-            TlsError::HandshakeTimedOut { .. } => io::ErrorKind::TimedOut,
-            TlsError::ClosedInHandshake { .. } | TlsError::Truncated { .. } => {
-                io::ErrorKind::UnexpectedEof
-            }
-        };
-        Self::new(kind, error)
+        Self::new(error.kind(), error)
     }
 }
 
@@ -199,11 +233,26 @@ impl fmt::Display for TlsError {
             Self::BadPem(part, Some(source)) => write!(f, "a broken {part}: {source}"),
             Self::BadIdentity(source) => {
                 let complaint = Complaint(source);
+                write!(f, "the certificate and key are of no use: {complaint}")
+            }
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::NoFiles => write!(
+                f,
+                "no certificate or key is in a file that could be read again"
+            ),
+            Self::NoCertificate { peer } => {
+                write!(f, "{peer} has sent no certificate, and one is required")
+            }
+            Self::UnknownName { name: Some(name) } => {
                 write!(
                     f,
-                    "the server's certificate and key are of no use: {complaint}"
+                    "there is no certificate for {name:?}, which the client has asked for"
                 )
             }
+            Self::UnknownName { name: None } => write!(
+                f,
+                "there is no certificate for a client that asks for no name"
+            ),
             Self::BadHost(host) => {
                 write!(f, "{host:?} is neither a host's name nor an IP address")
             }
@@ -242,9 +291,13 @@ impl Error for TlsError {
         match self {
             Self::NoRoots(source) | Self::BadPem(_, source) => source.as_deref().map(|s| s as _),
             Self::BadIdentity(source)
+            | Self::File { source, .. }
             | Self::Certificate { source, .. }
             | Self::Failed { source, .. } => Some(source.as_ref()),
             Self::BadHost(_)
+            | Self::NoFiles
+            | Self::NoCertificate { .. }
+            | Self::UnknownName { .. }
             | Self::NotTls { .. }
             | Self::ClosedInHandshake { .. }
             | Self::HandshakeTimedOut { .. }

@@ -20,6 +20,9 @@ use crate::reason::Reason;
 /// at the same time.
 const CHUNK: usize = 64 << 10;
 
+/// What `rustls` says when a server has no certificate for a client.
+const UNRESOLVED: &str = "no server certificate chain resolved";
+
 /// How long a handshake may take, if its configuration does not say otherwise: 10 seconds. That is some
 /// thirty round trips of a slow network, of which a handshake takes two.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,6 +65,9 @@ impl TlsLayer {
             Ok(state) => self.has_ended = state.peer_has_closed(),
             Err(error) => {
                 self.pass_down(down)?; // an alert
+                if let Some(error) = self.unknown_name(&error) {
+                    return Err(error.into());
+                }
                 // Before both sides have agreed on a version the likeliest mistake is a peer that does
                 // not speak TLS at all, which deserves another sentence.
                 let has_said_hello = self.tls.protocol_version().is_some();
@@ -107,6 +113,19 @@ impl TlsLayer {
             self.pass_down(down)?;
         }
         Ok(())
+    }
+
+    /// A server has found no certificate for what the client has asked for, if that is the error.
+    fn unknown_name(&self, error: &rustls::Error) -> Option<TlsError> {
+        // The error has no variant of its own; a test sees to it that the words are the same.
+        let is_it = matches!(error, rustls::Error::General(words) if words == UNRESOLVED);
+        match &self.tls {
+            Connection::Server(server) if is_it => {
+                let name = server.server_name().map(ToOwned::to_owned);
+                Some(TlsError::UnknownName { name })
+            }
+            _ => None,
+        }
     }
 
     fn closed_in_handshake(&self) -> Reason {

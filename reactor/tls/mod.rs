@@ -55,6 +55,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! What a server shows, by name, whom it accepts, and how it is given new certificates while it runs is in
+//! [`TlsServerConfig`]; the guide has a chapter with all of it.
+//!
 //! How a stream ends:
 //!
 //! | the peer | what is called |
@@ -70,11 +73,16 @@
 //! came before has been delivered by then, so a protocol that knows by itself where a message ends
 //! need not mind; for one whose message ends with the stream, the reason says that it is not whole.
 
-mod config;
+mod client;
 mod error;
 mod factory;
+mod identity;
 mod info;
+mod key_log;
 mod layer;
+mod names;
+mod pem;
+mod server;
 
 use std::fmt;
 use std::io;
@@ -88,10 +96,13 @@ use crate::sources::port::{self, CannotListen, ListeningPort};
 
 use self::factory::TlsFactory;
 
-pub use self::config::{TlsClientConfig, TlsServerConfig};
+pub use self::client::TlsClientConfig;
 pub use self::error::{PemPart, TlsError};
+pub use self::identity::TlsIdentity;
 pub use self::info::{TlsInfo, TlsVersion};
 pub use self::layer::{HANDSHAKE_TIMEOUT, TlsLayer};
+pub use self::pem::Pem;
+pub use self::server::TlsServerConfig;
 
 /// What [`Reactor::connect_tls`](crate::Reactor::connect_tls) does.
 pub(crate) fn connect(
@@ -125,3 +136,8 @@ pub(crate) fn listen(
         TlsFactory::new(factory, move || Some(tls.layer())),
     )
 }
+
+/// The programs of the chapter on TLS are compiled.
+#[cfg(all(doctest, feature = "http", feature = "os"))]
+#[doc = include_str!("../../docs/guide/tls.md")]
+mod guide {}

@@ -1,14 +1,15 @@
 //! Layers that begin with a handshake: when it is done, what it has negotiated, and when it takes too long.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::testing::Conversation;
-use reactor::{Accepted, Layer, Reason, Transport};
+use reactor::testing::{Conditions, Conversation, Simulation};
+use reactor::{Accepted, Layer, Limits, Reason, Transport};
 
 use crate::begins_with;
-use crate::support::{Heard, Log, Probe, SECOND, Then, millis};
+use crate::support::{Heard, Log, Probe, SECOND, Then, listener, millis, pattern, shared};
 
 /// What a [`Knock`] has negotiated.
 #[derive(Debug, PartialEq)]
@@ -92,7 +93,7 @@ fn handshakes_are_reported_before_the_bytes_that_came_with_them() {
 fn a_layer_without_a_handshake_reports_none_and_may_have_negotiated_something() {
     let log = Log::default();
     let known = Rc::default();
-    let seen: Rc<std::cell::Cell<_>> = Rc::clone(&known);
+    let seen: Rc<Cell<_>> = Rc::clone(&known);
     let protocol = Probe::new(&log, move |heard: &Heard<'_>, transport: &Transport| {
         if let Heard::Data(_) = heard {
             seen.set(name(transport));
@@ -129,7 +130,7 @@ fn a_handshake_goes_on_in_a_pause_of_reading_and_what_comes_behind_it_waits() {
 #[test]
 fn what_came_with_the_end_of_a_handshake_passes_a_layer_that_is_pushed_then() {
     let log = Log::default();
-    let pushed = std::cell::Cell::new(false);
+    let pushed = Cell::new(false);
     let protocol = Probe::new(&log, move |heard: &Heard<'_>, transport: &Transport| {
         match heard {
             Heard::Made => transport.push_layer(Knock::new(b'a', 1), b""),
@@ -195,22 +196,72 @@ fn of_several_handshakes_each_has_its_own_time() {
 
 #[test]
 fn the_last_bytes_of_a_handshake_that_waited_for_a_busy_loop_are_in_time() {
-    for completes in [true, false] {
-        let (conversation, log) = begins_with(|transport| {
-            transport.push_layer(Knock::new(b'a', 1000), b"");
-        });
-        conversation.run_for(4 * SECOND);
-        // What came meanwhile is read behind the callback, whose time is over the deadline.
-        let simulation = conversation.simulation().clone();
-        let peer = conversation.peer().clone();
-        conversation.simulation().reactor().call_soon(move || {
-            peer.write(&vec![b'a'; if completes { 1000 } else { 1 }]);
-            simulation.spend(2 * SECOND);
-        });
-        conversation.run_for(millis(100));
-        assert_eq!(log.contains("handshakedone"), completes);
-        assert_eq!(conversation.transport().is_open(), completes);
+    const CLIENTS: usize = 1500; // more than one wait reports
+    let simulation = Simulation::new();
+    let log = Log::default();
+    let noted = log.clone();
+    let factory = move |_| Accepted::new(listener(&noted)).with_layer(Knock::new(b'a', 1));
+    let listening = simulation.reactor().listen_tcp("10.0.0.1:1", factory);
+    listening.expect("the port is free");
+    let connect = |_| simulation.connect("10.0.0.1:1");
+    let peers: Vec<_> = (0..CLIENTS).map(connect).collect();
+    simulation.run_for(4 * SECOND);
+    let working = simulation.clone();
+    simulation.reactor().call_soon(move || {
+        for peer in &peers {
+            peer.write(b"a");
+        }
+        working.spend(2 * SECOND);
+        std::mem::forget(peers);
+    });
+    simulation.run_for(10 * SECOND);
+    assert_eq!(log.count("handshakedone"), CLIENTS);
+    assert_eq!(log.count("lost"), 0);
+}
+
+/// Counts what it is handed, and is never ready.
+struct Greedy(Rc<Cell<usize>>);
+
+impl Layer for Greedy {
+    fn receive(&mut self, data: &[u8], _: &mut Vec<u8>, _: &mut Vec<u8>) -> Result<(), Reason> {
+        self.0.set(self.0.get() + data.len());
+        Ok(())
     }
+
+    fn send(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn is_ready(&self) -> bool {
+        false
+    }
+
+    fn handshake_timeout(&self) -> Option<Duration> {
+        Some(5 * SECOND)
+    }
+}
+
+#[test]
+fn a_peer_that_sends_without_end_wins_one_turn() {
+    let received = shared(0);
+    let log = Log::default();
+    let accepted = Accepted::new(listener(&log)).with_layer(Greedy(Rc::clone(&received)));
+    // There is always more than one turn reads.
+    let large = Conditions::calm().receive_buffer((4 << 20)..=(4 << 20));
+    let simulation = Simulation::with_conditions(large, 1);
+    let conversation = Conversation::begin(&simulation, accepted, Limits::default());
+    conversation.run_for(4 * SECOND);
+    let (peer, working) = (
+        conversation.peer().clone(),
+        conversation.simulation().clone(),
+    );
+    conversation.simulation().reactor().call_soon(move || {
+        peer.write(&pattern(4 << 20));
+        working.spend(2 * SECOND);
+    });
+    conversation.run_for(10 * SECOND);
+    assert_eq!(log.entries()[1..], ["lost: a layer's handshake timed out"]);
+    assert!(received.get() < 300 << 10, "{}", received.get());
 }
 
 #[test]

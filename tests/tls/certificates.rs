@@ -1,7 +1,9 @@
 //! Which certificates are accepted, by whom, and what is reported of the others.
 
+use std::io;
+
 use reactor::testing::Simulation;
-use reactor::tls::{PemPart, TlsClientConfig, TlsError, TlsServerConfig};
+use reactor::tls::{Pem, PemPart, TlsClientConfig, TlsError, TlsServerConfig};
 
 use crate::{
     CHAIN, HOST, KEY, PLACE, ROOT, Side, client, listens, meet, named, says_hello, server,
@@ -155,13 +157,32 @@ fn an_invalid_identity_or_root_is_reported_as_such() {
     assert_eq!(of(CHAIN, b""), "there is no private key in the text");
     assert_eq!(of(CHAIN, CHAIN), "there is no private key in the text");
     let mismatched = of(ROOT, KEY);
-    let expected = "the server's certificate and key are of no use: they do not belong together";
+    let expected = "the certificate and key are of no use: they do not belong together";
     assert_eq!(mismatched, expected);
     let encrypted =
         b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     assert!(of(CHAIN, encrypted).starts_with("a broken private key: it is encrypted"));
     let cut = &CHAIN[..CHAIN.len() / 4];
     assert!(of(cut, KEY).starts_with("a broken certificate: "));
+    let missing = Pem::file("tests/support/tls/missing.pem");
+    let error = TlsServerConfig::from_pem(missing.clone(), KEY).expect_err("it is not there");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("tests/support/tls/missing.pem: No such file"),
+        "{text}"
+    );
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::NotFound);
+    let not_a_key = Pem::file("tests/support/tls/ca.pem");
+    let error = TlsServerConfig::from_pem(CHAIN, not_a_key).expect_err("it is a certificate");
+    let expected = "tests/support/tls/ca.pem: there is no private key in the text";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidInput);
+    let files = "tests/support/tls/renewed.pem, tests/support/tls/server.key";
+    let (chain, key) = files.split_once(", ").expect("two");
+    let error = TlsServerConfig::from_pem(Pem::file(chain), Pem::file(key));
+    let error = error.expect_err("they do not belong together").to_string();
+    assert_eq!(error, format!("{chain}: {mismatched}"));
+    assert!(TlsClientConfig::with_root_pem(missing).is_err());
     let error = TlsClientConfig::with_root_pem("").expect_err("it is empty");
     assert!(matches!(error, TlsError::BadPem(PemPart::Roots, None)));
 }

@@ -5,10 +5,14 @@
 
 mod bounds;
 mod certificates;
+mod clients;
 mod endings;
 mod handshakes;
+mod names;
 mod policies;
 mod records;
+mod renewal;
+mod resumption;
 #[path = "../support/mod.rs"]
 mod support;
 mod upgrades;
@@ -214,7 +218,9 @@ impl End {
     }
 
     fn server() -> Self {
-        Self::new(server().layer())
+        // Made once a test, since some need thousands.
+        thread_local!(static TLS: TlsServerConfig = server());
+        Self::new(TLS.with(TlsServerConfig::layer))
     }
 
     fn receive(&mut self, data: &[u8]) -> Result<(), Reason> {
