@@ -14,6 +14,8 @@
 //! | [`RunError`](crate::RunError) | [`run`](crate::Reactor::run), [`turn`](crate::Reactor::turn), [`run_until`](crate::Reactor::run_until): the loop runs already, or cannot wait |
 //! | [`StoppedBefore`](crate::StoppedBefore) | `run_until`: the loop stopped before the Deferred fired |
 //! | [`CallFromThreadError`](crate::CallFromThreadError) | [`call_from_thread`](crate::RemoteReactor::call_from_thread): the loop is gone, or its queue is full |
+//! | [`BlockingCallError`](crate::threads::BlockingCallError) | [`blocking_call_from_thread`](crate::RemoteReactor::blocking_call_from_thread): the call failed, or the loop has stopped or is gone |
+//! | [`SendError`](crate::threads::SendError) | [`Sender::send`](crate::threads::Sender::send), and what other threads ask of a connection: too much waits, or it is gone |
 //! | [`ThreadPoolError`](crate::ThreadPoolError) | [`defer_to_thread`](crate::Reactor::defer_to_thread), or a name that is to be looked up: too much work waits, or no thread can be started |
 //! | [`BadAddress`](crate::BadAddress) | parsing an [`Address`](crate::Address) |
 //! | [`BadNetwork`](crate::BadNetwork) | parsing a [`Network`](crate::Network) |

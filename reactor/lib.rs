@@ -33,7 +33,7 @@
 //!   may connect.
 //! - [`deferred`]: results that are not there yet, in callbacks or in `async` blocks, which
 //!   [`Reactor::spawn`] runs.
-//! - [`Reactor::remote`] and [`Reactor::defer_to_thread`]: other threads, and work that blocks.
+//! - [`threads`]: what other threads may hold, and [`Reactor::defer_to_thread`]: work that blocks.
 //! - [`embedding`]: other loops, and descriptors of the program's own.
 //! - [`http`]: sites that answer requests, and an agent that asks others.
 //! - [`lifecycle`]: start, stop and what is done around them. [`observe`]: what the loop does, as it
@@ -56,7 +56,7 @@
 //! example. In one that has none, unhandled failures and answers that fail are printed on the
 //! standard error.
 //!
-//! Everything but [`RemoteReactor`] stays on the thread of its reactor, which the compiler sees to.
+//! Everything but [`RemoteReactor`] and what is in [`threads`] stays on the thread of its reactor, which the compiler sees to.
 //! A panic in a callback ends the connection or the call that it belongs to, with a reason and a
 //! line in the log, and nothing else; this needs `panic = "unwind"`, which is Cargo's default.
 
@@ -113,6 +113,9 @@ mod reactor;
 mod remote_reactor;
 mod weak_reactor;
 
+// What other threads may hold.
+pub mod threads;
+
 // Other loops, its start and stop, and what it does, for observers.
 #[cfg(unix)]
 pub mod embedding;
@@ -132,6 +135,7 @@ mod sealed;
 mod time;
 mod unsent;
 mod visible;
+mod waits;
 
 // For programs' tests, and for their errors.
 pub mod errors;

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::engine::Engine;
 use crate::engine::threads::{BoxedCall, Refused, Remote};
 use crate::reactor::Reactor;
+use crate::waits::Waits;
 
 /// The handle of a loop that other threads may hold, clone and drop.
 ///
@@ -34,6 +35,11 @@ pub struct RemoteReactor(Remote<Engine>);
 impl RemoteReactor {
     pub(crate) fn new(remote: Remote<Engine>) -> Self {
         Self(remote)
+    }
+
+    /// The threads that wait for this loop.
+    pub(crate) fn waits(&self) -> &Waits {
+        self.0.waits()
     }
 
     /// Queues `f` for the next turn of the loop, and wakes the loop. Returns at once; `f` is called

@@ -13,7 +13,8 @@
 //!
 //! - `turn`: the order of a turn
 //! - `stopping`, `triggers`: the stages of a stop, and what a program wants called at each
-//! - `jobs`, `tasks`, `threads`, `pools`, `thread_pool`: other ways for work to come to the loop
+//! - `jobs`, `tasks`, `threads`, `mailboxes`, `pools`, `thread_pool`: other ways for work to
+//!   come to the loop
 //! - `calls`, `due`: calls that are made later
 //! - `dispatch`: the one place that calls a consumer's code
 //! - `table`, `timers`, `budget`, `pressure`: what a token refers to, what is due when, how much a
@@ -25,6 +26,7 @@ pub(crate) mod dispatch;
 mod due;
 pub(crate) mod jobs;
 mod life;
+pub(crate) mod mailboxes;
 pub(crate) mod pools;
 mod pressure;
 pub(crate) mod running;
@@ -46,7 +48,7 @@ use self::dispatch::Dispatch;
 use self::due::{Due, QueuedCall};
 use self::jobs::Jobs;
 use self::life::Life;
-
+use self::mailboxes::Mailboxes;
 use self::pools::{Pools, ThreadLimits};
 use self::table::{Table, Token};
 use self::tasks::Tasks;
@@ -160,6 +162,7 @@ pub(crate) struct Engine {
     /// Sources whose end is to be reported in this turn.
     lost: RefCell<Vec<Token>>,
     thread_queue: ThreadQueue<Self>,
+    mailboxes: Mailboxes,
     pools: Pools,
     jobs: Jobs,
     tasks: Rc<Tasks>,
@@ -182,6 +185,7 @@ impl Engine {
         let thread_limits = ThreadLimits::new();
         Rc::new(Self {
             thread_queue: ThreadQueue::new(driver.waker(), thread_limits.calls()),
+            mailboxes: Mailboxes::default(),
             pools: Pools::new(thread_limits),
             jobs: Jobs::default(),
             tasks: Rc::new(Tasks::new(driver.waker())),
@@ -347,6 +351,10 @@ impl Engine {
     /// Calls from other threads.
     pub(crate) fn thread_queue(&self) -> &ThreadQueue<Self> {
         &self.thread_queue
+    }
+
+    pub(crate) fn mailboxes(&self) -> &Mailboxes {
+        &self.mailboxes
     }
 
     pub(crate) fn pools(&self) -> &Pools {

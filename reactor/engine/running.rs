@@ -78,6 +78,7 @@ impl Engine {
         if self.turning.get() || self.is_running() {
             return Err(RunError::AlreadyRunning);
         }
+        self.thread_queue.waits().allow();
         self.make_turn(timeout)
     }
 
@@ -87,6 +88,7 @@ impl Engine {
         }
         // From here on an early return takes the flag back, and the handlers, in the drop.
         let running = Running(self);
+        self.thread_queue.waits().allow();
         // Before the triggers, so that a SIGINT during a slow startup is an orderly stop already.
         if self.handles_signals.get() {
             let mut driver = self.driver.borrow_mut();

@@ -24,6 +24,7 @@ use super::{Engine, Stop};
 use crate::driver::Signal;
 use crate::lifecycle::{Phase, SystemEvent};
 use crate::reason::Reason;
+use crate::waits::Ended;
 
 /// The grace of [`Reactor::stop`](crate::Reactor::stop) and of a signal.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(3);
@@ -126,6 +127,8 @@ impl Engine {
         life.triggers.give_up_waiting();
         life.latecomers.take();
         life.has_persistent.set(false);
+        // The thread that ran the loop may join those that wait for it.
+        self.thread_queue.waits().end_all(Ended::Stopped);
     }
 
     fn waits_for_triggers(&self) -> bool {

@@ -22,6 +22,7 @@ use crate::contained::Contained;
 use crate::driver::Wake;
 use crate::engine::table::Token;
 use crate::engine::thread_pool::{ThreadPool, ThreadPoolError, Ticket};
+use crate::waits::{Ended, Waits};
 
 /// What another thread has queued for the loop, which is an `L`.
 pub(crate) enum FromThread<L> {
@@ -35,12 +36,17 @@ pub(crate) enum FromThread<L> {
     JobEnded(Token),
     /// Something was found for a source.
     Wake(Token),
+    /// Something has come for a mailbox.
+    Mail(Token),
 }
 
 /// A call that travels to the loop's thread.
 pub(crate) type BoxedCall<L> = Box<dyn FnOnce(&Rc<L>) + Send>;
 
 type ThreadCall<L> = Contained<BoxedCall<L>>;
+
+/// Queues that something has come for a mailbox, and wakes the loop. It does not keep the loop running.
+pub(crate) type Bell = Box<dyn Fn() + Send + Sync>;
 
 /// The loop's end of the queue.
 pub(crate) struct ThreadQueue<L>(Arc<Shared<L>>);
@@ -53,6 +59,8 @@ struct Shared<L> {
     pending: AtomicBool,
     remotes: AtomicUsize,
     waker: Arc<dyn Wake>,
+    /// Threads that wait for a call of theirs.
+    waits: Waits,
 }
 
 struct Queue<L> {
@@ -144,6 +152,7 @@ impl<L> ThreadQueue<L> {
             pending: AtomicBool::new(false),
             remotes: AtomicUsize::new(0),
             waker,
+            waits: Waits::new(),
         }))
     }
 
@@ -194,6 +203,28 @@ impl<L> ThreadQueue<L> {
         next
     }
 
+    /// What wakes the loop for a mailbox.
+    pub(crate) fn bell(&self, mailbox: Token) -> Bell
+    where
+        L: 'static,
+    {
+        let shared = Arc::clone(&self.0);
+        Box::new(move || shared.push(FromThread::Mail(mailbox)))
+    }
+
+    /// Queues the rest of a mailbox behind what else has come. The loop's own thread calls this, and
+    /// needs no waking.
+    pub(crate) fn queue_again(&self, mailbox: Token) {
+        if let Some(queue) = self.0.queue().as_mut() {
+            queue.all.push_back(FromThread::Mail(mailbox));
+            self.0.pending.store(true, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.0.waits
+    }
+
     /// Calls `ask` on a thread of `names`, and then wakes the source that wants to know. This does not
     /// keep the loop running, as a [`Remote`] does: the source does.
     pub(crate) fn look_up(
@@ -221,6 +252,7 @@ impl<L> Drop for ThreadQueue<L> {
         let queue = self.0.queue().take();
         // After the lock: a drop is a consumer's code, which may try to queue another call.
         drop(queue);
+        self.0.waits.end_all(Ended::Gone);
     }
 }
 
@@ -237,6 +269,10 @@ impl<L> Remote<L> {
         boxed: impl FnOnce(F) -> BoxedCall<L>,
     ) -> Result<(), Refused<F>> {
         self.0.call(f, place, boxed)
+    }
+
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.0.waits
     }
 
     /// Queues the end of a job. There are as many as jobs that were taken, which are bounded

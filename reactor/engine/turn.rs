@@ -136,6 +136,12 @@ impl Engine {
                     let _ = self.dispatch.call(job_callback, || self.jobs.end(job));
                 }
                 Some(FromThread::Wake(source)) => self.wake(source),
+                Some(FromThread::Mail(mailbox)) => {
+                    let (dispatch, loop_side) = (&self.dispatch, &self.loop_side);
+                    if self.mailboxes.deliver(mailbox, dispatch, loop_side) {
+                        self.thread_queue.queue_again(mailbox);
+                    }
+                }
             }
         }
     }

@@ -166,6 +166,22 @@ impl Transport {
         })
     }
 
+    /// Notifies the watchers that the peer has taken what was written.
+    pub(super) fn notify_watchers_of_room(&self) {
+        let relations = self.0.relations.borrow();
+        let watchers = relations.as_ref().map_or(&[][..], |r| &r.watchers);
+        let watchers: Vec<_> = watchers
+            .iter()
+            .map(|(w, key)| (w.upgrade(), *key))
+            .collect();
+        drop(relations); // a watcher may write, and begin or end a watch
+        for (watcher, key) in watchers {
+            if let Some(watcher) = watcher {
+                watcher.writing_resumed(key);
+            }
+        }
+    }
+
     pub(crate) fn is_watched_by(&self, watcher: &Weak<dyn Watcher>) -> bool {
         let relations = Ref::map(self.0.relations.borrow(), |relations| relations);
         relations

@@ -149,6 +149,7 @@ impl Transport {
         } else if self.0.above_high_water.get() && unsent <= self.0.limits.low_water {
             self.0.above_high_water.set(false);
             self.resume_when_sent(); // before `writing_resumed`, which may ask whether it is read
+            self.notify_watchers_of_room();
             Some(Mark::Low)
         } else {
             None
@@ -156,7 +157,6 @@ impl Transport {
     }
 
     /// Whether `writing_paused` was called and `writing_resumed` was not since.
-    #[cfg(feature = "http")]
     pub(crate) fn is_above_high_water(&self) -> bool {
         self.0.above_high_water.get()
     }

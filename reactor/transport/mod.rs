@@ -116,10 +116,16 @@ struct Relations {
     layering: Option<Box<Layering>>,
 }
 
-/// Is notified when a connection is lost. A [`Group`](crate::Group) is one.
+/// Is notified when a connection is lost. A [`Group`](crate::Group) is one, and what sends for other
+/// threads.
 pub(crate) trait Watcher {
     /// The connection known by `key` was lost.
     fn connection_lost(&self, key: usize);
+
+    /// The peer of the connection known by `key` has taken what was written, down to the low mark.
+    fn writing_resumed(&self, key: usize) {
+        let _ = key;
+    }
 }
 
 /// What a protocol may ask of its connection.
