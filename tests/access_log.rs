@@ -311,3 +311,24 @@ fn why_a_resource_failed_is_in_the_log_and_not_in_the_answer() {
         assert_eq!(count, 1, "{path}: {logged:?}");
     }
 }
+
+#[test]
+fn behind_a_trusted_proxy_a_line_has_the_client() {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let site = Site::new(&reactor, |_: Request| Response::text("hello"));
+    let site = site.with_trusted_proxies(["10.0.0.2".parse().expect("a network")]);
+    reactor.listen_tcp("10.0.0.1:80", site).expect("it listens");
+    let lines = "X-Forwarded-For: 127.0.0.1, 198.51.100.7\r\n";
+    for peer in [[10, 0, 0, 2], [10, 0, 0, 3]] {
+        let peer = simulation.connect_from(peer.into(), "10.0.0.1:80");
+        peer.write(format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n").as_bytes());
+        simulation.run_until_idle();
+    }
+    let hosts: Vec<String> = Kept::lines(true)
+        .iter()
+        .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
+        .collect();
+    assert_eq!(hosts, ["198.51.100.7", "10.0.0.3"]);
+}

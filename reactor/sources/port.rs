@@ -293,7 +293,7 @@ impl ListeningPort {
     }
 
     /// Accepts no more connections and frees the address. Connections that were accepted stay. The
-    /// factory is dropped. Does nothing when it was called before, or the reactor was shut down.
+    /// factory is dropped, when those are gone that wait for a PROXY header. Does nothing when it was called before, or the reactor was shut down.
     pub fn stop_listening(&self) {
         if let Some(engine) = self.engine.upgrade() {
             engine.remove(self.token);

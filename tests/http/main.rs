@@ -8,6 +8,7 @@ mod copying;
 mod deadlines;
 mod events;
 mod files;
+mod forwarded;
 mod functions;
 mod guard;
 mod half_closes;

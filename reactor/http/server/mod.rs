@@ -12,6 +12,7 @@
 //! - `events`: server-sent events to every page that listens.
 //! - `request`, `response`: what a resource is given, and what it answers. `header_lines`: the headers
 //!   of the first.
+//! - `forwarded`: the client behind proxies.
 //! - `limits`: how much a client may send, and how long it may take.
 //! - `channel/`: the protocol of one connection.
 //! - `writer`: the head of an answer as bytes.
@@ -37,6 +38,8 @@ pub(crate) mod guard;
 pub(crate) mod files;
 
 pub(crate) mod request;
+
+pub(crate) mod forwarded;
 
 pub(crate) mod header_lines;
 

@@ -8,12 +8,14 @@ use std::rc::Rc;
 use crate::address::Address;
 use crate::http::body::budget::{Budget, Share};
 use crate::http::body::incoming::BodyStream;
+use crate::http::server::forwarded::Origin;
 use crate::http::server::header_lines::HeaderLines;
 use crate::http::wire::chunked::trailers;
 use crate::http::wire::head::RequestHead;
 use crate::http::wire::method::Method;
 use crate::http::wire::request_reader::Heads;
 use crate::http::wire::version::Version;
+use crate::proxy_protocol::Proxied;
 use crate::transport::Transport;
 
 /// A request, which belongs to whoever answers it: it may be moved into a callback or an `async`
@@ -38,6 +40,7 @@ pub struct Request {
 struct Rest {
     stream: Option<BodyStream>,
     trailers: Vec<u8>,
+    origin: Option<Box<Origin>>,
 }
 
 impl Request {
@@ -148,10 +151,19 @@ impl Request {
         HeaderLines(self.head())
     }
 
-    /// The host that the request is for, and perhaps a port. There always is one, except in HTTP/1.0.
+    /// The host that the request is for, and perhaps a port. There always is one, except in HTTP/1.0. Behind
+    /// [trusted proxies](crate::http::Site::with_trusted_proxies) it is that which the client has asked for.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.head().host()
+        let forwarded = self.origin().and_then(|origin| origin.host.as_deref());
+        forwarded.or_else(|| self.head().host())
+    }
+
+    /// How the client has sent the request to the first of [trusted proxies](crate::http::Site::with_trusted_proxies): `http` or `https`. `None` where no
+    /// such proxy says it.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&'static str> {
+        self.origin()?.scheme
     }
 
     /// The type of the body, without its parameters, or nothing.
@@ -244,7 +256,30 @@ impl Request {
         }
     }
 
-    /// The address of the client.
+    pub(crate) fn set_origin(&mut self, origin: Box<Origin>) {
+        self.rest.get_or_insert_default().origin = Some(origin);
+    }
+
+    fn origin(&self) -> Option<&Origin> {
+        self.rest.as_ref()?.origin.as_deref()
+    }
+
+    /// The address of the client: the peer's, or, behind [trusted proxies](crate::http::Site::with_trusted_proxies), that which they name. Its
+    /// port is zero where they name none.
+    #[must_use]
+    pub fn client_addr(&self) -> &Address {
+        let forwarded = self.origin().and_then(|origin| origin.client.as_ref());
+        forwarded.unwrap_or_else(|| self.peer_addr())
+    }
+
+    /// The proxy that passes the connection on by the [PROXY protocol](crate::proxy_protocol), if one does.
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.transport.proxied()
+    }
+
+    /// The address of the connection's peer: the client, or a proxy that does not speak the
+    /// [PROXY protocol](crate::proxy_protocol).
     #[must_use]
     pub fn peer_addr(&self) -> &Address {
         self.transport.peer_addr()

@@ -3,16 +3,20 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::address::Address;
 use crate::driver::WallClock;
 use crate::http::body::budget::Budget;
 use crate::http::server::access_log;
+use crate::http::server::forwarded::{self, Ambiguous, Origin};
 use crate::http::server::limits::HttpLimits;
 use crate::http::server::resource::Resource;
 use crate::http::server::response::Response;
 use crate::http::wire::date::DateCache;
+use crate::http::wire::head::RequestHead;
 use crate::http::wire::request_reader::Heads;
 use crate::http::wire::status::Status;
 use crate::limits::Limits;
+use crate::network::Network;
 use crate::weak_reactor::WeakReactor;
 
 /// What the connections of a site share.
@@ -30,6 +34,8 @@ pub(crate) struct SiteState {
     pub(crate) scratch: Rc<Cell<Vec<u8>>>,
     /// Whether requests are logged, if anybody reads the log.
     pub(crate) logs_access: bool,
+    /// Whose `Forwarded` and `X-Forwarded-For` is believed. `None` and not empty, since a UNIX socket has no network.
+    pub(crate) trusted_proxies: Option<Rc<[Network]>>,
     /// What is said instead of plain text where something goes wrong.
     pub(crate) error_pages: Option<Rc<ErrorPages>>,
 }
@@ -37,6 +43,19 @@ pub(crate) struct SiteState {
 pub(crate) type ErrorPages = dyn Fn(Status, &str) -> Response;
 
 impl SiteState {
+    /// What a trusted proxy says of a request.
+    #[inline]
+    pub(crate) fn origin(
+        &self,
+        peer: &Address,
+        head: &RequestHead,
+    ) -> Result<Option<Box<Origin>>, Ambiguous> {
+        match &self.trusted_proxies {
+            Some(trusted) => forwarded::origin(trusted, peer, head),
+            None => Ok(None),
+        }
+    }
+
     /// Whether a line for a request is read by anybody now.
     #[inline]
     pub(crate) fn logs_access(&self) -> bool {

@@ -13,6 +13,7 @@ use crate::http::server::response::Response;
 use crate::http::server::shared::SiteState;
 use crate::http::wire::status::Status;
 use crate::limits::Limits;
+use crate::network::Network;
 use crate::reactor::Reactor;
 
 /// Serves a tree of resources over HTTP. A factory, to be given to
@@ -46,6 +47,7 @@ impl Site {
             budget: Budget::default(),
             scratch: Rc::default(),
             logs_access: true,
+            trusted_proxies: None,
             error_pages: None,
         }))
     }
@@ -62,6 +64,41 @@ impl Site {
     #[must_use]
     pub fn with_connection_limits(mut self, limits: Limits) -> Self {
         Rc::make_mut(&mut self.0).connection_limits = limits;
+        self
+    }
+
+    /// This site, behind proxies in these networks: of a request from one of them, the client, the scheme and the host are
+    /// those that it writes into `Forwarded` (RFC 7239), or into `X-Forwarded-For`, `-Proto` and `-Host`.
+    ///
+    /// [`Request::client_addr`](crate::http::Request::client_addr), [`scheme`](crate::http::Request::scheme) and
+    /// [`host`](crate::http::Request::host) have them, and the access log has the client. Lists are read from the right, over as many
+    /// proxies as are in these networks, at most 32; what is further left was written by a client and is ignored, as
+    /// all of it is without this method and from a peer in none of the networks. A peer over a UNIX socket is trusted.
+    ///
+    /// A proxy has to remove or to overwrite the headers that it does not write. A request that has both kinds is answered
+    /// with 400 if they name different clients, and its scheme and host are only those that both say. Where a
+    /// name is malformed or hidden, as `for=unknown` and `for=_a1` are, the client is the last address that was named
+    /// before it, or the peer.
+    ///
+    /// ```
+    /// use reactor::http::{Request, Response, Site};
+    /// use reactor::testing::Simulation;
+    ///
+    /// let simulation = Simulation::new();
+    /// let reactor = simulation.reactor();
+    /// let greet = |request: Request| Response::text(format!("hello, {}\n", request.client_addr()));
+    /// let site = Site::new(&reactor, greet).with_trusted_proxies(["10.0.0.0/8".parse()?]);
+    /// reactor.listen_tcp("10.0.0.1:80", site)?;
+    ///
+    /// let proxy = simulation.connect_from("10.0.0.2".parse()?, "10.0.0.1:80");
+    /// proxy.write(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1, 198.51.100.7\r\n\r\n");
+    /// simulation.run_until_idle();
+    /// assert!(proxy.read().ends_with(b"hello, 198.51.100.7:0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        Rc::make_mut(&mut self.0).trusted_proxies = Some(networks.into_iter().collect());
         self
     }
 

@@ -36,6 +36,7 @@
 //! - `framing`: how the end of a body is found. `chunked`: one whose length is not known when it begins.
 //! - `headers`: header lines, and what may stand in them. `number`: the numbers in them.
 //! - `host`: the host and the port in `Host` and in a URL.
+//! - `forwarded`: whom proxies were asked by.
 //! - `limits`: how long a head may be.
 //! - `method`, `status`, `version`: what a first line consists of.
 //! - `date`: the `Date` line, which is formatted once a second.
@@ -49,6 +50,7 @@ pub(crate) mod part;
 pub(crate) mod head;
 
 pub(crate) mod chunked;
+pub(crate) mod forwarded;
 pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod host;

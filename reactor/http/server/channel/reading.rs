@@ -12,6 +12,7 @@ use crate::framing::undelivered::Undelivered;
 use crate::http::body::incoming::{Unwanted, incoming};
 use crate::http::limits::unless_zero;
 use crate::http::server::access_log::Entry;
+use crate::http::server::forwarded::{AMBIGUOUS, Origin};
 use crate::http::server::request::Request;
 use crate::http::server::resource::{Answer, Intake, Resource};
 use crate::http::server::response::Response;
@@ -143,23 +144,32 @@ impl HttpChannel {
         // What comes behind this request takes it back, in `hold_on`.
         self.client_is_done = !head.persistent;
         let logs_access = self.site.logs_access();
+        let peer = work.transport.peer_addr();
+        let origin = self.site.origin(peer, &head);
+        let client = Origin::client(&origin).unwrap_or(peer);
         let exchange = Exchange {
             meta: Meta {
                 method: head.method().unwrap_or(Method::Post),
                 version: head.version,
                 persistent: head.persistent && !self.closing,
             },
-            entry: logs_access.then(|| Box::new(Entry::new(work.transport.peer_addr(), &head))),
+            entry: logs_access.then(|| Box::new(Entry::new(client, &head))),
             feed: None,
             // A client that has sent more already does not wait.
             holds_body_back: head.expects_continue && is_last,
+        };
+        let Ok(origin) = origin else {
+            return self.respond_and_close(work, exchange, Response::mistake(&AMBIGUOUS));
         };
         let framing = head.framing;
         let Some(method) = head.method() else {
             // Its body, if there is one, is not read, so that the connection cannot go on.
             return self.respond_and_close(work, exchange, Response::mistake(&NO_SUCH_METHOD));
         };
-        let request = Request::new(head, method, &self.site.heads, work.transport);
+        let mut request = Request::new(head, method, &self.site.heads, work.transport);
+        if let Some(origin) = origin {
+            request.set_origin(origin);
+        }
         match framing {
             Framing::None => self.render_at_once(work, exchange, request),
             _ => self.await_body(work, exchange, request, framing),
