@@ -40,6 +40,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::engine::running::RunError;
 
+pub use crate::adopted::{AdoptedListener, AdoptedStream};
 pub use crate::sources::foreign::{CannotWatch, ForeignSource, Interest, SourceEvent};
 
 /// A loop as another one sees it: what that polls, for how long, and what it calls then.

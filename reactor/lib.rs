@@ -82,6 +82,8 @@ mod transport;
 
 // What describes a connection, and what bounds it.
 mod address;
+#[cfg(unix)]
+mod adopted;
 mod connection_id;
 mod limits;
 mod network;
@@ -142,7 +144,7 @@ pub mod errors;
 pub mod testing;
 
 pub use accepted::{Accepted, IntoAccepted};
-pub use address::{Address, BadAddress};
+pub use address::{Address, BadAddress, UnixAddress};
 pub use connection_id::ConnectionId;
 pub use cooperator::CooperativeTask;
 pub use deferred::{Deferred, Failure, Resolver};
@@ -185,6 +187,10 @@ mod guide {
 
     #[doc = include_str!("../docs/guide/protocols.md")]
     mod protocols {}
+
+    #[cfg(unix)]
+    #[doc = include_str!("../docs/guide/places.md")]
+    mod places {}
 
     #[doc = include_str!("../docs/guide/threads.md")]
     mod threads {}

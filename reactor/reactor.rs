@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::future::Future;
-#[cfg(unix)]
 use std::io;
 use std::net::ToSocketAddrs;
 #[cfg(unix)]
@@ -13,13 +12,16 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use crate::address::{Address, UnixAddress};
+#[cfg(unix)]
+use crate::adopted::{AdoptedListener, AdoptedStream};
 use crate::cooperating;
 use crate::cooperator::CooperativeTask;
 use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
 use crate::delayed_call::DelayedCall;
-use crate::driver::Driver;
 #[cfg(all(feature = "os", unix))]
 use crate::driver::mio::MioDriver;
+use crate::driver::{Driver, ListenOptions};
 #[cfg(unix)]
 use crate::embedding::Embedded;
 use crate::engine::Engine;
@@ -31,12 +33,14 @@ use crate::lifecycle::{Phase, SystemEvent};
 use crate::observe::Observer;
 use crate::remote_reactor::RemoteReactor;
 use crate::sources::attempt::{self, Connector};
+use crate::sources::beginning;
 #[cfg(unix)]
 use crate::sources::foreign::{self, CannotWatch, ForeignSource, Interest, SourceEvent};
 use crate::sources::port::{self, CannotListen, ListeningPort};
 use crate::time::Instant;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsClientConfig, TlsServerConfig};
+use crate::transport::Transport;
 use crate::weak_reactor::WeakReactor;
 
 /// An event loop, and all that one may ask of it.
@@ -206,7 +210,37 @@ impl Reactor {
         address: impl ToSocketAddrs + fmt::Debug,
         factory: impl Factory,
     ) -> Result<ListeningPort, CannotListen> {
-        port::listen(&self.0, address, factory)
+        port::listen(&self.0, address, ListenOptions::default(), factory)
+    }
+
+    /// Listens at a [UNIX socket](UnixAddress): a path, or with `@` in front an abstract name.
+    ///
+    /// # Errors
+    ///
+    /// When something listens there, a file is there that is not a socket, the path is longer than 107
+    /// bytes, or the directory is not for this user.
+    pub fn listen_unix(
+        &self,
+        path: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<ListeningPort, CannotListen> {
+        port::listen_unix(&self.0, path.into(), ListenOptions::default(), factory)
+    }
+
+    /// Begins to connect to a [UNIX socket](UnixAddress). Otherwise it is as
+    /// [`connect_tcp`](Self::connect_tcp).
+    pub fn connect_unix(&self, path: impl Into<UnixAddress>, factory: impl Factory) -> Connector {
+        attempt::connect_to(&self.0, Address::Unix(path.into()), factory)
+    }
+
+    /// Makes a connection of the [standard input and output](Address::Stdio), and gives it a protocol of
+    /// `factory`, at the end of the turn.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system cannot watch them. In a simulation, when it was called before.
+    pub fn stdio(&self, factory: impl Factory) -> io::Result<Transport> {
+        beginning::stdio(&self.0, factory)
     }
 
     /// Connects to a TCP port, and gives the connection a protocol of `factory`.
@@ -217,7 +251,7 @@ impl Reactor {
     /// taken, and the factory is asked for a protocol for this one only. When none can be connected,
     /// the factory's `connection_failed` is called. Nothing is called before this method has returned.
     pub fn connect_tcp(&self, host: &str, port: u16, factory: impl Factory) -> Connector {
-        attempt::connect(&self.0, host, port, factory)
+        attempt::connect(&self.0, host, port, None, factory)
     }
 
     /// Listens at a TCP address, and speaks [TLS](crate::tls) with its clients. Otherwise it is as
@@ -251,6 +285,36 @@ impl Reactor {
         factory: impl Factory,
     ) -> Connector {
         tls::connect(&self.0, host, port, tls, factory)
+    }
+
+    /// Makes a connection of a socket of the standard library, or of pipes, and gives it a protocol of
+    /// `factory`, at the end of the turn: see [`AdoptedStream`]. What is written to the transport until then
+    /// is sent after `connection_made`.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not watch it, and in a simulation, which has no descriptors.
+    #[cfg(unix)]
+    pub fn adopt(
+        &self,
+        stream: impl Into<AdoptedStream>,
+        factory: impl Factory,
+    ) -> io::Result<Transport> {
+        beginning::adopt(&self.0, stream.into(), factory)
+    }
+
+    /// Accepts at a socket of the standard library that listens already: see [`AdoptedListener`].
+    ///
+    /// # Errors
+    ///
+    /// When the socket does not listen, and in a simulation, which has no descriptors.
+    #[cfg(unix)]
+    pub fn adopt_listener(
+        &self,
+        listener: impl Into<AdoptedListener>,
+        factory: impl Factory,
+    ) -> Result<ListeningPort, CannotListen> {
+        port::adopt(&self.0, listener.into(), factory)
     }
 
     /// Watches a descriptor of the program's own, and calls `callback` whenever it is ready: see

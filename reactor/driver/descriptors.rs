@@ -5,9 +5,13 @@
 use std::io;
 #[cfg(unix)]
 use std::os::fd::{BorrowedFd, OwnedFd};
+#[cfg(unix)]
+use std::time::Duration;
 
 #[cfg(unix)]
-use crate::driver::Readiness;
+use crate::adopted::{AdoptedListener, AdoptedStream};
+#[cfg(unix)]
+use crate::driver::{Listener, Readiness, Stream};
 #[cfg(unix)]
 use crate::engine::table::Token;
 
@@ -24,6 +28,24 @@ pub(crate) trait Descriptors {
         before: Readiness,
         now: Readiness,
     ) -> io::Result<()>;
+
+    /// Takes over a connection that was made elsewhere. What is true of it already may be no event.
+    #[cfg(unix)]
+    fn adopt(
+        &mut self,
+        stream: AdoptedStream,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<(Box<dyn Stream>, Readiness)>;
+
+    /// Takes over a socket that listens.
+    #[cfg(unix)]
+    fn adopt_listener(
+        &mut self,
+        listener: AdoptedListener,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>>;
 
     /// A descriptor that is readable when a wait would return something.
     #[cfg(unix)]

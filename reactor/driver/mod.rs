@@ -20,15 +20,19 @@ use crate::time::Instant;
 mod descriptors;
 #[cfg(all(feature = "os", unix))]
 pub(crate) mod mio;
+mod options;
 mod readiness;
 mod resolution;
 mod signal;
 pub(crate) mod simulated;
+mod socket;
 
 pub(crate) use self::descriptors::Descriptors;
+pub(crate) use self::options::{ConnectOptions, ListenOptions};
 pub(crate) use self::readiness::Readiness;
 pub(crate) use self::resolution::Resolution;
 pub(crate) use self::signal::Signal;
+pub(crate) use self::socket::{Listener, Stream};
 
 /// How many events one wait returns, at most. More wait for the next turn.
 pub(crate) const EVENTS: usize = 1024;
@@ -64,12 +68,11 @@ pub(crate) trait Driver: Descriptors {
         ready: &mut Vec<Ready>,
     ) -> io::Result<()>;
 
-    /// Listens at an address. The listener is ready under `token`, and what it accepts has the
-    /// keep-alive that is asked for.
+    /// Listens at an address. The listener is ready under `token`.
     fn listen(
         &mut self,
         address: &Address,
-        keepalive: Option<Duration>,
+        options: &ListenOptions,
         token: Token,
     ) -> io::Result<Box<dyn Listener>>;
 
@@ -78,9 +81,12 @@ pub(crate) trait Driver: Descriptors {
     fn connect(
         &mut self,
         address: &Address,
-        keepalive: Option<Duration>,
+        options: &ConnectOptions,
         token: Token,
     ) -> io::Result<Box<dyn Stream>>;
+
+    /// The standard input and output of the process. What is true of them already is no event.
+    fn stdio(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Readiness)>;
 
     /// How many file descriptors the process may have.
     fn descriptor_limit(&self) -> usize;
@@ -103,30 +109,6 @@ pub(crate) trait Driver: Descriptors {
 pub(crate) struct Ready {
     pub(crate) token: Token,
     pub(crate) what: Readiness,
-}
-
-/// A connection's socket. No method blocks; `WouldBlock` says that an event will come.
-pub(crate) trait Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    fn write(&mut self, data: &[u8]) -> io::Result<usize>;
-    /// How many of the bytes that wait can be seen without taking them; zero is the end.
-    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
-    fn shutdown_write(&mut self) -> io::Result<()>;
-    /// The error of an attempt to connect, or of a broken connection.
-    fn take_error(&mut self) -> io::Result<Option<io::Error>>;
-    /// Fails while the connection is not established.
-    fn peer_addr(&self) -> io::Result<Address>;
-    fn local_addr(&self) -> io::Result<Address>;
-    /// Makes the drop that follows reset the connection, so that the peer cannot take it for an
-    /// orderly end.
-    fn reset_on_drop(&mut self);
-}
-
-/// A listening socket.
-pub(crate) trait Listener {
-    /// Takes the next connection, whose events come under `token`.
-    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Address)>;
-    fn local_addr(&self) -> io::Result<Address>;
 }
 
 /// Wakes the loop; the only thing of a driver that other threads may touch.

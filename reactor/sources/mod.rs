@@ -3,12 +3,14 @@
 //! - `connection`: an established connection, of any kind of stream
 //! - `port`, `seats`: a listening port, and the places that it has
 //! - `arrival`: a connection that waits for its PROXY header
+//! - `beginning`: a connection that was made elsewhere, until it has its protocol
 //! - `attempt`: an attempt to connect, and each address that it tries
 //! - `factories`: what both ask for protocols
 //! - `foreign`: a descriptor of the program's own
 
 mod arrival;
 pub(crate) mod attempt;
+pub(crate) mod beginning;
 pub(crate) mod connection;
 mod factories;
 #[cfg(unix)]

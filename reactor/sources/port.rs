@@ -10,8 +10,10 @@ use super::arrival::{Arrival, Lobby, Progress, SharedLobby};
 use super::connection::Connection;
 use super::factories::{SharedFactory, build_protocol, shared};
 use super::seats::Seats;
-use crate::address::Address;
-use crate::driver::{Listener, Readiness, Stream};
+use crate::address::{Address, UnixAddress};
+#[cfg(unix)]
+use crate::adopted::AdoptedListener;
+use crate::driver::{Driver, ListenOptions, Listener, Readiness, Stream};
 use crate::engine::budget::ACCEPT;
 use crate::engine::table::Token;
 use crate::engine::timers::TimerId;
@@ -65,40 +67,90 @@ struct Port {
 pub(crate) fn listen(
     engine: &Rc<Engine>,
     address: impl ToSocketAddrs + fmt::Debug,
+    options: ListenOptions,
     factory: impl Factory,
 ) -> Result<ListeningPort, CannotListen> {
-    let cannot = |address, source| CannotListen { address, source };
-    let addresses = address
-        .to_socket_addrs()
-        .map_err(|error| cannot(format!("{address:?}"), error))?;
-    let limits = Rc::new(factory.limits().in_order());
-    if let Some(mistake) = limits.mistake_to_listen() {
-        return Err(cannot(format!("{address:?}"), io::Error::other(mistake)));
-    }
-    let factory: SharedFactory = shared(factory);
-    let mut failed = cannot(
-        format!("{address:?}"),
-        io::ErrorKind::AddrNotAvailable.into(),
-    );
+    let name = format!("{address:?}");
+    let addresses = match address.to_socket_addrs() {
+        Ok(addresses) => addresses.map(Address::from).collect(),
+        Err(error) => return Err(CannotListen::at(name, error)),
+    };
+    listen_at_first(engine, name, addresses, options, factory)
+}
+
+/// Listens at a UNIX socket.
+pub(crate) fn listen_unix(
+    engine: &Rc<Engine>,
+    address: UnixAddress,
+    options: ListenOptions,
+    factory: impl Factory,
+) -> Result<ListeningPort, CannotListen> {
+    let address = Address::Unix(address);
+    let name = address.to_string();
+    listen_at_first(engine, name, vec![address], options, factory)
+}
+
+fn listen_at_first(
+    engine: &Rc<Engine>,
+    name: String,
+    addresses: Vec<Address>,
+    options: ListenOptions,
+    factory: impl Factory,
+) -> Result<ListeningPort, CannotListen> {
+    let limits = limits_of(&factory, &name)?;
+    let options = ListenOptions {
+        keepalive: limits.keepalive,
+        ..options
+    };
+    let factory = shared(factory);
+    let mut failed = CannotListen::at(name, io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
-        match Port::listen(engine, address.into(), Rc::clone(&factory), &limits) {
+        let factory = Rc::clone(&factory);
+        let listening = Port::begin(engine, factory, &limits, |driver, token| {
+            driver.listen(&address, &options, token)
+        });
+        match listening {
             Ok(port) => return Ok(port),
-            Err(error) => failed = cannot(address.to_string(), error),
+            Err(error) => failed = CannotListen::at(address.to_string(), error),
         }
     }
     Err(failed)
 }
 
+/// Accepts at a socket that listens already.
+#[cfg(unix)]
+pub(crate) fn adopt(
+    engine: &Rc<Engine>,
+    listener: AdoptedListener,
+    factory: impl Factory,
+) -> Result<ListeningPort, CannotListen> {
+    let name = || "a socket from outside".to_owned();
+    let limits = limits_of(&factory, &name())?;
+    let factory = shared(factory);
+    let listening = Port::begin(engine, factory, &limits, |driver, token| {
+        driver.adopt_listener(listener, limits.keepalive, token)
+    });
+    listening.map_err(|error| CannotListen::at(name(), error))
+}
+
+fn limits_of(factory: &impl Factory, name: &str) -> Result<Rc<Limits>, CannotListen> {
+    let limits = factory.limits().in_order();
+    match limits.mistake_to_listen() {
+        Some(mistake) => Err(CannotListen::at(name.to_owned(), io::Error::other(mistake))),
+        None => Ok(Rc::new(limits)),
+    }
+}
+
 impl Port {
-    fn listen(
+    fn begin(
         engine: &Rc<Engine>,
-        address: Address,
         factory: SharedFactory,
         limits: &Rc<Limits>,
+        open: impl FnOnce(&mut dyn Driver, Token) -> io::Result<Box<dyn Listener>>,
     ) -> io::Result<ListeningPort> {
         let token = engine.reserve();
         let mut driver = engine.driver();
-        let listener = driver.listen(&address, limits.keepalive, token);
+        let listener = open(&mut **driver, token);
         let most = limits
             .connections
             .unwrap_or(share(driver.descriptor_limit()));
@@ -309,6 +361,10 @@ pub struct CannotListen {
 }
 
 impl CannotListen {
+    fn at(address: String, source: io::Error) -> Self {
+        Self { address, source }
+    }
+
     /// The operating system's error.
     #[must_use]
     pub fn io_error(&self) -> &io::Error {
@@ -319,26 +375,33 @@ impl CannotListen {
 impl fmt::Display for CannotListen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot listen on {}: {}", self.address, self.source)?;
-        match advice(self.source.kind()) {
+        match self.advice() {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),
         }
     }
 }
 
-fn advice(kind: io::ErrorKind) -> Option<&'static str> {
-    match kind {
-        io::ErrorKind::AddrInUse => Some(
-            "another program, or another copy of this one, listens there: stop it, or take another port",
-        ),
-        io::ErrorKind::AddrNotAvailable => Some("this machine does not have that address"),
-        io::ErrorKind::PermissionDenied => {
-            Some("ports below 1024 are not for every user: take another port")
+impl CannotListen {
+    fn advice(&self) -> Option<&'static str> {
+        let is_unix = self.address.starts_with("unix:");
+        match self.source.kind() {
+            io::ErrorKind::AddrInUse => Some(
+                "another program, or another copy of this one, listens there: stop it, or take another port",
+            ),
+            io::ErrorKind::AddrNotAvailable => Some("this machine does not have that address"),
+            io::ErrorKind::PermissionDenied if is_unix => {
+                Some("this user may not make a file in that directory")
+            }
+            io::ErrorKind::PermissionDenied => {
+                Some("ports below 1024 are not for every user: take another port")
+            }
+            io::ErrorKind::InvalidInput if is_unix => Some("a path has at most 107 bytes"),
+            io::ErrorKind::InvalidInput => {
+                Some("an address has a host and a port, as 127.0.0.1:1400 and [::1]:1400 do")
+            }
+            _ => None,
         }
-        io::ErrorKind::InvalidInput => {
-            Some("an address has a host and a port, as 127.0.0.1:1400 and [::1]:1400 do")
-        }
-        _ => None,
     }
 }
 

@@ -218,14 +218,15 @@ impl Simulation {
 
 /// Who else is in the network.
 impl Simulation {
-    /// A client that the test plays. It is connected once the simulation has run.
+    /// A client that the test plays. It is connected once the simulation has run. A UNIX socket is
+    /// `unix:/run/chat.sock`, here and below.
     ///
     /// # Panics
     ///
     /// When `address` is not an IP address and a port, or is [unreachable](Self::make_unreachable).
     #[must_use = "a peer that is dropped closes its connection"]
     pub fn connect(&self, address: impl fmt::Display) -> Peer {
-        Peer::connect(&self.network, None, parse(&address))
+        Peer::connect(&self.network, None, parse(&self.network, &address))
     }
 
     /// As [`connect`](Self::connect), from an IP address of one's choice.
@@ -235,7 +236,7 @@ impl Simulation {
     /// As [`connect`](Self::connect).
     #[must_use = "a peer that is dropped closes its connection"]
     pub fn connect_from(&self, ip: IpAddr, address: impl fmt::Display) -> Peer {
-        Peer::connect(&self.network, Some(ip), parse(&address))
+        Peer::connect(&self.network, Some(ip), parse(&self.network, &address))
     }
 
     /// A server that the test plays, for the reactor's clients. Port 0 lets the network choose.
@@ -245,7 +246,16 @@ impl Simulation {
     /// When `address` is not an IP address and a port, or a port listens there already.
     #[must_use = "a listener that is dropped does not listen"]
     pub fn listen(&self, address: impl fmt::Display) -> PeerListener {
-        PeerListener::listen(&self.network, parse(&address))
+        PeerListener::listen(&self.network, parse(&self.network, &address))
+    }
+
+    /// What is at the other side of the reactor's [`stdio`](Reactor::stdio): what the test writes is the
+    /// standard input, and what it reads the output. Each call gives the same one, and the first one that is
+    /// dropped closes it.
+    #[must_use = "a peer that is dropped closes its connection"]
+    pub fn stdio(&self) -> Peer {
+        let (terminal, _) = self.network.borrow_mut().stdio();
+        Peer::new(&self.network, terminal)
     }
 
     /// Gives a host name its addresses. Without this, only `localhost` is known.
@@ -279,7 +289,8 @@ impl Simulation {
     }
 
     fn set_fault(&self, address: &dyn fmt::Display, fault: Option<Fault>) {
-        self.network.borrow_mut().set_fault(parse(address), fault);
+        let place = parse(&self.network, address);
+        self.network.borrow_mut().set_fault(place, fault);
     }
 }
 
@@ -351,10 +362,12 @@ impl fmt::Debug for Simulation {
     }
 }
 
-fn parse(address: &dyn fmt::Display) -> SocketAddr {
+/// The address by which the network knows a place.
+fn parse(network: &RefCell<Network>, address: &dyn fmt::Display) -> SocketAddr {
     let text = address.to_string();
-    match text.parse() {
-        Ok(address) => address,
-        Err(_) => panic!("{text:?} is not an IP address and a port"),
-    }
+    let place = text.parse().ok();
+    let place = place.and_then(|address| network.borrow_mut().place(&address).ok());
+    place.unwrap_or_else(|| {
+        panic!("{text:?} is not an IP address and a port, nor a UNIX socket as unix:/run/chat.sock")
+    })
 }

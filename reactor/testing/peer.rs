@@ -73,7 +73,7 @@ impl Peer {
         }
     }
 
-    fn new(network: &Rc<RefCell<Network>>, end: EndId) -> Self {
+    pub(super) fn new(network: &Rc<RefCell<Network>>, end: EndId) -> Self {
         let (local, remote) = network.borrow().addresses(end);
         let network = Rc::clone(network);
         Self(Rc::new(Inner {

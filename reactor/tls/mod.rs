@@ -89,6 +89,7 @@ use std::io;
 use std::net::ToSocketAddrs;
 use std::rc::Rc;
 
+use crate::driver::ListenOptions;
 use crate::engine::Engine;
 use crate::factory::Factory;
 use crate::sources::attempt::{self, Connector};
@@ -116,9 +117,12 @@ pub(crate) fn connect(
         Ok(layer) => {
             let mut layer = Some(layer);
             let factory = TlsFactory::new(factory, move || layer.take());
-            attempt::connect(engine, host, port, factory)
+            attempt::connect(engine, host, port, None, factory)
         }
-        Err(error) => attempt::connect_failing(engine, host, port, factory, io::Error::from(error)),
+        Err(error) => {
+            let name = format!("{host}:{port}");
+            attempt::connect_failing(engine, name, factory, io::Error::from(error))
+        }
     }
 }
 
@@ -133,6 +137,7 @@ pub(crate) fn listen(
     port::listen(
         engine,
         address,
+        ListenOptions::default(),
         TlsFactory::new(factory, move || Some(tls.layer())),
     )
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::closing::{Event, State};
 use super::ending::Ending;
 use super::reading::{Gate, Hold};
-use super::{Inner, LocalEnd, Mark, Transport, WeakTransport};
+use super::{Directions, Inner, LocalEnd, Mark, Transport, WeakTransport};
 use crate::address::Address;
 use crate::driver::Stream;
 use crate::engine::table::Token;
@@ -47,6 +47,7 @@ impl Transport {
             gate: Gate::default(),
             read_ended: Cell::new(false),
             peer_is_done: Cell::new(false),
+            directions: Cell::new(Directions::Both),
             above_high_water: Cell::new(false),
             stalled: Cell::new(false),
             timeout: Cell::new(None),
@@ -91,6 +92,20 @@ impl Transport {
     /// Whether the peer has sent all that it will, as far as its protocol says.
     pub(crate) fn peer_is_done(&self) -> bool {
         self.0.peer_is_done.get()
+    }
+
+    /// Of a stream that is not a socket, before anything else happens to it.
+    pub(crate) fn set_directions(&self, directions: Directions) {
+        self.0.directions.set(directions);
+        if directions == Directions::Read {
+            // As if the half that is not there had been shut down.
+            self.0.state.set(State::Finished);
+        }
+    }
+
+    /// Whether there is no peer whose end an orderly close could wait for.
+    pub(crate) fn ends_alone(&self) -> bool {
+        self.0.directions.get() != Directions::Both
     }
 
     pub(crate) fn has_read_end(&self) -> bool {

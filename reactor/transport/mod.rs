@@ -6,6 +6,7 @@
 //! and a handle that was kept after the connection was lost is harmless.
 //!
 //! - `closing`, `ending`: how a connection ends, as a table, and why
+//! - `directions`: what has no peer whose end it could wait for
 //! - `reading`: whether it is read, and why not
 //! - `group_flow`: a sender waits for the slowest receiver of its group
 //! - `local_end`: this side's address, and what is known of a proxy
@@ -16,6 +17,7 @@
 //! - `pushing`, `layering`: layers on their way to the connection, and what they have negotiated
 
 mod closing;
+mod directions;
 mod ending;
 mod group_flow;
 mod layering;
@@ -49,6 +51,7 @@ use crate::reason::Reason;
 use crate::unsent::{Part, Unsent};
 
 pub(crate) use self::closing::{Action, Event, State};
+pub(crate) use self::directions::Directions;
 pub(crate) use self::layering::NewLayer;
 pub(crate) use self::local_end::LocalEnd;
 pub(crate) use self::loop_side::LoopSide;
@@ -88,6 +91,7 @@ struct Inner {
     read_ended: Cell<bool>,
     /// The peer will send no more, though its stream has not ended.
     peer_is_done: Cell<bool>,
+    directions: Cell<Directions>,
     /// Whether `writing_paused` was called and `writing_resumed` was not since.
     above_high_water: Cell<bool>,
     /// Whether the peer took so little for so long that no sender waits for it.
@@ -179,6 +183,10 @@ impl Transport {
     /// Sends what was written, then shuts the sending half down. What the peer sends is still delivered,
     /// until it closes its side too: for a client that has sent its last request.
     pub fn lose_write_connection(&self) {
+        // With the only half that there is, all of it ends.
+        if self.0.directions.get() == Directions::Write {
+            return self.lose_connection();
+        }
         if self.0.state.get() == State::Open {
             self.advance(Event::LoseWrite);
             self.ask_for_more();

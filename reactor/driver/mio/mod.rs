@@ -3,9 +3,14 @@
 //! A socket is registered once, for both directions, and never touched again until it is closed,
 //! which takes it out of the poll by itself.
 
+mod adopting;
+mod lookahead;
+mod pipe;
 mod registrations;
 mod signals;
+mod stdio;
 mod tcp;
+mod unix;
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -20,10 +25,12 @@ use mio::{Events, Interest, Poll, Token as MioToken, Waker};
 use self::registrations::Registrations;
 use self::signals::Signals;
 use self::tcp::{MioListener, MioStream};
+use self::unix::{MioUnixListener, MioUnixStream};
 use crate::address::Address;
+use crate::adopted::{AdoptedListener, AdoptedStream};
 use crate::driver::{
-    Clock, Descriptors, Driver, EVENTS, Listener, Readiness, Ready, Resolution, Signal, Stream,
-    Wake, WallClock,
+    Clock, ConnectOptions, Descriptors, Driver, EVENTS, ListenOptions, Listener, Readiness, Ready,
+    Resolution, Signal, Stream, Wake, WallClock,
 };
 use crate::engine::table::Token;
 use crate::time::{self, Instant};
@@ -90,6 +97,24 @@ impl Descriptors for MioDriver {
         self.registrations.watch(descriptor, token, before, now)
     }
 
+    fn adopt(
+        &mut self,
+        stream: AdoptedStream,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<(Box<dyn Stream>, Readiness)> {
+        adopting::adopt(stream, keepalive, &self.registrations, token)
+    }
+
+    fn adopt_listener(
+        &mut self,
+        listener: AdoptedListener,
+        keepalive: Option<Duration>,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>> {
+        adopting::adopt_listener(listener, keepalive, Rc::clone(&self.registrations), token)
+    }
+
     #[cfg(unix)]
     fn descriptor(&self) -> io::Result<OwnedFd> {
         self.registrations.registry().as_fd().try_clone_to_owned()
@@ -154,33 +179,52 @@ impl Driver for MioDriver {
     fn listen(
         &mut self,
         address: &Address,
-        keepalive: Option<Duration>,
+        options: &ListenOptions,
         token: Token,
     ) -> io::Result<Box<dyn Listener>> {
+        let registrations = Rc::clone(&self.registrations);
         match address {
             Address::Tcp(address) => Ok(Box::new(MioListener::bind(
                 *address,
-                keepalive,
-                Rc::clone(&self.registrations),
+                options,
+                registrations,
                 token,
             )?)),
+            Address::Unix(address) => Ok(Box::new(MioUnixListener::bind(
+                address,
+                options,
+                registrations,
+                token,
+            )?)),
+            Address::Stdio | Address::Pipe | Address::Process(_) => Err(not_a_place()),
         }
     }
 
     fn connect(
         &mut self,
         address: &Address,
-        keepalive: Option<Duration>,
+        options: &ConnectOptions,
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
         match address {
             Address::Tcp(address) => Ok(Box::new(MioStream::connect(
                 *address,
-                keepalive,
+                options,
                 &self.registrations,
                 token,
             )?)),
+            Address::Unix(address) => Ok(Box::new(MioUnixStream::connect(
+                address,
+                &self.registrations,
+                token,
+            )?)),
+            Address::Stdio | Address::Pipe | Address::Process(_) => Err(not_a_place()),
         }
+    }
+
+    fn stdio(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Readiness)> {
+        let (stream, early) = stdio::stdio(&self.registrations, token)?;
+        Ok((Box::new(stream), early))
     }
 
     fn descriptor_limit(&self) -> usize {
@@ -223,6 +267,11 @@ impl Driver for MioDriver {
             _ => Vec::new(),
         }
     }
+}
+
+/// Nothing that could listen, or be connected to, has such an address.
+fn not_a_place() -> io::Error {
+    io::ErrorKind::Unsupported.into()
 }
 
 impl Wake for Waker {

@@ -46,11 +46,17 @@ impl Registrations {
     pub(super) fn register(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
         // An event of a direction that nothing waits for costs less than the system call that would
         // register it later.
-        self.registry.register(
-            source,
-            MioToken(self.keys.key(token)),
-            Interest::READABLE | Interest::WRITABLE,
-        )
+        self.register_for(source, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    pub(super) fn register_for(
+        &self,
+        source: &mut impl Source,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        let key = MioToken(self.keys.key(token));
+        self.registry.register(source, key, interest)
     }
 
     /// A descriptor that is not the driver's own: see [`Driver::watch`](crate::driver::Driver::watch).

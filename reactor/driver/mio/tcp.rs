@@ -1,7 +1,7 @@
 //! TCP sockets of the operating system.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::registrations::Registrations;
 use crate::address::Address;
-use crate::driver::{Listener, Stream};
+use crate::driver::{ConnectOptions, ListenOptions, Listener, Stream};
 use crate::engine::table::Token;
 
 /// Whether an accepted socket has the options of its listener, so that they need not be set on each.
@@ -22,7 +22,7 @@ const REUSES_ADDRESSES: bool = cfg!(unix);
 
 /// How many connections may wait to be accepted, where the kernel is not told to keep fewer. The
 /// standard library asks for 128; a client that finds them taken asks again after a second.
-const BACKLOG: i32 = 4096;
+pub(super) const BACKLOG: i32 = 4096;
 
 /// How often a peer is asked whether it is still there, in the last half of the time that it has.
 const PROBES: u32 = 4;
@@ -71,17 +71,63 @@ pub(crate) struct MioStream(TcpStream);
 impl MioStream {
     pub(crate) fn connect(
         address: SocketAddr,
+        options: &ConnectOptions,
+        registrations: &Registrations,
+        token: Token,
+    ) -> io::Result<Self> {
+        let stream = match options.bind_address {
+            None => TcpStream::connect(address)?,
+            Some(from) => connect_from(from, address)?,
+        };
+        Self::register(stream, options.keepalive, registrations, token)
+    }
+
+    pub(crate) fn register(
+        mut stream: TcpStream,
         keepalive: Option<Duration>,
         registrations: &Registrations,
         token: Token,
     ) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
         // One flush a turn gathers what belongs together; the kernel need not wait for more.
         stream.set_nodelay(true)?;
         keep_alive(SockRef::from(&stream), keepalive)?;
         registrations.register(&mut stream, token)?;
         Ok(Self(stream))
     }
+}
+
+/// Begins to connect from an address of this machine, with a port that the system chooses.
+fn connect_from(from: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    match socket.connect(&address.into()) {
+        Err(error) if is_in_progress(&error) => {}
+        result => result?,
+    }
+    Ok(TcpStream::from_std(socket.into()))
+}
+
+/// EINPROGRESS, which has no `ErrorKind` in the oldest Rust that this compiles with.
+const IN_PROGRESS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+    115
+} else {
+    36
+};
+
+/// Whether an attempt has begun, and its end will be an event.
+fn is_in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(IN_PROGRESS)
+}
+
+/// What each accepted socket has from its listener on Linux, for no call of its own.
+fn for_accepted(listener: SockRef<'_>, keepalive: Option<Duration>) -> io::Result<()> {
+    listener.set_tcp_nodelay(true)?;
+    keep_alive(listener, keepalive)
 }
 
 impl Stream for MioStream {
@@ -128,7 +174,7 @@ pub(crate) struct MioListener {
 impl MioListener {
     pub(crate) fn bind(
         address: SocketAddr,
-        keepalive: Option<Duration>,
+        options: &ListenOptions,
         registrations: Rc<Registrations>,
         token: Token,
     ) -> io::Result<Self> {
@@ -146,13 +192,34 @@ impl MioListener {
         if REUSES_ADDRESSES {
             socket.set_reuse_address(true)?;
         }
+        if options.reuse_port {
+            socket.set_reuse_port(true)?;
+        }
         socket.bind(&address.into())?;
-        // On Linux each accepted socket has these from its listener, for no call of its own.
-        socket.set_tcp_nodelay(true)?;
-        keep_alive(SockRef::from(&socket), keepalive)?;
-        socket.listen(BACKLOG)?;
-        // Registered last: epoll reports a socket that does not listen yet as hung up.
-        let mut listener = TcpListener::from_std(socket.into());
+        for_accepted(SockRef::from(&socket), options.keepalive)?;
+        socket.listen(options.backlog.unwrap_or(BACKLOG))?;
+        let listener = TcpListener::from_std(socket.into());
+        Self::register(listener, options.keepalive, registrations, token)
+    }
+
+    /// A socket that listens already, whoever has bound it. Clients that it has from before lack the options.
+    pub(crate) fn adopt(
+        listener: TcpListener,
+        keepalive: Option<Duration>,
+        registrations: Rc<Registrations>,
+        token: Token,
+    ) -> io::Result<Self> {
+        for_accepted(SockRef::from(&listener), keepalive)?;
+        Self::register(listener, keepalive, registrations, token)
+    }
+
+    /// Comes last: epoll reports a socket that does not listen yet as hung up.
+    fn register(
+        mut listener: TcpListener,
+        keepalive: Option<Duration>,
+        registrations: Rc<Registrations>,
+        token: Token,
+    ) -> io::Result<Self> {
         registrations.register(&mut listener, token)?;
         Ok(Self {
             listener,
@@ -188,7 +255,7 @@ mod tests {
 
     /// What the options of a socket are: whether it asks at all, after how long, how often, how many
     /// times, and how long bytes may be on their way.
-    fn options(stream: &TcpStream) -> (bool, [u64; 4]) {
+    fn probing(stream: &TcpStream) -> (bool, [u64; 4]) {
         let socket = SockRef::from(stream);
         let read = || {
             Ok::<_, io::Error>((
@@ -219,15 +286,23 @@ mod tests {
         for (keepalive, expected) in cases {
             let any = (Ipv4Addr::LOCALHOST, 0).into();
             let token = Token::from_u64(1);
-            let listener = MioListener::bind(any, keepalive, Rc::clone(&registrations), token);
+            let options = ListenOptions {
+                keepalive,
+                ..ListenOptions::default()
+            };
+            let listener = MioListener::bind(any, &options, Rc::clone(&registrations), token);
             let listener = listener.expect("a port");
             let at = listener.listener.local_addr().expect("an address");
-            let client = MioStream::connect(at, keepalive, &registrations, Token::from_u64(2));
+            let options = ConnectOptions {
+                keepalive,
+                ..ConnectOptions::default()
+            };
+            let client = MioStream::connect(at, &options, &registrations, Token::from_u64(2));
             poll.poll(&mut Events::with_capacity(8), None)
                 .expect("it waits");
             let (accepted, _) = listener.listener.accept().expect("a client");
             for stream in [&accepted, &client.expect("a client").0] {
-                let (asks, times) = options(stream);
+                let (asks, times) = probing(stream);
                 assert_eq!((asks, asks.then_some(times)), expected);
             }
         }

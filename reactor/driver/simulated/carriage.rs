@@ -81,7 +81,7 @@ impl Network {
         end.owner = Owner::Nobody;
         if end.broken || (!end.established && end.other == 0) {
             self.ends.remove(&id);
-        } else if end.reset_on_close || !end.arrived.is_empty() || !end.established {
+        } else if end.is_reset_by_close() {
             self.reset_and_close(id);
         } else if end.sending == Sending::Over {
             self.ends.remove(&id);
@@ -140,11 +140,11 @@ impl Network {
             return;
         };
         end.carrying = false;
-        let other = end.other;
+        let (other, is_pipe) = (end.other, end.is_pipe);
         if end.vanished || end.broken {
             return;
         }
-        if resets {
+        if resets && !is_pipe {
             self.later(Happening::Reset(from, Vec::new()));
             return self.reset(other, &[]);
         }
@@ -214,7 +214,9 @@ impl Network {
         if !end.sent.is_empty() {
             // Cleared, or the next segment would be answered by another reset.
             end.sent.clear();
-            return self.later(Happening::Reset(from, Vec::new()));
+            if !end.is_pipe {
+                return self.later(Happening::Reset(from, Vec::new()));
+            }
         }
         end.sending = Sending::Over;
         if end.owner == Owner::Nobody {

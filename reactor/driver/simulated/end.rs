@@ -72,6 +72,8 @@ pub(super) struct End {
     /// Why, until somebody has asked.
     pub(super) error: Option<io::ErrorKind>,
     pub(super) reset_on_close: bool,
+    /// A close never resets it, and what was sent before still arrives.
+    pub(super) is_pipe: bool,
     /// The cable is cut: nothing arrives, in either direction, and nobody is told.
     pub(super) vanished: bool,
     /// How long after that the owner is told all the same.
@@ -103,6 +105,7 @@ impl End {
             broken: false,
             error: None,
             reset_on_close: false,
+            is_pipe: false,
             vanished: false,
             keepalive: None,
             news: Readiness::default(),
@@ -137,6 +140,12 @@ impl End {
             | Readiness::WRITABLE.when(writable)
             | Readiness::READ_CLOSED.when(read_closed)
             | Readiness::BROKEN.when(self.broken || both_over)
+    }
+
+    /// Whether its close resets the connection: asked for, or because bytes were left unread.
+    pub(super) fn is_reset_by_close(&self) -> bool {
+        let loses = self.reset_on_close || !self.arrived.is_empty() || !self.established;
+        loses && !self.is_pipe
     }
 
     /// Whether its owner may write.

@@ -6,6 +6,8 @@
 //!   events.rs      what a wait returns
 //!   end.rs         one end of a connection: two buffers and flags
 //!   carriage.rs    how bytes, ends of streams and resets get from one end to the other
+//!   names.rs       what has no IP address
+//!   stdio.rs       the standard input and output
 //!   socket.rs      the sockets that the reactor holds
 //!   script.rs      the ends that a test plays
 //!   conditions.rs  what kind of network it is
@@ -22,10 +24,12 @@ mod carriage;
 mod conditions;
 mod end;
 mod events;
+mod names;
 mod network;
 mod random;
 mod script;
 mod socket;
+mod stdio;
 
 use std::cell::RefCell;
 use std::io;
@@ -38,11 +42,12 @@ use std::time::{Duration, SystemTime};
 
 use self::socket::{SimulatedListener, SimulatedStream};
 use super::{
-    Clock, Descriptors, Driver, Listener, Ready, Resolution, Signal, Stream, Wake, WallClock,
+    Clock, ConnectOptions, Descriptors, Driver, ListenOptions, Listener, Readiness, Ready,
+    Resolution, Signal, Stream, Wake, WallClock,
 };
 use crate::address::Address;
 #[cfg(unix)]
-use crate::driver::Readiness;
+use crate::adopted::{AdoptedListener, AdoptedStream};
 use crate::engine::table::Token;
 use crate::time::Instant;
 
@@ -114,6 +119,26 @@ impl Descriptors for SimulatedDriver {
     }
 
     #[cfg(unix)]
+    fn adopt(
+        &mut self,
+        _: AdoptedStream,
+        _: Option<Duration>,
+        _: Token,
+    ) -> io::Result<(Box<dyn Stream>, Readiness)> {
+        Err(has_no_descriptors())
+    }
+
+    #[cfg(unix)]
+    fn adopt_listener(
+        &mut self,
+        _: AdoptedListener,
+        _: Option<Duration>,
+        _: Token,
+    ) -> io::Result<Box<dyn Listener>> {
+        Err(has_no_descriptors())
+    }
+
+    #[cfg(unix)]
     fn descriptor(&self) -> io::Result<OwnedFd> {
         Err(has_no_descriptors())
     }
@@ -170,17 +195,19 @@ impl Driver for SimulatedDriver {
     fn listen(
         &mut self,
         address: &Address,
-        keepalive: Option<Duration>,
+        options: &ListenOptions,
         token: Token,
     ) -> io::Result<Box<dyn Listener>> {
-        let Address::Tcp(address) = address;
-        let (port, address) = self.network.borrow_mut().listen(*address, Some(token))?;
+        let mut network = self.network.borrow_mut();
+        let place = network.names.place(address)?;
+        let (port, address) = network.listen(place, Some(token))?;
+        drop(network);
         let network = Rc::clone(&self.network);
         Ok(Box::new(SimulatedListener {
             network,
             port,
             address,
-            keepalive,
+            keepalive: options.keepalive,
         }))
     }
 
@@ -191,17 +218,23 @@ impl Driver for SimulatedDriver {
     fn connect(
         &mut self,
         address: &Address,
-        keepalive: Option<Duration>,
+        options: &ConnectOptions,
         token: Token,
     ) -> io::Result<Box<dyn Stream>> {
-        let Address::Tcp(address) = address;
         let owner = Owner::Loop(token);
         let mut network = self.network.borrow_mut();
-        let end = network.connect(owner, None, *address)?;
-        network.keep_alive(end, keepalive);
+        let place = network.names.place(address)?;
+        let end = network.connect(owner, options.bind_address, place)?;
+        network.keep_alive(end, options.keepalive);
         drop(network);
         let network = Rc::clone(&self.network);
         Ok(Box::new(SimulatedStream { network, end }))
+    }
+
+    fn stdio(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Readiness)> {
+        let (end, early) = self.network.borrow_mut().take_stdio(token)?;
+        let network = Rc::clone(&self.network);
+        Ok((Box::new(SimulatedStream { network, end }), early))
     }
 
     fn resolve(&mut self, host: &str, port: u16) -> Resolution {

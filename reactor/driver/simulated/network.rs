@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use super::conditions::Conditions;
 use super::end::{End, EndId, Owner};
 use super::events::Source;
+use super::names::{Names, stands_for_unix};
 use super::random::Random;
 use crate::driver::Readiness;
 use crate::driver::Signal;
@@ -84,6 +85,7 @@ pub(crate) struct Network {
     pub(super) ports: BTreeMap<PortId, Port>,
     pub(super) faults: BTreeMap<SocketAddr, Fault>,
     pub(super) hosts: BTreeMap<String, Vec<IpAddr>>,
+    pub(super) names: Names,
     pub(super) with_news: Vec<Source>,
     /// Tokens whose sockets were closed lately.
     pub(super) closed: VecDeque<Token>,
@@ -115,6 +117,7 @@ impl Network {
             ports: BTreeMap::new(),
             faults: BTreeMap::new(),
             hosts: BTreeMap::from([("localhost".to_owned(), localhost)]),
+            names: Names::default(),
             with_news: Vec::new(),
             closed: VecDeque::new(),
             descriptors: 0,
@@ -277,6 +280,7 @@ impl Network {
         // A loopback address is reached from itself, others from one in the same documentation
         // range (RFC 5737) that nobody listens at by chance.
         let from = from.unwrap_or(match address.ip() {
+            _ if stands_for_unix(address) => Names::nobody(),
             ip if ip.is_loopback() => ip,
             IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
             IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
@@ -289,7 +293,7 @@ impl Network {
         Ok(id)
     }
 
-    fn new_end(&mut self, owner: Owner, local: SocketAddr, remote: SocketAddr) -> EndId {
+    pub(super) fn new_end(&mut self, owner: Owner, local: SocketAddr, remote: SocketAddr) -> EndId {
         let id = self.new_id();
         let mut end = End::new(owner, local, remote);
         end.window = self

@@ -48,15 +48,17 @@ impl Stream for SimulatedStream {
     }
 
     fn peer_addr(&self) -> io::Result<Address> {
-        match self.network.borrow().ends.get(&self.end) {
-            Some(end) if end.established => Ok(end.remote.into()),
+        let network = self.network.borrow();
+        match network.ends.get(&self.end) {
+            Some(end) if end.established => Ok(network.names.name(end.remote)),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        match self.network.borrow().ends.get(&self.end) {
-            Some(end) => Ok(end.local.into()),
+        let network = self.network.borrow();
+        match network.ends.get(&self.end) {
+            Some(end) => Ok(network.names.name(end.local)),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -87,14 +89,15 @@ impl Listener for SimulatedListener {
         network.interrupt()?;
         let (end, peer) = network.accept(self.port, Owner::Loop(token))?;
         network.keep_alive(end, self.keepalive);
+        let peer = network.names.name(peer);
         // Ended here: what is made below closes its end in its drop, which borrows the network.
         drop(network);
         let network = Rc::clone(&self.network);
-        Ok((Box::new(SimulatedStream { network, end }), peer.into()))
+        Ok((Box::new(SimulatedStream { network, end }), peer))
     }
 
     fn local_addr(&self) -> io::Result<Address> {
-        Ok(self.address.into())
+        Ok(self.network.borrow().names.name(self.address))
     }
 }
 

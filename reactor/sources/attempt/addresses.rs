@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use crate::address::Address;
+
 /// The addresses in turn of IPv6 and of IPv4, beginning with the family of the first one (RFC 8305,
 /// section 4): where one family leads nowhere, the second try is one of the other.
-pub(super) fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+pub(super) fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<Address> {
     // The family of the first one leads, and each stays in its order: the resolver has sorted them by
     // what it knows of the routes (RFC 6724).
     let begins_with_ipv4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
@@ -16,8 +18,8 @@ pub(super) fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let mut order = VecDeque::with_capacity(count);
     while order.len() < count {
-        order.extend(first.next());
-        order.extend(second.next());
+        order.extend(first.next().map(Address::from));
+        order.extend(second.next().map(Address::from));
     }
     order
 }
@@ -33,7 +35,7 @@ mod tests {
             addresses.map(|ip| (ip.parse::<std::net::IpAddr>().expect("an address"), 80).into());
         let order: Vec<_> = interleaved(addresses.collect())
             .iter()
-            .map(|address| address.ip().to_string())
+            .filter_map(|address| Some(address.socket_addr()?.ip().to_string()))
             .collect();
         assert_eq!(order.join(" "), expected);
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! connect_tcp -> find addresses (on another thread) -> try the first
+//! connect_unix -> one address                       -> try it
 //!                                 after 250 ms, or when one fails: the next, beside the others
 //!                                                        └─ connection_made, connection_failed
 //! ```
@@ -11,6 +12,7 @@
 
 mod addresses;
 mod connector;
+mod ending;
 mod trial;
 
 use std::cell::{Cell, RefCell};
@@ -23,12 +25,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use self::addresses::interleaved;
-use self::connector::{Owned, outcome};
-use self::trial::Trial;
-use super::connection::Connection;
-use super::factories::{SharedFactory, build_protocol, shared};
+use self::connector::Owned;
+use self::trial::{Trial, not_connected};
+use super::factories::{SharedFactory, shared};
 use crate::address::Address;
-use crate::deferred::{Failure, Resolver};
 use crate::driver::{Readiness, Resolution};
 use crate::engine::table::Token;
 use crate::engine::threads::Lookup;
@@ -36,15 +36,17 @@ use crate::engine::timers::TimerId;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::factory::Factory;
 use crate::limits::Limits;
-use crate::observe::{Callback, Cause};
 use crate::reason::Reason;
 use crate::time::Instant;
-use crate::transport::Transport;
 
 pub use self::connector::Connector;
 
 /// How long an address is tried before the next one is tried beside it: RFC 8305, section 5.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// After which time a server is tried again whose queue of clients is full: it takes them in turns of its
+/// loop, and a client hardly notices the delay.
+const FULL_QUEUE: Duration = Duration::from_millis(10);
 
 /// How many addresses are tried at the same time. When there are more, the oldest one makes room.
 const AT_THE_SAME_TIME: usize = 8;
@@ -54,9 +56,11 @@ type Addresses = io::Result<Vec<SocketAddr>>;
 /// An attempt in the loop's hands. The addresses that are tried share it.
 struct Attempt {
     token: Token,
+    /// What is connected to, for people.
     host: String,
     factory: Cell<Option<SharedFactory>>,
     limits: Rc<Limits>,
+    bind_address: Option<IpAddr>,
     /// When everything has taken too long.
     deadline: Instant,
     /// Whether a stop does not wait for it: see [`Engine::note_if_persistent`].
@@ -74,39 +78,64 @@ struct Search {
     /// The question for addresses, for as long as the answer is wanted.
     lookup: Option<Lookup>,
     /// Addresses that were not tried yet.
-    addresses: VecDeque<SocketAddr>,
+    addresses: VecDeque<Address>,
     /// Those that are being tried, the oldest first.
     trials: Vec<Token>,
     /// Why the address before failed.
     last_error: Reason,
 }
 
-/// Begins to connect. Nothing is called before this has returned.
+/// Begins to connect to a host. Nothing is called before this has returned.
 pub(crate) fn connect(
     engine: &Rc<Engine>,
     host: &str,
     port: u16,
+    bind_address: Option<IpAddr>,
     factory: impl Factory,
+) -> Connector {
+    let name = format!("{host}:{port}");
+    begin(engine, name, bind_address, factory, |attempt| {
+        attempt.find_addresses(engine, host, port);
+    })
+}
+
+/// Begins to connect to an address that is known.
+pub(crate) fn connect_to(
+    engine: &Rc<Engine>,
+    address: Address,
+    factory: impl Factory,
+) -> Connector {
+    begin(engine, address.to_string(), None, factory, |attempt| {
+        attempt.search.borrow_mut().addresses.push_back(address);
+        engine.wake(attempt.token);
+    })
+}
+
+fn begin(
+    engine: &Rc<Engine>,
+    name: String,
+    bind_address: Option<IpAddr>,
+    factory: impl Factory,
+    find: impl FnOnce(&Attempt),
 ) -> Connector {
     let limits = factory.limits().in_order();
     if let Some(mistake) = limits.mistake_to_connect() {
         let error = io::Error::new(io::ErrorKind::InvalidInput, mistake);
-        return connect_failing(engine, host, port, factory, error);
+        return connect_failing(engine, name, factory, error);
     }
-    let (attempt, connector) = Attempt::begin(engine, host, port, factory, limits);
-    attempt.find_addresses(engine, host, port);
+    let (attempt, connector) = Attempt::begin(engine, name, bind_address, factory, limits);
+    find(&attempt);
     connector
 }
 
 /// An attempt that is known to fail. It does so as others do, not before this has returned.
 pub(crate) fn connect_failing(
     engine: &Rc<Engine>,
-    host: &str,
-    port: u16,
+    name: String,
     factory: impl Factory,
     error: io::Error,
 ) -> Connector {
-    let (attempt, connector) = Attempt::begin(engine, host, port, factory, Limits::default());
+    let (attempt, connector) = Attempt::begin(engine, name, None, factory, Limits::default());
     attempt.found_soon(engine, Err(error));
     connector
 }
@@ -115,8 +144,8 @@ pub(crate) fn connect_failing(
 impl Attempt {
     fn begin(
         engine: &Rc<Engine>,
-        host: &str,
-        port: u16,
+        host: String,
+        bind_address: Option<IpAddr>,
         factory: impl Factory,
         limits: Limits,
     ) -> (Rc<Self>, Connector) {
@@ -136,9 +165,10 @@ impl Attempt {
         };
         let attempt = Rc::new(Self {
             token,
-            host: format!("{host}:{port}"),
+            host,
             factory: Cell::new(Some(shared(factory))),
             limits: Rc::new(limits),
+            bind_address,
             deadline,
             is_persistent: engine.note_if_persistent(),
             progress: Owned::new(),
@@ -197,18 +227,41 @@ impl Attempt {
             let Some(address) = self.search.borrow_mut().addresses.pop_front() else {
                 break;
             };
-            match Trial::begin(self, engine, address) {
+            match Trial::begin(self, engine, &address) {
                 Ok(token) => {
                     self.search.borrow_mut().trials.push(token);
                     break;
                 }
-                Err(reason) => self.note_error(reason),
+                // The queue of a UNIX socket is full, and no event tells when it is not.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.note_error(not_connected(error));
+                    return self.try_again(engine, address);
+                }
+                Err(error) => self.note_error(not_connected(error)),
             }
         }
         if self.search.borrow().trials.is_empty() {
             return self.failed(engine);
         }
         self.arm(engine);
+    }
+
+    /// An address that needed no look-up.
+    fn try_what_was_known(self: &Rc<Self>, engine: &Engine) {
+        let is_new = {
+            let search = self.search.borrow();
+            search.trials.is_empty() && !search.addresses.is_empty()
+        };
+        if is_new {
+            self.try_next_address(engine);
+        }
+    }
+
+    fn try_again(&self, engine: &Engine, address: Address) {
+        let mut search = self.search.borrow_mut();
+        search.addresses.push_front(address);
+        let again = self.deadline.min(engine.now() + FULL_QUEUE);
+        engine.arm(&mut search.timer, self.token, engine.nanos(again));
     }
 
     /// Waits for those that are being tried, until the next address is due. All addresses are to
@@ -249,100 +302,6 @@ impl Attempt {
     }
 }
 
-/// The end of an attempt.
-impl Attempt {
-    /// One address is connected, and the others are given up.
-    fn succeeded(&self, engine: &Engine, trial: &mut Trial, peer: Address, local: Address) {
-        self.search
-            .borrow_mut()
-            .trials
-            .retain(|t| *t != trial.token);
-        self.end_trials(engine);
-        engine.disarm(&mut self.search.borrow_mut().timer);
-        let Some(factory) = self.factory.take() else {
-            return;
-        };
-        let built = build_protocol(engine, &factory, &peer);
-        // The factory itself may have cancelled it while it built.
-        let is_given_up = self.progress.is_given_up();
-        match (built, trial.stream.take()) {
-            (Some(built), Some(stream)) if !is_given_up => {
-                engine.remove(self.token);
-                drop(factory);
-                let transport = Transport::new(
-                    stream,
-                    trial.token,
-                    engine.loop_side(),
-                    &self.limits,
-                    peer,
-                    Rc::new(local.into()),
-                );
-                let mut connection = Connection::new(transport.clone(), built, None);
-                // The news that it is established may have come with bytes, and with the peer's end.
-                connection.note_early(trial.seen, engine);
-                self.begin_connection(engine, connection, transport);
-            }
-            (built, stream) => {
-                drop((built, stream));
-                engine.remove(trial.token);
-                self.factory.set(Some(factory));
-                self.note_error(match is_given_up {
-                    true => Reason::Cancelled,
-                    false => Reason::Refused,
-                });
-                self.failed(engine);
-            }
-        }
-    }
-
-    /// The connection takes over the slot of its address.
-    fn begin_connection(&self, engine: &Engine, connection: Box<Connection>, transport: Transport) {
-        engine.note_begun(transport.token());
-        self.progress.established(transport.clone());
-        connection.made(engine);
-        let outcome = outcome(transport);
-        fire(engine, self.progress.end(outcome.clone()), &outcome);
-    }
-
-    /// Ends the attempt, outside of any callback.
-    fn fail(&self, engine: &Engine, reason: Reason) {
-        self.note_error(match self.progress.is_given_up() {
-            true => Reason::Cancelled,
-            false => reason,
-        });
-        self.failed(engine);
-    }
-
-    fn failed(&self, engine: &Engine) {
-        self.end_trials(engine);
-        engine.disarm(&mut self.search.borrow_mut().timer);
-        engine.remove(self.token);
-        let last_error = self.search.borrow().last_error.clone();
-        let outcome = Err(last_error);
-        let waiting = self.progress.end(outcome.clone());
-        let Some(factory) = self.factory.take() else {
-            return;
-        };
-        // A failure is reported once: to the Deferreds, where there are any, and else to the factory.
-        if !waiting.is_empty() {
-            drop(factory);
-            return fire(engine, waiting, &outcome);
-        }
-        let name = factory.borrow().name();
-        let callback = || Callback {
-            cause: Cause::ConnectionFailed,
-            connection: None,
-            name,
-            place: None,
-        };
-        if let Err(reason) = &outcome {
-            let call = || factory.borrow_mut().failed(reason);
-            // A panic was logged, and affects nothing else.
-            let _ = engine.dispatch().call(callback, call);
-        }
-    }
-}
-
 /// The attempt itself, beside the addresses that it tries, which are sources of their own.
 impl Source for Rc<Attempt> {
     /// It has no socket: only [`Engine::wake`] asks.
@@ -358,8 +317,9 @@ impl Source for Rc<Attempt> {
             return self.fail(engine, Reason::Cancelled);
         }
         let found = lock(&self.found).take();
-        if let Some(result) = found {
-            self.addresses_found(engine, result);
+        match found {
+            Some(result) => self.addresses_found(engine, result),
+            None => self.try_what_was_known(engine),
         }
     }
 
@@ -401,21 +361,6 @@ impl Source for Rc<Attempt> {
 /// up no stop, and nothing holds up an abort.
 fn holds_up(attempt: &Attempt, how: &Stop) -> bool {
     matches!(how, Stop::Asked) && !attempt.is_persistent
-}
-
-/// Fires the Deferreds of an attempt.
-fn fire(engine: &Engine, waiting: Vec<Resolver<Transport>>, outcome: &Result<Transport, Reason>) {
-    let callback = || Callback {
-        cause: Cause::DeferredFired,
-        connection: outcome.as_ref().ok().map(Transport::id),
-        name: "connected",
-        place: None,
-    };
-    for resolver in waiting {
-        let outcome = outcome.clone().map_err(Failure::from);
-        // A Deferred keeps the panics of its callbacks to itself.
-        let _ = engine.dispatch().call(callback, || resolver.fire(outcome));
-    }
 }
 
 fn put_found(found: &Mutex<Option<Addresses>>, result: Addresses) {

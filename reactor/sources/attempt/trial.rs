@@ -7,12 +7,11 @@
 //! ```
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::{Attempt, holds_up};
 use crate::address::Address;
-use crate::driver::{Readiness, Stream};
+use crate::driver::{ConnectOptions, Readiness, Stream};
 use crate::engine::table::Token;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::reason::Reason;
@@ -31,15 +30,15 @@ impl Trial {
     pub(super) fn begin(
         attempt: &Rc<Attempt>,
         engine: &Engine,
-        address: SocketAddr,
-    ) -> Result<Token, Reason> {
+        address: &Address,
+    ) -> io::Result<Token> {
         let token = engine.reserve();
-        let keepalive = attempt.limits.keepalive;
-        let stream = engine.driver().connect(&address.into(), keepalive, token);
-        let stream = stream.map_err(|error| {
-            engine.remove(token);
-            not_connected(error)
-        })?;
+        let options = ConnectOptions {
+            keepalive: attempt.limits.keepalive,
+            bind_address: attempt.bind_address,
+        };
+        let stream = engine.driver().connect(address, &options, token);
+        let stream = stream.inspect_err(|_| engine.remove(token))?;
         let trial = Self {
             token,
             attempt: Rc::clone(attempt),
@@ -62,7 +61,7 @@ impl Trial {
         let local = stream.local_addr()?;
         // A port of the range from which clients get theirs, at which no program listens, may be given
         // to the very socket that connects to it: TCP's simultaneous open, with itself.
-        if peer == local {
+        if peer == local && peer.socket_addr().is_some() {
             // Closed in an orderly way, it would keep the port from a program that wants to listen.
             stream.reset_on_drop();
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -110,7 +109,7 @@ impl Source for Trial {
 }
 
 /// An error of a socket that was never connected.
-fn not_connected(error: io::Error) -> Reason {
+pub(super) fn not_connected(error: io::Error) -> Reason {
     match error.kind() {
         io::ErrorKind::TimedOut => Reason::ConnectTimeout,
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {

@@ -72,6 +72,19 @@ impl Connection {
 
     /// The connection begins, under the token of its transport, which was reserved for it.
     pub(crate) fn made(mut self: Box<Self>, engine: &Engine) {
+        self.begin(engine);
+        // Only now can an event or a call find it, so nothing reaches the protocol before it is made.
+        engine.put(self.transport.token(), self);
+    }
+
+    /// The same for one whose transport has been written to before, and is being served for that.
+    pub(crate) fn made_late(mut self: Box<Self>, engine: &Engine) {
+        self.begin(engine);
+        self.asked(engine);
+        engine.put(self.transport.token(), self);
+    }
+
+    fn begin(&mut self, engine: &Engine) {
         engine.observe(|| Event::ConnectionOpened {
             connection: self.transport.id(),
             peer: self.transport.peer_addr(),
@@ -80,8 +93,6 @@ impl Connection {
         self.call(engine, Cause::ConnectionMade, |protocol, transport| {
             protocol.connection_made(transport);
         });
-        // Only now can an event or a call find it, so nothing reaches the protocol before it is made.
-        engine.put(self.transport.token(), self);
     }
 
     /// An event that came before there was a protocol.

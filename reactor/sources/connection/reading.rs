@@ -56,7 +56,8 @@ impl Connection {
             return self.transport.is_reading() || self.layers_wait();
         }
         // What still comes is ignored, but it has to be read for the end behind it to be seen.
-        state.lingers() && !self.transport.has_read_end()
+        // Where there is no such end, it is left to who reads after us: the shell has the next line.
+        state.lingers() && !self.transport.has_read_end() && !self.transport.ends_alone()
     }
 
     /// Marks the connection as one that is in line. Returns whether it was not and wants to be. A
@@ -161,10 +162,8 @@ impl Connection {
         if !self.transport.is_open() || self.transport.has_read_end() {
             return;
         }
-        if self.ready.has(Readiness::BROKEN)
-            && let Ok(Some(error)) = self.transport.with_stream(|stream| stream.take_error())
-        {
-            return self.fail(error);
+        if self.ready.has(Readiness::BROKEN) && self.fail_if_broken() {
+            return;
         }
         let keeps_bytes = self.layered.as_ref().is_some_and(|l| l.keeps_bytes());
         if self.ready.has(Readiness::READ_CLOSED)
@@ -179,11 +178,28 @@ impl Connection {
         }
     }
 
+    /// Returns whether it was.
+    fn fail_if_broken(&mut self) -> bool {
+        match self.transport.with_stream(|stream| stream.take_error()) {
+            Ok(Some(error)) => {
+                self.fail(error);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// A read has failed, or found nothing.
     #[cold]
     fn read_failed(&mut self, error: io::Error) {
         match error.kind() {
-            io::ErrorKind::WouldBlock => self.ready.remove(Readiness::READABLE),
+            io::ErrorKind::WouldBlock => {
+                self.ready.remove(Readiness::READABLE);
+                // Of a pipe that is only written no read tells that its reader is gone.
+                if self.ready.has(Readiness::BROKEN) {
+                    self.fail_if_broken();
+                }
+            }
             io::ErrorKind::Interrupted => {}
             _ => self.fail(error),
         }

@@ -111,7 +111,8 @@ impl Connection {
             return None;
         }
         let has_ended = self.transport.has_read_end()
-            || self.transport.state().lingers() && self.peer_is_done();
+            || self.transport.state().lingers()
+                && (self.transport.ends_alone() || self.peer_is_done());
         Some(if has_ended {
             Closing::Ended
         } else {

@@ -1,0 +1,30 @@
+//! What a driver makes and the loop moves bytes through, of whatever kind it is.
+
+use std::io;
+
+use crate::address::Address;
+use crate::engine::table::Token;
+
+/// A connection's socket, or pipes. No method blocks; `WouldBlock` says that an event will come.
+pub(crate) trait Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn write(&mut self, data: &[u8]) -> io::Result<usize>;
+    /// How many of the bytes that wait can be seen without taking them; zero is the end.
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn shutdown_write(&mut self) -> io::Result<()>;
+    /// The error of an attempt to connect, or of a broken connection.
+    fn take_error(&mut self) -> io::Result<Option<io::Error>>;
+    /// Fails while the connection is not established.
+    fn peer_addr(&self) -> io::Result<Address>;
+    fn local_addr(&self) -> io::Result<Address>;
+    /// Makes the drop that follows reset the connection, so that the peer cannot take it for an
+    /// orderly end.
+    fn reset_on_drop(&mut self);
+}
+
+/// A listening socket.
+pub(crate) trait Listener {
+    /// Takes the next connection, whose events come under `token`.
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Address)>;
+    fn local_addr(&self) -> io::Result<Address>;
+}
