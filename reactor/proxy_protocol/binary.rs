@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::bad_header::{BadProxyHeader, LONGEST};
 use super::tlvs::{CRC32C, Tlvs};
-use crate::address::Address;
+use crate::address::{Address, UnixAddress};
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -104,8 +104,22 @@ where
 }
 
 fn unix_addresses(rest: &mut &[u8]) -> Option<(Address, Address)> {
-    let (_source, _destination) = (take::<UNIX_PATH>(rest)?, take::<UNIX_PATH>(rest)?);
-    None
+    let (source, destination) = (take::<UNIX_PATH>(rest)?, take::<UNIX_PATH>(rest)?);
+    Some((unix_address(&source), unix_address(&destination)))
+}
+
+/// A path ends at its first zero, and an abstract name, which begins with one, is filled up with them.
+fn unix_address(path: &[u8; UNIX_PATH]) -> Address {
+    let end = path.iter().rposition(|byte| *byte != 0);
+    Address::Unix(match (path[0], end) {
+        (_, None) => UnixAddress::Unnamed,
+        (0, Some(end)) => UnixAddress::Abstract(path[1..=end].to_vec()),
+        (_, Some(_)) => {
+            let path = path.split(|byte| *byte == 0).next().unwrap_or_default();
+            // A name on the proxy's machine, where there is no file of ours: what is no UTF-8 is only to be shown.
+            UnixAddress::Path(String::from_utf8_lossy(path).into_owned().into())
+        }
+    })
 }
 
 /// Section 2.2.3: the checksum, where there is one, is that of the header with zeros in its place.

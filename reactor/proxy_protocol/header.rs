@@ -54,7 +54,7 @@ impl Header {
         }
     }
 
-    /// The client. `None` in a header without addresses, `LOCAL` or `UNKNOWN`: the connection is not passed on, but
+    /// The client. Of a UNIX socket it is the name on the proxy's machine. `None` in a header without addresses, `LOCAL` or `UNKNOWN`: the connection is not passed on, but
     /// the proxy's own, a health check as a rule, or the proxy does not know whose it is.
     #[must_use]
     pub fn source(&self) -> Option<&Address> {

@@ -1,6 +1,7 @@
 //! Behind proxies: whom a request comes from, and who may say so.
 
 use reactor::http::{Request, Response, Site};
+use reactor::proxy_protocol::ProxyProtocol;
 use reactor::testing::Simulation;
 
 /// What a site that trusts two networks says of a request from `peer` with these header lines: client, scheme, host.
@@ -186,6 +187,8 @@ fn scheme_and_host_are_those_of_the_outermost_trusted_proxy() {
     assert_eq!(seen("10.0.0.2", lines), "2.2.2.2:0 https shop");
     let lines = "Forwarded: for=2.2.2.2;proto=https, for=10.0.0.3;proto=http;host=inner";
     assert_eq!(seen("10.0.0.2", lines), "2.2.2.2:0 https inner");
+    let lines = "Forwarded: for=2.2.2.2, for=10.0.0.3;proto=https;host=inner";
+    assert_eq!(seen("10.0.0.2", lines), "2.2.2.2:0 https inner");
     // One that hides its client knows what it was asked for.
     let lines = "Forwarded: for=_a;proto=https;host=shop, for=10.0.0.3";
     assert_eq!(seen("10.0.0.2", lines), "10.0.0.3:0 https shop");
@@ -240,4 +243,43 @@ fn of_two_kinds_of_headers_only_what_both_say_holds() {
     ] {
         assert_eq!(both(forwarded, x), (200, expected.to_owned()));
     }
+}
+
+#[test]
+fn over_a_unix_socket_the_proxy_is_trusted() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let show = |request: Request| Response::text(request.client_addr().to_string());
+    let site = Site::new(&reactor, show);
+    for (path, site) in [
+        ("/run/a", site.clone().with_trusted_proxies([])),
+        ("/run/b", site),
+    ] {
+        let client = match path {
+            "/run/a" => "198.51.100.7:0",
+            _ => "unix:unnamed",
+        };
+        reactor.listen_unix(path, site).expect("it listens");
+        let peer = simulation.connect(format!("unix:{path}"));
+        peer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n");
+        simulation.run_until_idle();
+        let answer = String::from_utf8(peer.read()).expect("text");
+        assert!(answer.ends_with(&format!("\r\n{client}")), "{answer}");
+    }
+}
+
+#[test]
+fn a_unix_socket_that_a_proxy_header_names_is_not_ours() {
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let show = |request: Request| Response::text(request.client_addr().to_string());
+    let site = Site::new(&reactor, show).with_trusted_proxies([]);
+    let port = reactor.listen_tcp("10.0.0.1:80", site).expect("it listens");
+    let any = "0.0.0.0/0".parse().expect("a network");
+    port.expect_proxy(ProxyProtocol::from_networks([any]));
+    let peer = simulation.connect("10.0.0.1:80");
+    peer.write(&[&b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8"[..], &[0; 216]].concat());
+    peer.write(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n");
+    simulation.run_until_idle();
+    assert!(peer.read().ends_with(b"\r\nunix:unnamed"));
 }

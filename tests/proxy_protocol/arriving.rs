@@ -250,3 +250,45 @@ fn a_connection_that_waits_has_a_place_of_its_port() {
     assert_eq!(made.get(), 4);
     assert_eq!(simulation.descriptors(), 2);
 }
+
+#[test]
+fn over_a_unix_socket_the_proxy_is_trusted() {
+    for seed in 0..20 {
+        let simulation = match seed {
+            0 => Simulation::new(),
+            seed => Simulation::chaotic(seed),
+        };
+        let side = Side::default();
+        let port = simulation
+            .reactor()
+            .listen_unix("/run/test.sock", side.factory());
+        port.expect("it is free")
+            .expect_proxy(from_network("10.0.0.0/8"));
+        let peer = simulation.connect("unix:/run/test.sock");
+        peer.write(&[LINE, b"hello"].concat());
+        simulation.run_for(60 * SECOND);
+        assert_eq!(peer.read(), b"hello", "seed {seed}");
+        assert_eq!(side.asked(), ["198.51.100.7:49152"]);
+        let transport = side.transport();
+        let proxied = transport.proxied().expect("it is passed on");
+        assert_eq!(proxied.socket_addr().to_string(), "unix:/run/test.sock");
+        peer.close();
+        simulation.run_for(60 * SECOND);
+        assert_eq!(simulation.descriptors(), 1, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_client_of_a_unix_socket_of_the_proxys_is_the_peer() {
+    let simulation = Simulation::new();
+    let side = Side::default();
+    side.listen(&simulation);
+    let peer = proxy(&simulation);
+    let mut addresses = [0; 216];
+    addresses[108..][..9].copy_from_slice(b"/run/sock");
+    peer.write(&[&binary(0x21, 0x31, &addresses)[..], b"hello"].concat());
+    simulation.run_until_idle();
+    assert_eq!(peer.read(), b"hello");
+    assert_eq!(side.asked(), ["unix:unnamed"]);
+    assert_eq!(side.transport().local_addr().to_string(), "unix:/run/sock");
+}

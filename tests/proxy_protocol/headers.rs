@@ -1,6 +1,7 @@
 //! What is a header, in either version, wherever it is split.
 
 use reactor::proxy_protocol::{BadProxyHeader, Header};
+use reactor::{Address, UnixAddress};
 
 use crate::{IPV4, LINE, SIGNATURE, binary, tlv};
 
@@ -171,6 +172,35 @@ fn a_binary_header_has_the_same_in_bytes() {
         read(&binary(0x21, 0x21, &mapped)),
         pair("1.2.3.4:1", "[::]:2")
     );
+}
+
+#[test]
+fn a_unix_socket_has_a_path_an_abstract_name_or_none() {
+    let read_names = |source: &[u8], destination: &[u8]| {
+        let mut addresses = [0; 216];
+        addresses[..source.len()].copy_from_slice(source);
+        addresses[108..][..destination.len()].copy_from_slice(destination);
+        read(&binary(0x21, 0x31, &addresses))
+    };
+    assert_eq!(
+        read_names(b"", b"/run/proxy.sock"),
+        pair("unix:unnamed", "unix:/run/proxy.sock")
+    );
+    assert_eq!(
+        read_names(b"\0name", b"@odd\0behind"),
+        pair("unix:@name", "unix:@odd")
+    );
+    let full = [b'x'; 108];
+    let long = format!("unix:{}", "x".repeat(108));
+    assert_eq!(read_names(&full, b"\xff"), pair(&long, "unix:\u{fffd}"));
+    // A file whose name begins with @ is not an abstract name.
+    let mut addresses = [0; 216];
+    addresses[..4].copy_from_slice(b"@odd");
+    let (header, _) = Header::read(&binary(0x21, 0x31, &addresses))
+        .expect("it is valid")
+        .expect("it is whole");
+    let source = header.source().and_then(Address::unix_addr);
+    assert_eq!(source.and_then(UnixAddress::path), Some("@odd".as_ref()));
 }
 
 #[test]

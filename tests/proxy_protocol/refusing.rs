@@ -155,9 +155,11 @@ fn the_time_for_a_header_can_be_set() {
     let peer = proxy(&simulation);
     simulation.run_for(millis(9900));
     peer.write(&[LINE, b"hello"].concat());
-    simulation.run_for(SECOND);
+    simulation.run_for(millis(10));
     assert_eq!(peer.read(), b"hello");
     // The time is over with the header.
+    let reactor = format!("{:?}", simulation.reactor());
+    assert!(reactor.contains("timers: 0"), "{reactor}");
     simulation.run_for(60 * SECOND);
     assert!(peer.is_connected());
 }

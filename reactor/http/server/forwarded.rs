@@ -17,6 +17,7 @@ use crate::http::wire::head::RequestHead;
 use crate::http::wire::host::is_host;
 use crate::http::wire::message_error::MessageError;
 use crate::network::Network;
+use crate::transport::Transport;
 
 /// How many proxies a request may have come through. More are not looked at.
 const MOST_PROXIES: usize = 32;
@@ -42,20 +43,23 @@ pub(crate) const AMBIGUOUS: MessageError =
 #[cold]
 pub(crate) fn origin(
     trusted: &[Network],
-    peer: &Address,
+    transport: &Transport,
     head: &RequestHead,
 ) -> Result<Option<Box<Origin>>, Ambiguous> {
-    // Who may connect over a UNIX socket, the permissions of the socket decide.
-    let ip = peer.socket_addr().map(|address| address.ip());
-    if !ip.is_none_or(|ip| trusted.iter().any(|network| network.contains(ip))) {
+    let is_trusted = match transport.peer_addr().socket_addr() {
+        Some(peer) => trusted.iter().any(|network| network.contains(peer.ip())),
+        // Who may connect over a UNIX socket, its permissions decide. Those of a socket on another machine, which a
+        // PROXY header may name, are not ours.
+        None => transport.proxied().is_none(),
+    };
+    if !is_trusted {
         return Ok(None);
     }
     let lines = |name| Lines::of(head, name);
     let forwarded = lines("forwarded");
-    let (x_for, x_proto) = (lines("x-forwarded-for"), lines("x-forwarded-proto"));
     let x = XForwarded {
-        clients: x_for,
-        protos: x_proto,
+        clients: lines("x-forwarded-for"),
+        protos: lines("x-forwarded-proto"),
         hosts: lines("x-forwarded-host"),
     };
     let origin = match (forwarded.is_empty(), x.is_empty()) {

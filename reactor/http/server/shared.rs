@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::address::Address;
 use crate::driver::WallClock;
 use crate::http::body::budget::Budget;
 use crate::http::server::access_log;
@@ -17,6 +16,7 @@ use crate::http::wire::request_reader::Heads;
 use crate::http::wire::status::Status;
 use crate::limits::Limits;
 use crate::network::Network;
+use crate::transport::Transport;
 use crate::weak_reactor::WeakReactor;
 
 /// What the connections of a site share.
@@ -47,11 +47,11 @@ impl SiteState {
     #[inline]
     pub(crate) fn origin(
         &self,
-        peer: &Address,
+        transport: &Transport,
         head: &RequestHead,
     ) -> Result<Option<Box<Origin>>, Ambiguous> {
         match &self.trusted_proxies {
-            Some(trusted) => forwarded::origin(trusted, peer, head),
+            Some(trusted) => forwarded::origin(trusted, transport, head),
             None => Ok(None),
         }
     }

@@ -1,4 +1,4 @@
-//! Whatever a client says, in whatever pieces: a site neither panics nor hangs nor is silent, and
+//! Whatever a client says, in whatever pieces, also as a trusted proxy: a site neither panics nor hangs nor is silent, and
 //! answers the same bytes in the same way.
 
 #![no_main]
@@ -17,7 +17,10 @@ fn statuses<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u16> {
     let root = Tree::new();
     let show = |mut request: Request| Response::text(request.take_body());
     root.put_child("", post(show).on(Method::Get, show));
-    let site = Site::new(&reactor, root).without_access_log();
+    let this_machine = "127.0.0.0/8".parse().expect("a network");
+    let site = Site::new(&reactor, root)
+        .without_access_log()
+        .with_trusted_proxies([this_machine]);
     reactor
         .listen_tcp("127.0.0.1:80", site)
         .expect("it listens");

@@ -145,7 +145,7 @@ impl HttpChannel {
         self.client_is_done = !head.persistent;
         let logs_access = self.site.logs_access();
         let peer = work.transport.peer_addr();
-        let origin = self.site.origin(peer, &head);
+        let origin = self.site.origin(work.transport, &head);
         let client = Origin::client(&origin).unwrap_or(peer);
         let exchange = Exchange {
             meta: Meta {
