@@ -113,6 +113,7 @@ mod delayed_call;
 mod looping_call;
 mod reactor;
 mod remote_reactor;
+mod signal_watch;
 mod weak_reactor;
 
 // What other threads may hold.
@@ -134,6 +135,7 @@ mod contained;
 mod layers;
 mod report;
 mod sealed;
+mod signals;
 mod time;
 mod unsent;
 mod visible;
@@ -163,6 +165,7 @@ pub use protocol::Protocol;
 pub use reactor::Reactor;
 pub use reason::Reason;
 pub use remote_reactor::{CallFromThreadError, RemoteReactor};
+pub use signal_watch::SignalWatch;
 pub use sources::attempt::Connector;
 pub use sources::port::{CannotListen, ListeningPort};
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]

@@ -148,6 +148,8 @@ pub enum Cause {
     CallFromThread,
     /// A trigger of startup or shutdown.
     SystemEvent,
+    /// A signal came that `Reactor::on_signal` has set a function for.
+    Signal,
     /// A task is polled.
     Task,
     /// A Deferred is fired by the loop itself.
@@ -182,6 +184,7 @@ impl Cause {
             Self::QueuedCall => "queued call",
             Self::CallFromThread => "call from another thread",
             Self::SystemEvent => "system event trigger",
+            Self::Signal => "signal",
             Self::Task => "task",
             Self::DeferredFired => "Deferred",
             Self::Request => "request",

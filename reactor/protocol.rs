@@ -125,6 +125,12 @@ pub trait Protocol: Any {
         let _ = wanted;
         None
     }
+
+    /// What is asked of it and not done, in a few words: for the log, when a stop cuts the connection off.
+    #[doc(hidden)]
+    fn waits_for(&self, _: sealed::Internal) -> Option<String> {
+        None
+    }
 }
 
 /// A type-erased protocol that still knows its name and can be downcast, by [`reach`](Self::reach).

@@ -27,11 +27,11 @@ use crate::embedding::Embedded;
 use crate::engine::Engine;
 use crate::engine::pools::ThreadLimits;
 use crate::engine::running::RunError;
-use crate::engine::stopping::DEFAULT_GRACE;
 use crate::factory::Factory;
-use crate::lifecycle::{Phase, SystemEvent};
+use crate::lifecycle::{Phase, Signal, StopLimits, SystemEvent};
 use crate::observe::Observer;
 use crate::remote_reactor::RemoteReactor;
+use crate::signal_watch::SignalWatch;
 use crate::sources::attempt::{self, Connector};
 use crate::sources::beginning;
 #[cfg(unix)]
@@ -114,10 +114,11 @@ impl Reactor {
         self.0.run_until(deferred)
     }
 
-    /// Stops the loop in an orderly way, with a grace of three seconds: see
-    /// [`shutdown`](Self::shutdown).
+    /// Stops the loop in an orderly way, within its [stop limits](Self::set_stop_limits): by default without a
+    /// lame-duck time, and with a grace of three seconds. See [`shutdown`](Self::shutdown). A second call may
+    /// shorten the grace, not lengthen it.
     pub fn stop(&self) {
-        self.shutdown(DEFAULT_GRACE);
+        self.0.stop();
     }
 
     /// Stops the loop: from the end of this turn on no connection is accepted,
@@ -125,10 +126,24 @@ impl Reactor {
     /// returns when all connections are lost. Those that are left when the grace is over are aborted, with
     /// [`Reason::Shutdown`](crate::Reason::Shutdown).
     ///
-    /// A second call may shorten the grace, not lengthen it. The grace counts from the call. What goes on
+    /// The grace counts from the call. In a stop that is under way it takes the place of what is left of its
+    /// grace, be it shorter or longer; a lame-duck time that has begun goes on within it. Once the grace is over, or
+    /// after a second signal, it changes nothing. What goes on
     /// meanwhile, and a stop of a loop that does not run: [`lifecycle`](crate::lifecycle#stopping).
     pub fn shutdown(&self, grace: Duration) {
         self.0.shutdown(grace);
+    }
+
+    /// Sets how long a stop by [`stop`](Self::stop) or by a signal may take. Concerns the next one, not one that
+    /// is under way.
+    pub fn set_stop_limits(&self, limits: StopLimits) {
+        self.0.set_stop_limits(limits);
+    }
+
+    /// The limits that are set, to change one of them and leave the other.
+    #[must_use]
+    pub fn stop_limits(&self) -> StopLimits {
+        self.0.stop_limits()
     }
 
     /// Whether the loop was asked to stop, and the stop is not complete yet.
@@ -158,6 +173,46 @@ impl Reactor {
     /// [`lifecycle`](crate::lifecycle#signals).
     pub fn handle_signals(&self, handle: bool) {
         self.0.handle_signals(handle);
+    }
+
+    /// Calls `f` on the loop's thread each time that a signal comes, until the watch is
+    /// [cancelled](SignalWatch::cancel) or the loop is dropped. A signal may have several functions, which are
+    /// called in the order in which they were set.
+    ///
+    /// The signal is taken from this call on, whether the loop runs or not, but `f` is only called in its turns.
+    /// Signals of one kind that come before `f` is called are one. It does not
+    /// keep the loop running. A panic in `f` is logged, and `f` is called again at the next signal.
+    ///
+    /// A handler that the program has already is called as well. A signal that was ignored, as SIGHUP by `nohup`,
+    /// is taken too, since the program asks for it. When the last watch of all loops is gone, the
+    /// signal does what it did before; where the system has no `/proc`, that counts as the default action.
+    ///
+    /// The loop keeps `f`, which should not keep the loop: see [`downgrade`](Self::downgrade).
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use reactor::lifecycle::Signal;
+    /// use reactor::testing::Simulation;
+    ///
+    /// let simulation = Simulation::new();
+    /// let read = Rc::new(Cell::new(0));
+    /// let count = Rc::clone(&read);
+    /// let watch = simulation.reactor().on_signal(Signal::Hup, move || count.set(count.get() + 1))?;
+    /// assert!(simulation.signal(Signal::Hup));
+    /// simulation.run_until_idle();
+    /// assert_eq!(read.get(), 1);
+    /// assert!(watch.cancel());
+    /// assert!(!simulation.signal(Signal::Hup)); // a program that does not watch it would end
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the operating system gives no descriptors for it, or does not let the program handle the signal.
+    #[track_caller]
+    pub fn on_signal(&self, signal: Signal, f: impl FnMut() + 'static) -> io::Result<SignalWatch> {
+        SignalWatch::set(&self.0, signal.into(), f, Location::caller())
     }
 
     /// Makes one turn, for a program that has a loop of its own: see

@@ -231,6 +231,87 @@ fn a_client_that_got_no_answer_or_half_of_one_is_logged_so() {
     }
 }
 
+/// A site that is stopped while it answers, with a grace of three seconds.
+fn stop_under(path: &'static str, reads: bool) -> Peer {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let reactor = simulation.reactor();
+    let root = Tree::new();
+    let clock = reactor.clone();
+    root.put_child("late", move |_: Request| {
+        let wait = clock.defer_later(Duration::from_secs(5));
+        wait.map(|()| Response::text("late"))
+    });
+    root.put_child("large", |_: Request| Response::text("x".repeat(10_000_000)));
+    root.put_child("small", |_: Request| Response::text("small"));
+    let site = Site::new(&reactor, root);
+    reactor.listen_tcp("10.0.0.1:80", site).expect("it listens");
+    let client = simulation.connect("10.0.0.1:80");
+    if !reads {
+        client.pause_reading();
+    }
+    client.write(format!("GET /{path} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+    let weak = reactor.downgrade();
+    reactor.call_later(Duration::from_secs(1), move || {
+        weak.upgrade().expect("it runs this").stop();
+    });
+    reactor.run().expect("the loop runs");
+    client
+}
+
+#[test]
+fn an_answer_that_a_stop_has_cut_off_is_not_called_whole() {
+    for (path, begun) in [("late", "- -"), ("large", "200 10000000")] {
+        stop_under(path, false);
+        let line = format!(
+            r#""GET /{path} HTTP/1.1" {begun} "-" "-" broken off: the reactor was shut down"#
+        );
+        assert_eq!(logged(&format!("/{path} ")), [line]);
+    }
+    let lines = Kept::lines(false).concat();
+    for left in [
+        "HttpChannel: the answer of ",
+        "HttpChannel: 9",
+        " bytes unsent)",
+        "the grace of the stop is over, and these are cut off: 192.0.2.",
+    ] {
+        assert!(lines.contains(left), "{lines}");
+    }
+}
+
+#[test]
+fn an_answer_that_a_stop_has_waited_for_is_one_line() {
+    for (path, length) in [("small", 5), ("large", 10_000_000)] {
+        let client = stop_under(path, true);
+        assert!(client.read().len() > length);
+        let line = format!(r#""GET /{path} HTTP/1.1" 200 {length} "-" "-""#);
+        assert_eq!(logged(&format!("/{path} ")), [line]);
+    }
+}
+
+#[test]
+fn a_large_answer_is_logged_when_the_client_has_taken_most_of_it() {
+    Kept::begin();
+    let simulation = Simulation::new();
+    let site = Site::new(&simulation.reactor(), |_: Request| {
+        Response::text("x".repeat(3_000_000))
+    });
+    let port = simulation.reactor().listen_tcp("10.0.0.1:80", site);
+    port.expect("it listens");
+    let client = simulation.connect("10.0.0.1:80");
+    client.pause_reading();
+    client.write(b"GET /?slow HTTP/1.1\r\nHost: h\r\n\r\n");
+    simulation.run_for(Duration::from_secs(1));
+    assert_eq!(logged("?slow").len(), 0);
+    client.resume_reading();
+    simulation.run_for(Duration::from_secs(1));
+    assert_eq!(
+        logged("?slow"),
+        [r#""GET /?slow HTTP/1.1" 200 3000000 "-" "-""#]
+    );
+    assert!(client.is_connected(), "it is not over for that");
+}
+
 #[test]
 fn a_listener_that_is_disconnected_is_logged() {
     Kept::begin();

@@ -15,14 +15,32 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reactor::{Reactor, RemoteReactor};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use reactor::lifecycle::Signal;
+use reactor::{Reactor, RemoteReactor, SignalWatch};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 
 /// How long the program waits for a signal that was sent to it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn say(what: &str) {
     println!("\n> {what}"); // behind what the harness prints
+}
+
+const WATCHED: [(Signal, &str); 4] = [
+    (Signal::Hup, "HUP"),
+    (Signal::Usr1, "USR1"),
+    (Signal::Usr2, "USR2"),
+    (Signal::Winch, "WINCH"),
+];
+
+/// Says each signal that comes.
+fn watch(reactor: &Reactor) -> Vec<SignalWatch> {
+    let set = WATCHED.map(|(signal, name)| {
+        reactor
+            .on_signal(signal, move || say(name))
+            .expect("it is taken")
+    });
+    set.into()
 }
 
 /// Reads what the tests say: "stop" is for the loop, and the rest for the program.
@@ -52,11 +70,15 @@ fn program() {
     };
     let called = Arc::new(AtomicBool::new(false));
     if kind == "has handlers" {
-        for signal in [SIGINT, SIGTERM] {
+        for signal in [SIGINT, SIGTERM, SIGUSR1] {
             signal_hook::flag::register(signal, Arc::clone(&called)).expect("it is installed");
         }
     }
     let reactor = Reactor::new().expect("a loop");
+    let watches = match kind.as_str() {
+        "plain" => Vec::new(),
+        _ => watch(&reactor),
+    };
     let (rest, lines) = mpsc::channel();
     let remote = reactor.remote();
     thread::spawn(move || listen(&remote, &rest));
@@ -64,6 +86,10 @@ fn program() {
         reactor.call_soon(|| say("it runs"));
         reactor.run().expect("the loop runs");
         say(&format!("run {run} is over"));
+        if run == 1 && kind != "watches" {
+            let cancelled = watches.iter().filter(|watch| watch.cancel()).count();
+            assert_eq!(cancelled, watches.len());
+        }
         while lines.recv().expect("the test says more") == "was it called?" {
             let begin = Instant::now();
             while !called.swap(false, Ordering::SeqCst) && begin.elapsed() < PATIENCE {
@@ -203,4 +229,79 @@ fn a_signal_has_its_default_action_again_when_the_loop_has_ended() {
         program.kill(name);
         assert_eq!(program.ends().signal(), Some(number));
     }
+}
+
+#[test]
+fn a_signal_that_is_watched_calls_its_function_and_has_its_default_action_when_that_is_cancelled() {
+    for (name, number) in [("HUP", SIGHUP), ("USR1", SIGUSR1), ("USR2", SIGUSR2)] {
+        let mut program = Program::start("watches for one run", "");
+        program.says("it runs");
+        for _ in 0..3 {
+            for (_, name) in WATCHED {
+                program.kill(&format!("-{name}"));
+                program.says(name);
+            }
+        }
+        program.kill("-TERM");
+        program.says("run 1 is over");
+        program.kill("-WINCH"); // whose default action is none
+        program.kill(&format!("-{name}"));
+        assert_eq!(program.ends().signal(), Some(number));
+    }
+}
+
+#[test]
+fn a_signal_that_is_watched_is_taken_between_runs_too() {
+    let mut program = Program::start("watches", "");
+    program.says("it runs");
+    program.kill("-INT");
+    program.says("run 1 is over");
+    program.kill("-HUP");
+    program.kill("-HUP");
+    program.tell("go on");
+    program.says("it runs");
+    program.says("HUP");
+    program.kill("-TERM");
+    program.says("run 2 is over");
+    program.tell("go on");
+    assert!(program.ends().success());
+}
+
+#[test]
+fn a_signal_that_was_ignored_is_watched_and_ignored_again() {
+    let mut program = Program::start("watches for one run", "HUP");
+    program.says("it runs");
+    program.kill("-HUP");
+    program.says("HUP");
+    program.kill("-TERM");
+    program.says("run 1 is over");
+    program.kill("-HUP");
+    program.tell("go on");
+    program.says("it runs");
+    program.kill("-HUP");
+    program.kill("-TERM");
+    program.says("run 2 is over");
+    program.tell("go on");
+    assert!(program.ends().success());
+}
+
+#[test]
+fn a_handler_of_the_programs_own_is_called_beside_the_function_and_after_it() {
+    let mut program = Program::start("has handlers", "");
+    program.says("it runs");
+    program.kill("-USR1");
+    program.says("USR1");
+    program.kill("-TERM");
+    program.says("run 1 is over");
+    program.tell("was it called?");
+    program.says("it was called");
+    program.kill("-USR1");
+    program.tell("was it called?");
+    program.says("it was called");
+    program.tell("go on");
+    program.says("it runs");
+    program.kill("-TERM");
+    program.says("run 2 is over");
+    program.tell("go on");
+    assert!(program.ends().success());
 }

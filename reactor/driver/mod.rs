@@ -100,7 +100,10 @@ pub(crate) trait Driver: Descriptors {
     /// Begins, or ends, to take the signals that stop a program.
     fn take_signals(&mut self, take: bool) -> io::Result<()>;
 
-    /// The signals that came since the last question.
+    /// Begins, or ends, to take a signal that the program watches, whether the loop runs or not.
+    fn watch_signal(&mut self, signal: Signal, watch: bool) -> io::Result<()>;
+
+    /// The signals that came since the last question, each at most once.
     fn signals(&mut self) -> Vec<Signal>;
 }
 

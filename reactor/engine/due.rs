@@ -14,7 +14,9 @@ pub(super) enum Due {
     },
     /// The timer of a source.
     Source(Token),
-    /// The grace of a shutdown is over.
+    /// The lame-duck time of a stop is over.
+    LameDuck,
+    /// The grace of a stop is over.
     Grace,
 }
 

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use super::table::Token;
 use super::timers::TimerId;
 use super::triggers::Triggers;
+use crate::lifecycle::StopLimits;
 
 /// Where a loop stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(super) enum Stage {
     Up,
     /// It was asked to stop; nothing is done yet.
     Asked,
-    /// It waits for the triggers "before".
+    /// It waits for the triggers "before", and for the end of the lame-duck time.
     Preparing,
     /// It waits for its connections, for work on threads and for the triggers "during".
     Draining,
@@ -28,8 +29,13 @@ pub(super) enum Stage {
 /// Where a loop stands, and what is to be called when that changes.
 pub(super) struct Life {
     pub(super) stage: Cell<Stage>,
+    pub(super) limits: Cell<StopLimits>,
+    /// Until when ports still accept.
+    pub(super) lame_duck: Cell<Option<TimerId>>,
     pub(super) grace: Cell<Option<TimerId>>,
     pub(super) grace_is_over: Cell<bool>,
+    /// Whether a second signal has come, so that the grace is not made longer any more.
+    pub(super) ends_at_once: Cell<bool>,
     pub(super) triggers: Triggers,
     /// What was begun while the loop drains, and is still to be stopped.
     pub(super) latecomers: RefCell<Vec<Token>>,
@@ -45,8 +51,11 @@ impl Default for Life {
     fn default() -> Self {
         Self {
             stage: Cell::new(Stage::Up),
+            limits: Cell::default(),
+            lame_duck: Cell::new(None),
             grace: Cell::new(None),
             grace_is_over: Cell::new(false),
+            ends_at_once: Cell::new(false),
             triggers: Triggers::default(),
             latecomers: RefCell::default(),
             fails_attempt: Cell::new(false),

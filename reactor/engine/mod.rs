@@ -12,7 +12,9 @@
 //! ready, due, or to be stopped. A new kind of source is one file in `sources/` and changes nothing here.
 //!
 //! - `turn`: the order of a turn
-//! - `stopping`, `triggers`: the stages of a stop, and what a program wants called at each
+//! - `stopping`, `triggers`, `leftovers`: the stages of a stop, what a program wants called at each, and what
+//!   is cut off
+//! - `signalling`: what signals do
 //! - `jobs`, `tasks`, `threads`, `mailboxes`, `pools`, `thread_pool`: other ways for work to
 //!   come to the loop
 //! - `calls`, `due`: calls that are made later
@@ -25,12 +27,14 @@ mod calls;
 pub(crate) mod dispatch;
 mod due;
 pub(crate) mod jobs;
+mod leftovers;
 mod life;
 pub(crate) mod mailboxes;
 pub(crate) mod pools;
 mod pressure;
 pub(crate) mod running;
-pub(crate) mod stopping;
+mod signalling;
+mod stopping;
 pub(crate) mod table;
 pub(crate) mod tasks;
 pub(crate) mod thread_pool;
@@ -60,6 +64,7 @@ use crate::deferred::Deferred;
 use crate::driver::{Driver, Readiness, Ready};
 use crate::observe::Event;
 use crate::reason::Reason;
+use crate::signals::Watches;
 use crate::time::Instant;
 use crate::transport::{LoopSide, Transport};
 
@@ -95,6 +100,12 @@ pub(crate) trait Source {
     fn holds_up(&self, how: &Stop) -> bool {
         let _ = how;
         true
+    }
+
+    /// What it is, and what it waits for, in a few words: for the log, when a stop cuts it off. No consumer's
+    /// code may be called.
+    fn waits_for(&self) -> Option<String> {
+        None
     }
 
     // The rest is asked only of a source that a `Transport` speaks for.
@@ -169,6 +180,7 @@ pub(crate) struct Engine {
     /// Made with the first task for it.
     cooperator: OnceCell<Rc<Cooperator>>,
     life: Life,
+    watches: Watches,
     scratch: RefCell<Scratch>,
     /// For all that is read. Made when the first source is ready, since a loop may have only timers.
     buffer: Cell<Option<Box<ReadBuffer>>>,
@@ -199,6 +211,7 @@ impl Engine {
             line: RefCell::default(),
             lost: RefCell::default(),
             life: Life::default(),
+            watches: Watches::default(),
             scratch: RefCell::new(Scratch::default()),
             buffer: Cell::new(None),
             turning: Cell::new(false),

@@ -21,7 +21,7 @@ impl Engine {
             // Not a `return`: a loop with nothing left ends by the same stop, so that the triggers of
             // the shutdown are called whatever ended it.
             if !self.has_something_to_wait_for() {
-                self.shutdown(super::stopping::DEFAULT_GRACE);
+                self.shutdown(self.life.limits.get().grace);
             }
             self.make_turn(None)?;
         }

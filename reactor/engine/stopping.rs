@@ -2,15 +2,16 @@
 //!
 //! ```text
 //!  Up ─stop─▶ Asked ─▶ Preparing ────────▶ Draining ──────────────────────▶ Finishing ─▶ Stopped
-//!                      triggers "before"   ports closed, protocols asked,   triggers     run returns
-//!                                          triggers "during"; waits for     "after"
-//!                                          connections and threads
+//!                      triggers "before",  ports closed, protocols asked,   triggers     run returns
+//!                      the lame-duck       triggers "during"; waits for     "after"
+//!                      time                connections and threads
 //!                                             │ the grace is over               ▲
 //!                                             ▼                                 │
 //!                                          Aborting ── all that is left is aborted
 //! ```
 //!
-//! A trigger may return a Deferred, which its stage waits for. When the grace is over nothing is
+//! A trigger may return a Deferred, which its stage waits for. The lame-duck time counts from the stop, beside
+//! the triggers "before", and the grace from its end. When the grace is over nothing is
 //! waited for any more: the stages that are left follow at once, and connections that are left are
 //! aborted. Whatever makes the turns carries a stop out, `run` and `turn` alike: each turn ends by
 //! going as far as it can.
@@ -20,31 +21,60 @@ use std::time::Duration;
 use super::due::Due;
 use super::life::{Life, Stage};
 use super::table::Token;
+use super::timers::{Nanos, as_nanos};
 use super::{Engine, Stop};
-use crate::driver::Signal;
-use crate::lifecycle::{Phase, SystemEvent};
+use crate::lifecycle::{Phase, StopLimits, SystemEvent};
 use crate::reason::Reason;
 use crate::waits::Ended;
 
-/// The grace of [`Reactor::stop`](crate::Reactor::stop) and of a signal.
-pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(3);
-
 impl Engine {
-    /// Begins a stop, or shortens the grace of one that is under way.
+    pub(crate) fn set_stop_limits(&self, limits: StopLimits) {
+        self.life.limits.set(limits);
+    }
+
+    pub(crate) fn stop_limits(&self) -> StopLimits {
+        self.life.limits.get()
+    }
+
+    /// Begins a stop within its limits, or shortens the grace of one that is under way.
+    pub(crate) fn stop(&self) {
+        let StopLimits { grace, lame_duck } = self.stop_limits();
+        if self.life.stage.get() == Stage::Up && !lame_duck.is_zero() {
+            let mut timers = self.timers.borrow_mut();
+            let timer = timers.insert(self.after(lame_duck), Due::LameDuck);
+            self.life.lame_duck.set(Some(timer));
+        }
+        let lame_duck = self.life.lame_duck.get();
+        let end = lame_duck.and_then(|timer| self.timers.borrow_mut().deadline(timer));
+        let begin = end.unwrap_or_else(|| self.after(Duration::ZERO));
+        self.end_within(begin.saturating_add(as_nanos(grace)), false);
+    }
+
+    /// Begins a stop without a lame-duck time, or sets the grace of one that is under way anew.
     pub(crate) fn shutdown(&self, grace: Duration) {
+        self.end_within(self.after(grace), true);
+    }
+
+    fn end_within(&self, deadline: Nanos, lengthens: bool) {
         let life = &self.life;
+        if life.ends_at_once.get() {
+            return;
+        }
         // Only noted: the stages are gone through at the end of the turn, where no callback runs.
         if life.stage.get() == Stage::Up {
             life.stage.set(Stage::Asked);
         }
-        let deadline = self.after(grace);
         let mut timers = self.timers.borrow_mut();
         match life.grace.get() {
-            Some(mut timer) if timers.deadline(timer).is_some_and(|set| deadline < set) => {
-                timers.reset(&mut timer, deadline);
-                life.grace.set(Some(timer));
+            Some(mut timer) => {
+                let is_shorter = timers.deadline(timer).is_some_and(|set| deadline < set);
+                if is_shorter || lengthens {
+                    timers.reset(&mut timer, deadline);
+                    life.grace.set(Some(timer));
+                }
             }
-            Some(_) => {}
+            // Over: what is left is being aborted, and the timer that was is not set again.
+            None if life.grace_is_over.get() => {}
             None => life.grace.set(Some(timers.insert(deadline, Due::Grace))),
         }
     }
@@ -62,7 +92,8 @@ impl Engine {
     pub(super) fn stops_at_once(&self) -> bool {
         match self.life.stage.get() {
             Stage::Asked | Stage::Aborting => true,
-            Stage::Preparing | Stage::Finishing => !self.waits_for_triggers(),
+            Stage::Preparing => !self.waits_with_open_ports(),
+            Stage::Finishing => !self.waits_for_triggers(),
             Stage::Draining => self.has_latecomers() || self.has_drained(),
             Stage::Up | Stage::Stopped => false,
         }
@@ -83,7 +114,7 @@ impl Engine {
                 .triggers
                 .call(&self.dispatch, SystemEvent::Shutdown, Phase::Before);
         }
-        if stage.get() == Stage::Preparing && !self.waits_for_triggers() {
+        if stage.get() == Stage::Preparing && !self.waits_with_open_ports() {
             stage.set(Stage::Draining);
             self.begin_draining();
         }
@@ -93,6 +124,7 @@ impl Engine {
             self.stop_latecomers();
         }
         if stage.get() == Stage::Draining && grace_is_over.get() {
+            self.log_leftovers();
             stage.set(Stage::Aborting);
         }
         if stage.get() == Stage::Aborting {
@@ -121,8 +153,9 @@ impl Engine {
         let life = &self.life;
         life.stage.set(Stage::Up);
         life.grace_is_over.set(false);
-        if let Some(timer) = life.grace.take() {
-            self.timers.borrow_mut().remove(timer);
+        life.ends_at_once.set(false);
+        for timer in [&life.grace, &life.lame_duck] {
+            self.disarm(&mut timer.take());
         }
         life.triggers.give_up_waiting();
         life.latecomers.take();
@@ -133,6 +166,13 @@ impl Engine {
 
     fn waits_for_triggers(&self) -> bool {
         self.life.triggers.are_waited_for() && !self.life.grace_is_over.get()
+    }
+
+    /// Whether the stop has not got as far as to close ports.
+    fn waits_with_open_ports(&self) -> bool {
+        // With no source left, nobody would notice a lame duck.
+        let is_lame_duck = self.life.lame_duck.get().is_some() && self.table.borrow().len() > 0;
+        self.waits_for_triggers() || is_lame_duck && !self.life.grace_is_over.get()
     }
 
     /// Whether nothing is left to wait for.
@@ -165,22 +205,6 @@ impl Engine {
     pub(super) fn grace_is_over(&self) {
         self.life.grace.set(None);
         self.life.grace_is_over.set(true);
-    }
-
-    /// SIGINT and SIGTERM ask for an orderly stop; a SIGTERM while one is under way ends it at once.
-    /// (A second SIGINT ends the process, and never comes here.)
-    pub(super) fn signalled(&self, signal: Signal) {
-        let again = self.is_stopping();
-        log::info!(
-            "{} {}",
-            signal.name(),
-            if again {
-                "ends the stop"
-            } else {
-                "stops the loop"
-            }
-        );
-        self.shutdown(if again { Duration::ZERO } else { DEFAULT_GRACE });
     }
 
     fn begin_draining(&self) {
@@ -238,14 +262,5 @@ impl Engine {
 
     fn stop_source(&self, token: Token, how: Stop) {
         self.serve(token, |source| source.stop(how, self));
-    }
-}
-
-impl Signal {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-        }
     }
 }

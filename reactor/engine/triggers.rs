@@ -20,7 +20,11 @@ pub(crate) struct Triggers {
 
 impl Triggers {
     pub(crate) fn are_waited_for(&self) -> bool {
-        self.waiting.borrow().get() > 0
+        self.waited_for() > 0
+    }
+
+    pub(super) fn waited_for(&self) -> usize {
+        self.waiting.borrow().get()
     }
 
     /// Forgets the Deferreds that the stop before its grace ended did not wait for.

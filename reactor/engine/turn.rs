@@ -313,6 +313,7 @@ impl Engine {
                 None => return,
                 Some(Due::Call { call, place }) => self.call_named(Cause::DelayedCall, call, place),
                 Some(Due::Source(token)) => self.serve(token, |source| source.due(self)),
+                Some(Due::LameDuck) => self.life.lame_duck.set(None),
                 Some(Due::Grace) => self.grace_is_over(),
             }
         }

@@ -228,6 +228,10 @@ impl<K: Kind<P> + 'static, P: Any> Protocol for Receiver<K, P> {
         K::pass(self, transport, Event::ConnectionLost(reason));
     }
 
+    fn waits_for(&self, _: sealed::Internal) -> Option<String> {
+        None
+    }
+
     fn wrapped(&mut self, _: sealed::Internal, wanted: TypeId) -> Option<&mut dyn Any> {
         (wanted == TypeId::of::<P>()).then_some(&mut self.protocol)
     }

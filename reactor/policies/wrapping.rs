@@ -184,6 +184,10 @@ impl<W: ProtocolWrapper<P>, P: Protocol> Protocol for Wrapped<W, P> {
             self.protocol.wrapped(internal, wanted)
         }
     }
+
+    fn waits_for(&self, internal: sealed::Internal) -> Option<String> {
+        self.protocol.waits_for(internal)
+    }
 }
 
 type ProtocolOf<F> = <<F as Factory>::Protocol as IntoAccepted>::Protocol;

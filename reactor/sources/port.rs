@@ -243,6 +243,7 @@ impl Port {
             Transport::new(stream, token, engine.loop_side(), &self.limits, peer, local);
         let seat = Some(self.seats.take());
         Connection::new(transport, built, seat).made(engine);
+        engine.note_begun(token);
     }
 
     fn warn_full(&mut self, engine: &Engine) {
@@ -308,6 +309,10 @@ impl Source for Port {
     }
 
     fn stop(&mut self, how: Stop, engine: &Engine) {
+        // The system resets what is connected and not accepted when a port is closed.
+        if matches!(how, Stop::Asked) && self.timer.is_none() {
+            self.accept_all(engine);
+        }
         if !matches!(how, Stop::Gone) {
             engine.remove(self.token); // it is out of the table, and dropped when it is put back
         }

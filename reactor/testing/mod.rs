@@ -56,8 +56,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use crate::driver::Signal;
+use crate::driver;
 use crate::driver::simulated::{Fault, Network, SimulatedDriver};
+use crate::lifecycle::Signal;
 use crate::reactor::Reactor;
 
 pub use self::conversation::Conversation;
@@ -312,13 +313,19 @@ impl Simulation {
     /// [`Reactor::run`]: by a second one, or by one that comes when no loop runs, a real program
     /// would end. One that is [ignored](Self::ignore_interrupt) is not taken either.
     pub fn interrupt(&self) -> bool {
-        self.network.borrow_mut().signal(Signal::Interrupt)
+        self.network.borrow_mut().signal(driver::Signal::Interrupt)
     }
 
     /// Sends SIGTERM; see [`interrupt`](Self::interrupt). The reactor takes a second one too, by
     /// which it ends a stop at once.
     pub fn terminate(&self) -> bool {
-        self.network.borrow_mut().signal(Signal::Terminate)
+        self.network.borrow_mut().signal(driver::Signal::Terminate)
+    }
+
+    /// Sends a signal that is not one to stop by. Returns whether the reactor takes it: whether
+    /// [`Reactor::on_signal`] has set something for it.
+    pub fn signal(&self, signal: Signal) -> bool {
+        self.network.borrow_mut().signal(signal.into())
     }
 
     /// Ignores SIGINT from now on, as a program does that a script has started in the background.
@@ -337,12 +344,12 @@ impl Simulation {
     /// # Ok::<(), reactor::RunError>(())
     /// ```
     pub fn ignore_interrupt(&self) {
-        self.network.borrow_mut().ignore(Signal::Interrupt);
+        self.network.borrow_mut().ignore(driver::Signal::Interrupt);
     }
 
     /// Ignores SIGTERM from now on; see [`ignore_interrupt`](Self::ignore_interrupt).
     pub fn ignore_terminate(&self) {
-        self.network.borrow_mut().ignore(Signal::Terminate);
+        self.network.borrow_mut().ignore(driver::Signal::Terminate);
     }
 }
 

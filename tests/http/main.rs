@@ -17,6 +17,7 @@ mod held;
 mod hostile;
 mod memory;
 mod requests;
+mod stopping;
 mod streams;
 mod trees;
 mod visitor;

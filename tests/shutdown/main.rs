@@ -1,15 +1,17 @@
 //! Stopping: stages in their order, what is sent until the end, the grace, and signals.
 
 mod attempts;
+mod limits;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
 mod triggers;
+mod watching;
 
 use std::io;
 use std::time::Duration;
 
-use reactor::lifecycle::{Phase, SystemEvent};
+use reactor::lifecycle::{Phase, StopLimits, SystemEvent};
 use reactor::testing::Simulation;
 use reactor::{Factory, Limits, Reactor, Transport};
 
@@ -170,8 +172,21 @@ fn connections_that_are_left_when_the_grace_is_over_are_aborted() {
 }
 
 #[test]
-fn a_second_shutdown_may_shorten_the_grace_and_not_lengthen_it() {
-    for (second, ends) in [(millis(500), millis(2500)), (100 * SECOND, 6 * SECOND)] {
+fn a_second_shutdown_sets_the_grace_anew_and_a_second_stop_may_only_shorten_it() {
+    type Call = fn(&Reactor);
+    let cases: [(Call, Duration); 4] = [
+        (|reactor| reactor.shutdown(millis(500)), millis(2500)),
+        (|reactor| reactor.shutdown(100 * SECOND), 102 * SECOND),
+        (Reactor::stop, 5 * SECOND),
+        (
+            |reactor| {
+                reactor.set_stop_limits(StopLimits::default().grace(100 * SECOND));
+                reactor.stop();
+            },
+            6 * SECOND,
+        ),
+    ];
+    for (second, ends) in cases {
         let simulation = Simulation::new();
         serve(&simulation, &Log::default(), |heard, _| match heard {
             Heard::ShutdownRequested => Then::Nothing,
@@ -179,9 +194,7 @@ fn a_second_shutdown_may_shorten_the_grace_and_not_lengthen_it() {
         });
         let _client = simulation.connect("10.0.0.1:7");
         after(&simulation, SECOND, |reactor| reactor.shutdown(5 * SECOND));
-        after(&simulation, 2 * SECOND, move |reactor| {
-            reactor.shutdown(second);
-        });
+        after(&simulation, 2 * SECOND, second);
         simulation.reactor().run().expect("the loop runs");
         assert_eq!(simulation.elapsed(), ends);
     }

@@ -43,17 +43,21 @@ const LIMITS_OF_PROCESS: &str = "/proc/self/limits";
 /// The usual limit of file descriptors, where no file shows it.
 const USUAL_DESCRIPTORS: usize = 1024;
 
-// Neither is the key of a token: of 64 bits, none has the highest serial number; of 32, there is not
+// None of them is the key of a token: of 64 bits, none has the highest serial number; of 32, there is not
 // memory for so many slots.
 const WAKER: MioToken = MioToken(usize::MAX);
 const SIGNALS: MioToken = MioToken(usize::MAX - 1);
+const WATCHED: MioToken = MioToken(usize::MAX - 2);
 
 pub(crate) struct MioDriver {
     poll: Poll,
     events: Events,
     registrations: Rc<Registrations>,
     waker: Arc<Waker>,
+    /// Those that stop a program, while the loop runs.
     signals: Option<Signals>,
+    /// Those that the program watches, from the first one on.
+    watched: Option<Signals>,
     /// Whether the last wait reported a signal, so that looking for one costs no call otherwise.
     signalled: bool,
 }
@@ -66,9 +70,17 @@ impl MioDriver {
             waker: Arc::new(Waker::new(poll.registry(), WAKER)?),
             events: Events::with_capacity(EVENTS),
             signals: None,
+            watched: None,
             signalled: false,
             poll,
         })
+    }
+
+    fn listen_for(&self, which: &[Signal], token: MioToken) -> io::Result<Signals> {
+        let mut signals = Signals::take(which)?;
+        let registry = self.registrations.registry();
+        registry.register(signals.source(), token, Interest::READABLE)?;
+        Ok(signals)
     }
 }
 
@@ -153,7 +165,7 @@ impl Driver for MioDriver {
             match event.token() {
                 // It has done its work by ending the wait: each turn looks at what other threads sent.
                 WAKER => {}
-                SIGNALS => self.signalled = true,
+                SIGNALS | WATCHED => self.signalled = true,
                 key => {
                     let Some(token) = self.registrations.token(key) else {
                         continue;
@@ -250,22 +262,32 @@ impl Driver for MioDriver {
     fn take_signals(&mut self, take: bool) -> io::Result<()> {
         self.signals = None;
         if take {
-            let mut signals = Signals::take()?;
-            self.registrations.registry().register(
-                signals.source(),
-                SIGNALS,
-                Interest::READABLE,
-            )?;
-            self.signals = Some(signals);
+            self.signals = Some(self.listen_for(&Signal::THAT_STOP, SIGNALS)?);
         }
         Ok(())
     }
 
-    fn signals(&mut self) -> Vec<Signal> {
-        match &mut self.signals {
-            Some(signals) if std::mem::take(&mut self.signalled) => signals.pending(),
-            _ => Vec::new(),
+    fn watch_signal(&mut self, signal: Signal, watch: bool) -> io::Result<()> {
+        if self.watched.is_none() && watch {
+            self.watched = Some(self.listen_for(&[], WATCHED)?);
         }
+        match &mut self.watched {
+            Some(watched) if watch => watched.add(signal),
+            Some(watched) => {
+                watched.remove(signal);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn signals(&mut self) -> Vec<Signal> {
+        if !std::mem::take(&mut self.signalled) {
+            return Vec::new();
+        }
+        let sources = [&mut self.signals, &mut self.watched];
+        let sources = sources.into_iter().flatten();
+        sources.flat_map(Signals::pending).collect()
     }
 }
 

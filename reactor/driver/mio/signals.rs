@@ -1,86 +1,100 @@
-//! SIGINT and SIGTERM: the first one asks the loop to shut down, a second SIGINT ends the process.
+//! What a signal does: SIGINT and SIGTERM ask a running loop to shut down, a second SIGINT ends the process,
+//! and others call what the program has set for them.
 //!
-//! While a loop runs, the handlers only write a byte into a pipe that the loop waits for. A second
+//! The handlers only write a byte into a pipe that the loop waits for. A second
 //! SIGINT that comes while the first is being worked off has its default action at once, from the
-//! handler itself, so it works even when a callback never returns. When no loop runs, both signals
-//! do what they did before a loop took them for the first time:
+//! handler itself, so it works even when a callback never returns. When no loop takes a signal, it
+//! does what it did before a loop took it for the first time:
 //!
 //! ```text
-//!   found         while a loop runs                             before and after
-//!   default       stops it, and a second SIGINT is the default  default
-//!   ignored       ignored                                       ignored
-//!   handled       the program's handler, and stops it           the program's handler
+//!   found         INT, TERM, while a loop runs                  others, while a loop watches   otherwise
+//!   default       stops it, and a second SIGINT is the default  calls what is set              default
+//!   ignored       ignored                                       calls what is set              ignored
+//!   handled       the program's handler, and stops it           the program's handler, and so  the program's handler
 //! ```
 //!
 //! A shell ignores SIGINT for a job in the background of a script, and `nohup` or `trap ''` may
-//! ignore others, because the signal is not meant for the job.
+//! ignore others, because the signal is not meant for the job. That holds for what a loop takes by
+//! itself. A signal that the program watches is meant for it, whoever has started it.
 //!
 //! What is found is read from `/proc`, since to ask `sigaction` takes `unsafe`, in every crate that
-//! has it, and this library has none. Where there is no `/proc`, as on macOS and the BSDs, both
+//! has it, and this library has none. Where there is no `/proc`, as on macOS and the BSDs, all
 //! signals count as having their default action; there, and for handlers that are set later,
-//! `handle_signals(false)` leaves them alone.
+//! `handle_signals(false)` leaves SIGINT and SIGTERM alone.
 
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::flag;
 use signal_hook_mio::v1_0;
 
 use crate::driver::Signal;
 
-const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+const SIGNALS: [(Signal, i32); 7] = [
+    (Signal::Interrupt, SIGINT),
+    (Signal::Terminate, SIGTERM),
+    (Signal::Hup, SIGHUP),
+    (Signal::Usr1, SIGUSR1),
+    (Signal::Usr2, SIGUSR2),
+    (Signal::Winch, SIGWINCH),
+    (Signal::Child, SIGCHLD),
+];
+
+fn number(signal: Signal) -> i32 {
+    SIGNALS[signal as usize].1
+}
 
 /// Signal handlers belong to the process, and so does what is known of them.
-static HANDLERS: Mutex<Handlers> = Mutex::new(Handlers {
-    loops: 0,
-    has_default: [None, None],
-});
+static HANDLERS: Mutex<[Handler; SIGNALS.len()]> =
+    Mutex::new([const { Handler::NONE }; SIGNALS.len()]);
 
-struct Handlers {
-    /// How many loops take signals.
-    loops: usize,
-    /// Of each signal that a loop has taken, whether it has its default action now. This library's
-    /// handlers stay installed from then on.
-    has_default: [Option<Arc<AtomicBool>>; SIGNALS.len()],
+fn handlers() -> MutexGuard<'static, [Handler; SIGNALS.len()]> {
+    HANDLERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Handlers {
-    /// Finds out which signals a loop may take, and installs what those need that are taken for
-    /// the first time.
-    fn taken(&mut self) -> io::Result<Vec<i32>> {
-        // Before anything is installed, which would be found as a handler of the program.
-        let found = Found::now();
-        let mut taken = Vec::new();
-        for (signal, has_default) in SIGNALS.into_iter().zip(&mut self.has_default) {
-            if found.is_ignored(signal) {
-                continue;
-            }
-            if has_default.is_none() {
-                *has_default = Some(install(signal, found.is_handled(signal))?);
-            }
-            taken.push(signal);
+/// What is known of one signal.
+struct Handler {
+    /// How many loops take it.
+    takers: usize,
+    /// Whether it has its default action now, if a loop has ever taken it. This library's handler
+    /// stays installed from then on.
+    has_default: Option<Arc<AtomicBool>>,
+}
+
+impl Handler {
+    const NONE: Self = Self {
+        takers: 0,
+        has_default: None,
+    };
+
+    /// Installs what the signal needs if it is taken for the first time.
+    fn prepare(&mut self, signal: i32, found: &Found) -> io::Result<()> {
+        if self.has_default.is_none() {
+            // One that was ignored has no action when no loop takes it, as one that is handled.
+            let keeps = found.is_handled(signal) || found.is_ignored(signal);
+            self.has_default = Some(install(signal, keeps)?);
         }
-        Ok(taken)
+        Ok(())
     }
 
-    /// One loop more, or less, takes signals.
+    /// One loop more, or less, takes the signal.
     fn count(&mut self, change: impl FnOnce(usize) -> usize) {
-        self.loops = change(self.loops);
-        for has_default in self.has_default.iter().flatten() {
+        self.takers = change(self.takers);
+        if let Some(has_default) = &self.has_default {
             // Read by a handler, on whichever thread the signal arrives.
-            has_default.store(self.loops == 0, Ordering::SeqCst);
+            has_default.store(self.takers == 0, Ordering::SeqCst);
         }
     }
 }
 
-/// Gives a signal its default action whenever the flag is set. A handler that the program has is
-/// called in any case, and decides instead.
-fn install(signal: i32, is_handled: bool) -> io::Result<Arc<AtomicBool>> {
+/// Gives a signal its default action whenever the flag is set, unless the program keeps what it does with it: a
+/// handler is called in any case, and what ignores does so.
+fn install(signal: i32, keeps: bool) -> io::Result<Arc<AtomicBool>> {
     let has_default = Arc::new(AtomicBool::new(true));
-    if is_handled {
+    if keeps {
         return Ok(has_default);
     }
     flag::register_conditional_default(signal, Arc::clone(&has_default))?;
@@ -126,44 +140,87 @@ impl Found {
     }
 }
 
-/// The signals of one loop, while it runs.
-pub(crate) struct Signals(v1_0::Signals);
+/// Signals that one loop takes.
+pub(crate) struct Signals {
+    pipe: v1_0::Signals,
+    taken: Vec<Signal>,
+}
 
 impl Signals {
-    pub(crate) fn take() -> io::Result<Self> {
-        let mut handlers = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
-        let signals = v1_0::Signals::new(handlers.taken()?)?;
-        handlers.count(|loops| loops + 1);
-        Ok(Self(signals))
+    /// Takes these signals, except those that are ignored.
+    pub(crate) fn take(which: &[Signal]) -> io::Result<Self> {
+        // Before anything is installed, which would be found as a handler of the program.
+        let found = Found::now();
+        let is_meant = |signal: &Signal| !found.is_ignored(number(*signal));
+        let mut handlers = handlers();
+        let taken: Vec<Signal> = which.iter().copied().filter(is_meant).collect();
+        for signal in &taken {
+            handlers[*signal as usize].prepare(number(*signal), &found)?;
+        }
+        let pipe = v1_0::Signals::new(taken.iter().map(|signal| number(*signal)))?;
+        for signal in &taken {
+            handlers[*signal as usize].count(|takers| takers + 1);
+        }
+        Ok(Self { pipe, taken })
+    }
+
+    /// Takes one more, also if it is ignored. Does nothing if it is taken.
+    pub(crate) fn add(&mut self, signal: Signal) -> io::Result<()> {
+        if self.taken.contains(&signal) {
+            return Ok(());
+        }
+        let found = Found::now();
+        let handler = &mut handlers()[signal as usize];
+        handler.prepare(number(signal), &found)?;
+        // Before it loses its default action, so that none is lost in between.
+        self.pipe.add_signal(number(signal))?;
+        handler.count(|takers| takers + 1);
+        self.taken.push(signal);
+        Ok(())
+    }
+
+    /// Takes one no more. It may still wake the loop, which finds nothing then.
+    pub(crate) fn remove(&mut self, signal: Signal) {
+        let before = self.taken.len();
+        self.taken.retain(|taken| *taken != signal);
+        if self.taken.len() < before {
+            handlers()[signal as usize].count(|takers| takers - 1);
+        }
     }
 
     /// What the poll waits for.
     pub(crate) fn source(&mut self) -> &mut v1_0::Signals {
-        &mut self.0
+        &mut self.pipe
     }
 
     pub(crate) fn pending(&mut self) -> Vec<Signal> {
-        let signal = |number| {
-            if number == SIGINT {
-                Signal::Interrupt
-            } else {
-                Signal::Terminate
-            }
-        };
-        self.0.pending().map(signal).collect()
+        let came: Vec<i32> = self.pipe.pending().collect();
+        let taken = self.taken.iter().copied();
+        taken
+            .filter(|signal| came.contains(&number(*signal)))
+            .collect()
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        let mut handlers = HANDLERS.lock().unwrap_or_else(PoisonError::into_inner);
-        handlers.count(|loops| loops - 1);
+        let mut handlers = handlers();
+        for signal in &self.taken {
+            handlers[*signal as usize].count(|takers| takers - 1);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_signal_has_its_own_place() {
+        for (place, (signal, _)) in SIGNALS.into_iter().enumerate() {
+            assert_eq!(signal as usize, place);
+        }
+    }
 
     #[test]
     fn what_is_ignored_and_handled_is_in_the_status_of_the_process() {

@@ -249,7 +249,18 @@ impl Driver for SimulatedDriver {
         let mut network = self.network.borrow_mut();
         network.takes_signals = take;
         network.interrupted = false;
-        network.signals.clear();
+        network
+            .signals
+            .retain(|signal| !Signal::THAT_STOP.contains(signal));
+        Ok(())
+    }
+
+    fn watch_signal(&mut self, signal: Signal, watch: bool) -> io::Result<()> {
+        let mut network = self.network.borrow_mut();
+        network.watched.retain(|watched| *watched != signal);
+        if watch {
+            network.watched.push(signal);
+        }
         Ok(())
     }
 
@@ -376,14 +387,14 @@ impl Network {
 
     /// Returns whether the loop takes it. A second SIGINT is not for the loop: it ends a process.
     pub(crate) fn signal(&mut self, signal: Signal) -> bool {
-        if !self.takes_signals || self.ignored.contains(&signal) {
-            return false;
-        }
+        let stops = self.takes_signals && !self.ignored.contains(&signal);
         let is_taken = match signal {
-            Signal::Interrupt => !std::mem::replace(&mut self.interrupted, true),
-            Signal::Terminate => true,
+            Signal::Interrupt => stops && !std::mem::replace(&mut self.interrupted, true),
+            Signal::Terminate => stops,
+            watched => self.watched.contains(&watched),
         };
-        if is_taken {
+        // A signal that waits already is not counted twice, as the system's are not.
+        if is_taken && !self.signals.contains(&signal) {
             self.signals.push(signal);
         }
         is_taken

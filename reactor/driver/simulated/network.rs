@@ -94,6 +94,8 @@ pub(crate) struct Network {
     pub(super) descriptor_limit: usize,
     pub(super) takes_signals: bool,
     pub(super) signals: Vec<Signal>,
+    /// Signals that the program watches.
+    pub(super) watched: Vec<Signal>,
     /// Signals that the parent of the program has set to be ignored.
     pub(super) ignored: Vec<Signal>,
     /// Whether the loop was interrupted since it takes signals.
@@ -124,6 +126,7 @@ impl Network {
             descriptor_limit: usize::MAX,
             takes_signals: false,
             signals: Vec::new(),
+            watched: Vec::new(),
             ignored: Vec::new(),
             interrupted: false,
             last_id: 0,

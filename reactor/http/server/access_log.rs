@@ -5,8 +5,9 @@
 //! ```
 //!
 //! The lines go to the target `reactor::access` at the level `info`, each when its answer is written
-//! or broken off. The status is that of the answer that was begun, and `-` where there was none. The
-//! bytes are those of the body that were handed to the connection. Behind an answer that is not whole
+//! or broken off; of an answer that is larger than what the client takes at once, and of each while the loop
+//! stops, when it is known how that has ended. The status is that of the answer that was begun, and `-` where there
+//! was none. The bytes are those of the body that were handed to the connection. Behind an answer that is not whole
 //! it is said why:
 //!
 //! ```text

@@ -35,6 +35,7 @@ use crate::observe::{Callback, Cause, Event};
 use crate::protocol::AnyProtocol;
 use crate::reason::Reason;
 use crate::report;
+use crate::sealed;
 use crate::sources::seats::Seats;
 use crate::transport::{Post, Service, Transport};
 
@@ -204,6 +205,19 @@ impl Source for Connection {
                 self.transport.drop_stream();
             }
         }
+    }
+
+    fn waits_for(&self) -> Option<String> {
+        let (peer, name) = (self.transport.peer_addr(), self.protocol.name());
+        let asked = self.protocol.waits_for(sealed::Internal);
+        let what = match (asked, self.transport.unsent()) {
+            (Some(asked), 0) => asked,
+            (Some(asked), unsent) => format!("{asked}, {unsent} bytes unsent"),
+            (None, 0) if self.transport.is_open() => "its protocol has not closed it".to_owned(),
+            (None, 0) => "the peer has not closed it".to_owned(),
+            (None, unsent) => format!("{unsent} bytes unsent"),
+        };
+        Some(format!("{peer} ({name}: {what})"))
     }
 
     fn asked(&mut self, engine: &Engine) {

@@ -102,6 +102,8 @@ impl HttpChannel {
             None => response.body.length(),
         };
         let framing = exchange.meta.framing(response.status.0, length);
+        // A client behind a load balancer goes elsewhere then, before this connection is closed.
+        exchange.meta.persistent &= !work.reactor.is_stopping();
         self.decide_what_follows(&mut exchange.meta, &response, framing);
         if let Some(entry) = &mut exchange.entry {
             entry.status = Some(response.status.0);
@@ -190,7 +192,7 @@ impl HttpChannel {
     #[inline]
     pub(super) fn sent(&mut self, work: &mut Work<'_>, mut exchange: Exchange, bytes: u64) {
         if let Some(entry) = exchange.entry.take() {
-            entry.write(&self.site.wall_clock, bytes, None);
+            self.log(work, entry, bytes);
         }
         if exchange.feed.is_some() {
             self.await_end_of_body(work, exchange);

@@ -165,7 +165,7 @@ impl HttpChannel {
         let (Some(reactor), Some(time)) = (self.site.reactor.upgrade(), time) else {
             return;
         };
-        if self.send_deadline.is_some() {
+        if self.sending().deadline.is_some() {
             return;
         }
         self.look_at_sending_after(time, &reactor, transport, transport.unsent());
@@ -185,14 +185,14 @@ impl HttpChannel {
                 channel.sending_took_long(transport, unsent, is_last);
             });
         });
-        self.send_deadline = Some(Box::new(call));
+        self.sending().deadline = Some(call);
     }
 
     /// A peer that has taken much meanwhile gets as much time again. The operating system reports
     /// what was taken only when it is a third of its buffer, or the loop was busy; so the rest is
     /// offered once more before the peer is given up.
     fn sending_took_long(&mut self, transport: &Transport, before: usize, is_last: bool) {
-        self.send_deadline = None;
+        self.take_send_deadline();
         let limits = transport.limits();
         let enough = limits.high_water.saturating_sub(limits.low_water);
         if before.saturating_sub(transport.unsent()) >= enough.max(1) {
@@ -206,7 +206,7 @@ impl HttpChannel {
     }
 
     pub(super) fn stop_limiting_sending(&mut self) {
-        if let Some(call) = self.send_deadline.take() {
+        if let Some(call) = self.take_send_deadline() {
             call.cancel(); // does nothing if it was made
         }
     }

@@ -14,6 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::deferred::{Canceller, Failure};
+use crate::delayed_call::DelayedCall;
 use crate::driver::WallClock;
 use crate::http::body::incoming::BodyFeed;
 use crate::http::body::outgoing::{Chunks, Outgoing};
@@ -100,6 +101,15 @@ pub(super) enum Stage {
     Ending,
     /// The answer is written, and its resource still reads the body of the request.
     Sent,
+}
+
+/// What is kept about bytes that are not sent.
+#[derive(Default)]
+pub(super) struct Sending {
+    /// Until when the peer takes them.
+    pub(super) deadline: Option<DelayedCall>,
+    /// The line about the last answer, and how many bytes its body has.
+    pub(super) unlogged: Option<(Box<Entry>, u64)>,
 }
 
 /// What is waited for.

@@ -19,18 +19,21 @@
 //! - `reading`: from bytes to a request at its resource. `body_plan`: what is done with its body.
 //! - `answering`: from a resource's answer to bytes. `sending`: a body that goes out bit by bit.
 //! - `deadlines`: how long a connection waits, and for what.
+//! - `logging`: when an answer is in the log. `stopping`: how a connection takes part in a stop.
 
 mod answering;
 mod body_plan;
 mod deadlines;
 mod exchange;
+mod logging;
 mod reading;
 mod sending;
+mod stopping;
 
 use std::fmt;
 use std::rc::Rc;
 
-use self::exchange::{Phase, Waiting};
+use self::exchange::{Phase, Sending, Waiting};
 use crate::delayed_call::DelayedCall;
 use crate::framing::undelivered::Undelivered;
 use crate::http::limits::unless_zero;
@@ -39,6 +42,7 @@ use crate::http::wire::request_reader::RequestReader;
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
 use crate::reason::Reason;
+use crate::sealed;
 use crate::transport::Transport;
 
 /// The protocol of a connection that a [`Site`](crate::http::Site) serves.
@@ -60,8 +64,8 @@ pub struct HttpChannel {
     client_is_done: bool,
     /// What is waited for, of which request, and until when.
     deadline: Option<(Phase, u32, DelayedCall)>,
-    /// Until when the peer takes what is unsent. In a box, which an idle connection has not.
-    send_deadline: Option<Box<DelayedCall>>,
+    /// About what is unsent. In a box, which an idle connection has not.
+    sending: Option<Box<Sending>>,
 }
 
 /// What one callback works with. What it answers is gathered, and written once.
@@ -98,7 +102,7 @@ impl HttpChannel {
             closing: false,
             client_is_done: false,
             deadline: None,
-            send_deadline: None,
+            sending: None,
         }
     }
 
@@ -213,21 +217,19 @@ impl Protocol for HttpChannel {
         self.nothing_came(transport);
     }
 
-    /// The request that is being answered still gets its answer, and is the last.
     fn shutdown_requested(&mut self, transport: &Transport) {
-        self.closing = true;
-        match &mut self.waiting {
-            Some(waiting) => waiting.exchange.meta.persistent = false,
-            // Between two requests: the client may have sent the next one already, and sees that it has
-            // no answer. RFC 9112, section 9.3.1, lets it try again.
-            None => self.close(transport),
-        }
+        self.stop(transport);
     }
 
     fn connection_lost(&mut self, _: &Transport, reason: &Reason) {
         self.stop_waiting();
         self.stop_limiting_sending();
+        self.log_as_lost(reason);
         self.break_off(reason);
+    }
+
+    fn waits_for(&self, _: sealed::Internal) -> Option<String> {
+        self.request_left()
     }
 }
 

@@ -107,6 +107,7 @@ impl HttpChannel {
 
     /// Writes and reads on, now that the peer has taken most of what was written.
     pub(super) fn go_on_sending(&mut self, work: &mut Work<'_>) {
+        self.log_with_room(work);
         // The body first, then the next request: answers are strictly in turn.
         match self.waiting.as_ref().map(|waiting| &waiting.stage) {
             Some(Stage::Chunks { .. }) => self.send_chunks(work),
