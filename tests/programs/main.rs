@@ -3,6 +3,7 @@
 mod behind_proxy;
 mod chat_api;
 mod dashboard;
+mod deployed;
 mod orgs;
 mod output;
 mod primes;

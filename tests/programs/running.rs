@@ -54,9 +54,10 @@ impl Running {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        // `timeout` kills it when the test hangs, and is killed with it.
+        // `timeout` kills it when the test hangs, and is killed with it. Without `--foreground` it sends a
+        // signal twice, to the program and to its group.
         let mut child = Command::new("timeout")
-            .args(["--signal=KILL", "60"])
+            .args(["--foreground", "--signal=KILL", "60"])
             .arg(program(example))
             .args(arguments)
             .env("RUST_LOG", "warn")
@@ -84,12 +85,18 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // `timeout` passes a signal that it can hear on to the program.
+impl Running {
+    /// Sends SIGTERM. `timeout` passes a signal that it can hear on to the program.
+    pub(crate) fn terminate(&self) {
         let _ = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.terminate();
         let _ = self.child.wait();
     }
 }
