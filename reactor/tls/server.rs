@@ -186,10 +186,12 @@ impl TlsServerConfig {
 
     /// Reads all [files](Pem::file) of this configuration anew, and makes the connections that begin from now
     /// on with what they contain: all of them, or, if anything is wrong with one, what there was before.
-    /// Live connections keep what they have, and sessions of before are not resumed.
+    /// Live connections keep what they have. Sessions of before are resumed, unless the authorities for clients
+    /// are others now.
     ///
-    /// Call it when a certificate was renewed, for example on SIGHUP. A certificate and its key are two files, which
-    /// cannot be renewed at the same moment: a call between the two is an error and changes nothing.
+    /// Call it when a certificate was renewed, for example on SIGHUP, or every hour. A certificate and its key are
+    /// two files, which cannot be renewed at the same moment: a call between the two is an error and changes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -197,7 +199,8 @@ impl TlsServerConfig {
     /// key do not belong together, or it has expired or is not valid yet. [`TlsError::NoFiles`] when all is
     /// text.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let mut parts = self.current().parts.clone();
+        let before = self.current();
+        let mut parts = before.parts.clone();
         let has_files = parts.certificates.has_files()
             || (parts.clients.iter()).any(|clients| clients.pem.path().is_some());
         if !has_files {
@@ -208,7 +211,7 @@ impl TlsServerConfig {
         if let Some(clients) = &mut parts.clients {
             *clients = Clients::read(clients.pem.clone(), clients.are_required)?;
         }
-        self.set_current(Arc::new(parts.build()));
+        self.set_current(Arc::new(parts.build_after(&before)));
         Ok(())
     }
 
@@ -278,6 +281,23 @@ impl Parts {
         }
         let tls = Arc::new(tls);
         Built { parts: self, tls }
+    }
+
+    /// As [`build`](Self::build), when what is asked of clients may be the same as before. Otherwise a program
+    /// that reloads every minute would resume hardly a session.
+    fn build_after(self, before: &Built) -> Built {
+        let roots = |parts: &Self| parts.clients.as_ref().map(|c| Arc::clone(&c.roots));
+        let is_same = match (roots(&self), roots(&before.parts)) {
+            (Some(roots), Some(earlier)) => roots.roots == earlier.roots,
+            _ => true, // a reload neither adds nor removes them
+        };
+        let mut built = self.build();
+        if is_same {
+            let tls = Arc::make_mut(&mut built.tls);
+            tls.ticketer = Arc::clone(&before.tls.ticketer);
+            tls.session_storage = Arc::clone(&before.tls.session_storage);
+        }
+        built
     }
 }
 

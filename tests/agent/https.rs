@@ -19,6 +19,10 @@ fn https_is_http_that_nobody_else_can_read() {
     root.put_child("large", |_: Request| {
         Response::text(Body::from_chunks((0..500).map(|_| Ok(vec![b'x'; 10_000]))))
     });
+    root.put_child("version", |request: Request| {
+        let tls = request.tls().expect("it is https");
+        Response::text(tls.version().to_string())
+    });
     let server = TlsServerConfig::from_pem(
         include_bytes!("../support/tls/server.pem"),
         include_bytes!("../support/tls/server.key"),
@@ -47,9 +51,9 @@ fn https_is_http_that_nobody_else_can_read() {
     assert!(TlsError::of(&reason).is_some(), "{reason}");
     // A second page goes out on the same connection.
     let before = agent.connections();
-    let again = page("https://server.test/");
+    let again = page("https://server.test/version");
     simulation.run_for(Duration::from_secs(1));
-    assert_eq!(text(again), "secret");
+    assert_eq!(text(again), "TLSv1.3");
     assert_eq!(agent.connections(), before);
 }
 

@@ -212,18 +212,50 @@ fn a_configuration_that_is_made_of_another_is_not_replaced_with_it() {
     assert_eq!(running.shown(), 2);
 }
 
-#[test]
-fn a_session_of_before_is_not_resumed() {
-    let folder = Folder::new("sessions");
-    let tls = folder.tls();
-    let running = Running::new(&tls);
+/// Whether a client that comes back resumes its session, each time after something else has happened.
+fn is_resumed_after<const N: usize>(tls: &TlsServerConfig, events: [&dyn Fn(); N]) -> [bool; N] {
+    let running = Running::new(tls);
     let tls_client = client();
-    let is_resumed = || {
+    running.connect(&tls_client);
+    events.map(|happens| {
+        happens();
         let side = running.connect(&tls_client);
         let info = side.transport().tls().expect("the handshake is done");
         info.is_resumed()
+    })
+}
+
+#[test]
+fn sessions_are_resumed_after_a_reload_unless_other_clients_are_accepted() {
+    let folder = Folder::new("sessions");
+    let roots = |pem: &[u8]| fs::write(folder.0.join("clients.pem"), pem).expect("a file");
+    roots(ROOT);
+    let tls = folder.tls();
+    let reload = || tls.reload().expect("it is all right");
+    let renew = || {
+        folder.write(RENEWED, RENEWED_KEY);
+        reload();
     };
-    assert!(!is_resumed() && is_resumed());
-    tls.reload().expect("it is as before");
-    assert!(!is_resumed() && is_resumed());
+    assert_eq!(is_resumed_after(&tls, [&reload, &renew]), [true; 2]);
+    let tls = tls.with_optional_client_certificate(folder.file("clients.pem"));
+    let tls = tls.expect("an authority");
+    let reload = || tls.reload().expect("it is all right");
+    let change = || {
+        roots(OTHER_ROOT);
+        reload();
+    };
+    assert_eq!(
+        is_resumed_after(&tls, [&reload, &change, &reload]),
+        [true, false, true]
+    );
+}
+
+#[test]
+fn sessions_are_not_resumed_with_a_configuration_that_has_replaced_theirs() {
+    let tls = server();
+    let replace = || tls.replace(&server()).expect("it is valid");
+    assert_eq!(
+        is_resumed_after(&tls, [&|| {}, &replace, &|| {}]),
+        [true, false, true]
+    );
 }

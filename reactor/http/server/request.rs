@@ -290,6 +290,15 @@ impl Request {
     pub fn local_addr(&self) -> &Address {
         self.transport.local_addr()
     }
+
+    /// What TLS has agreed on with the client, and its certificate, if it was asked for one. `None` in the
+    /// clear, which it also is between this server and a proxy that speaks TLS for it.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[must_use]
+    pub fn tls(&self) -> Option<std::rc::Rc<crate::tls::TlsInfo>> {
+        self.transport.tls()
+    }
 }
 
 impl Drop for Request {
