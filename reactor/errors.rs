@@ -17,6 +17,7 @@
 //! | [`BlockingCallError`](crate::threads::BlockingCallError) | [`blocking_call_from_thread`](crate::RemoteReactor::blocking_call_from_thread): the call failed, or the loop has stopped or is gone |
 //! | [`SendError`](crate::threads::SendError) | [`Sender::send`](crate::threads::Sender::send), and what other threads ask of a connection: too much waits, or it is gone |
 //! | [`ThreadPoolError`](crate::ThreadPoolError) | [`defer_to_thread`](crate::Reactor::defer_to_thread), or a name that is to be looked up: too much work waits, or no thread can be started |
+//! | [`ExchangeError`](crate::connection::ExchangeError) | [`Exchange::ask`](crate::connection::Exchange::ask): too many requests wait, or one is invalid |
 //! | [`BadAddress`](crate::BadAddress) | parsing an [`Address`](crate::Address) |
 //! | [`BadNetwork`](crate::BadNetwork) | parsing a [`Network`](crate::Network) |
 //! | `BadProxyHeader`, of [`proxy_protocol`](crate::proxy_protocol) | [`Header::read`](crate::proxy_protocol::Header::read): bytes do not begin with a PROXY header |

@@ -33,6 +33,7 @@
 //!   may connect.
 //! - [`deferred`]: results that are not there yet, in callbacks or in `async` blocks, which
 //!   [`Reactor::spawn`] runs.
+//! - [`connection`]: connections that are awaited in place of called back.
 //! - [`threads`]: what other threads may hold, and [`Reactor::defer_to_thread`]: work that blocks.
 //! - [`embedding`]: other loops, and descriptors of the program's own.
 //! - [`http`]: sites that answer requests, and an agent that asks others.
@@ -50,6 +51,8 @@
 //! - `http`: `reactor::http`, sites and the agent.
 //! - `tls`: `reactor::tls`, TLS for clients and servers, and `https` for the agent. Its documentation is
 //!   part of this one when that is built by `cargo doc --features tls`.
+//! - `futures-io`, `tokio-io`: the traits `AsyncRead` and `AsyncWrite` of these crates for a
+//!   [`Connection`](connection::Connection).
 //! - `idn`: URLs whose hosts are beyond ASCII. `tls` brings it along.
 //!
 //! What goes wrong is logged through the crate `log`, so a program installs a logger, `env_logger` for
@@ -105,6 +108,9 @@ pub mod tls;
 
 // Results that are not there yet.
 pub mod deferred;
+
+// Connections that are awaited.
+pub mod connection;
 
 // The loop as a program holds it, and what it hands out.
 mod cooperating;

@@ -40,7 +40,7 @@ mod lines;
 
 mod line_transport;
 
-mod splitter;
+pub(crate) mod splitter;
 
 // Messages whose length comes before them.
 mod messages;

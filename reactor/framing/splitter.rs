@@ -8,7 +8,7 @@ use std::io::BufRead;
 
 /// What ends a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delimiter {
+pub(crate) enum Delimiter {
     /// LF, with one CR before it taken away, and the end of the stream behind an unfinished line.
     LineFeed,
     /// These bytes, of which there is at least one, and nothing else.
@@ -17,7 +17,7 @@ pub(super) enum Delimiter {
 
 impl Delimiter {
     /// What a line is sent with.
-    pub(super) fn to_send(self) -> &'static [u8] {
+    pub(crate) fn to_send(self) -> &'static [u8] {
         match self {
             Self::LineFeed => b"\r\n",
             Self::Exactly(bytes) => bytes,
@@ -40,7 +40,7 @@ impl Delimiter {
 
 /// What a protocol is called with. Borrowed, when it lies whole in the piece that came last.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Split<'a> {
+pub(crate) enum Split<'a> {
     /// A line, without its delimiter, and that: LF where the end of the stream has ended it.
     Line(Cow<'a, [u8]>, &'static [u8]),
     /// The beginning of a line that is too long, as much of it as is allowed.
@@ -48,9 +48,9 @@ pub(super) enum Split<'a> {
 }
 
 /// The state between pieces.
-pub(super) struct Splitter {
-    pub(super) delimiter: Delimiter,
-    pub(super) max_length: usize,
+pub(crate) struct Splitter {
+    pub(crate) delimiter: Delimiter,
+    pub(crate) max_length: usize,
     /// The unfinished line. While skipping, only what may be the beginning of its delimiter.
     partial: Vec<u8>,
     /// Whether the rest of a line that was too long is awaited.
@@ -58,7 +58,7 @@ pub(super) struct Splitter {
 }
 
 impl Splitter {
-    pub(super) fn new(max_length: usize) -> Self {
+    pub(crate) fn new(max_length: usize) -> Self {
         Self {
             delimiter: Delimiter::LineFeed,
             max_length,
@@ -67,22 +67,22 @@ impl Splitter {
         }
     }
 
-    pub(super) fn is_skipping(&self) -> bool {
+    pub(crate) fn is_skipping(&self) -> bool {
         self.skipping
     }
 
     /// Whether a part of a line has come, and not its end.
-    pub(super) fn has_partial(&self) -> bool {
+    pub(crate) fn has_partial(&self) -> bool {
         !self.skipping && !self.partial.is_empty()
     }
 
     /// The part of a line that has come, which is then forgotten.
-    pub(super) fn take_partial(&mut self) -> Vec<u8> {
+    pub(crate) fn take_partial(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.partial)
     }
 
     /// Takes the next line from the front of `input`, or all of it when no line ends there.
-    pub(super) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Split<'a>> {
+    pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Option<Split<'a>> {
         if let Some(end) = self.find_end(input) {
             let (head, rest) = input.split_at(end);
             *input = rest;
@@ -107,7 +107,7 @@ impl Splitter {
     }
 
     /// Takes the rest of a line that was too long from the front of `input`.
-    pub(super) fn skip(&mut self, input: &mut &[u8]) {
+    pub(crate) fn skip(&mut self, input: &mut &[u8]) {
         if let Some(end) = self.find_end(input) {
             *input = &input[end..];
             self.skipping = false;
@@ -120,7 +120,7 @@ impl Splitter {
     }
 
     /// The stream has ended: what is left is a line, unless only a delimiter ends one.
-    pub(super) fn finish(&mut self) -> Option<Split<'static>> {
+    pub(crate) fn finish(&mut self) -> Option<Split<'static>> {
         let rest = self.take_partial();
         let was_skipping = std::mem::replace(&mut self.skipping, false);
         if rest.is_empty() || was_skipping || self.delimiter != Delimiter::LineFeed {

@@ -21,8 +21,8 @@ impl RemoteReactor {
     /// value comes to this thread, so only it has to be `Send`. A [`Failure`](crate::Failure) is not, and of
     /// it comes the text; a program that wants to tell failures apart makes values of them in `f`.
     ///
-    /// The thread waits as long as the loop takes, also while the loop does not run yet. It does not wait
-    /// for ever: when the loop has stopped, or is gone, that is the error, and `f` is not called if it was not
+    /// The thread waits as long as the loop takes, also while the loop does not run yet, or pauses behind a
+    /// [`run_until`](Reactor::run_until). It does not wait for ever: when the loop has stopped, or is gone, that is the error, and `f` is not called if it was not
     /// before. A time limit is one of the Deferred, by [`add_timeout`](crate::Deferred::add_timeout).
     ///
     /// ```

@@ -323,7 +323,7 @@ impl Transport {
         false
     }
 
-    fn takes_bytes(&self) -> bool {
+    pub(crate) fn takes_bytes(&self) -> bool {
         self.0.state.get() == State::Open
     }
 

@@ -1,5 +1,6 @@
 //! The example programs that speak HTTP, run as their users run them.
 
+mod async_client;
 mod behind_proxy;
 mod chat_api;
 mod dashboard;

@@ -1,7 +1,10 @@
-//! Channels, `select!` and streams of other crates on the tasks of the reactor: what the guide says of them.
+//! Channels, `select!`, streams and traits of other crates on the tasks of the reactor: what the guide says.
 //!
 //! Each brings wakers and no reactor of its own, and that is all it takes. The threads here are the test's; no
 //! runtime of tokio is there.
+
+#[cfg(test)]
+mod traits;
 
 #[cfg(test)]
 mod tests {
