@@ -3,6 +3,7 @@
 //! ```text
 //!   a policy      with_permit ──▶ permits   dropped when the connection is lost
 //!   TLS           with_layer  ──▶ layers    in place before connection_made
+//!   a rate        with_throttle ▶ throttles around the socket
 //!   your factory              ──▶ protocol
 //! ```
 //!
@@ -18,6 +19,8 @@ use crate::contained::Contained;
 use crate::layer::Layer;
 use crate::protocol::Protocol;
 use crate::sealed;
+use crate::throttle::Throttle;
+use crate::transport::Transport;
 
 /// A protocol, and what belongs to its connection from the beginning: layers, and permits that last as
 /// long as it does. A [`Factory`](crate::Factory) returns one where the protocol alone is not enough.
@@ -51,6 +54,7 @@ pub struct Accepted<P> {
     /// The lowest one first.
     layers: Vec<Contained<Box<dyn Layer>>>,
     permits: Permits,
+    throttles: Vec<Throttle>,
 }
 
 /// What is dropped with a connection. A list of boxes, and not a vector, because each connection has one
@@ -70,6 +74,7 @@ impl<P> Accepted<P> {
             protocol,
             layers: Vec::new(),
             permits: None,
+            throttles: Vec::new(),
         }
     }
 
@@ -96,6 +101,14 @@ impl<P> Accepted<P> {
         self
     }
 
+    /// Puts the connection under a throttle from its first byte on, beside those that it has already: see
+    /// [`Transport::throttle`](crate::Transport::throttle).
+    #[must_use]
+    pub fn with_throttle(mut self, throttle: &Throttle) -> Self {
+        self.throttles.push(throttle.clone());
+        self
+    }
+
     /// The same, with another protocol that `wrap` makes of this one, such as a
     /// [`LineReceiver`](crate::framing::LineReceiver).
     pub fn map<Q>(self, wrap: impl FnOnce(P) -> Q) -> Accepted<Q> {
@@ -103,10 +116,18 @@ impl<P> Accepted<P> {
             protocol: wrap(self.protocol),
             layers: self.layers,
             permits: self.permits,
+            throttles: self.throttles,
         }
     }
 
-    pub(crate) fn into_parts(self) -> (P, Vec<Contained<Box<dyn Layer>>>, Permits) {
+    /// Puts the connection under the throttles, and returns the protocol, the layers and the permits.
+    pub(crate) fn begin_on(
+        self,
+        transport: &Transport,
+    ) -> (P, Vec<Contained<Box<dyn Layer>>>, Permits) {
+        for throttle in &self.throttles {
+            transport.throttle(throttle);
+        }
         (self.protocol, self.layers, self.permits)
     }
 }

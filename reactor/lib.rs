@@ -91,6 +91,7 @@ mod connection_id;
 mod limits;
 mod network;
 mod reason;
+mod throttle;
 
 // From bytes to what they mean.
 pub mod framing;
@@ -174,6 +175,7 @@ pub use remote_reactor::{CallFromThreadError, RemoteReactor};
 pub use signal_watch::SignalWatch;
 pub use sources::attempt::Connector;
 pub use sources::port::{CannotListen, ListeningPort};
+pub use throttle::{Rates, Throttle};
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 pub use time::Instant;
 pub use transport::Transport;

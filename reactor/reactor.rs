@@ -37,6 +37,7 @@ use crate::sources::beginning;
 #[cfg(unix)]
 use crate::sources::foreign::{self, CannotWatch, ForeignSource, Interest, SourceEvent};
 use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::throttle::{Rates, Throttle};
 use crate::time::Instant;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsClientConfig, TlsServerConfig};
@@ -388,6 +389,12 @@ impl Reactor {
         callback: impl FnMut(&ForeignSource<F>, &mut F, SourceEvent) + 'static,
     ) -> Result<ForeignSource<F>, CannotWatch<F>> {
         foreign::add(&self.0, descriptor, interest, callback, Location::caller())
+    }
+
+    /// A throttle for connections of this loop: how many bytes a second those under it may receive and send
+    /// together.
+    pub fn throttle(&self, rates: Rates) -> Throttle {
+        Throttle::new(&self.0, &rates)
     }
 
     /// Limits the bytes that all connections together may have unsent; 256 MiB by default. Which connection

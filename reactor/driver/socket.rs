@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::readiness::Readiness;
 use crate::address::Address;
 use crate::engine::table::Token;
 
@@ -20,6 +21,12 @@ pub(crate) trait Stream {
     /// Makes the drop that follows reset the connection, so that the peer cannot take it for an
     /// orderly end.
     fn reset_on_drop(&mut self);
+    /// Whether bytes are kept from one who reads, or who writes, that the socket has, or would take. The
+    /// driver reports nothing then; what keeps them does.
+    fn holds_back(&self, what: Readiness) -> bool {
+        let _ = what;
+        false
+    }
 }
 
 /// A listening socket.

@@ -282,13 +282,16 @@ impl Engine {
         }
     }
 
-    /// Remembers an event for the next turn: mio is edge-triggered, and reports it once.
-    fn get_in_line(&self, event: Ready) {
+    /// Remembers an event for the next turn: mio is edge-triggered, and reports it once. Returns whether it
+    /// put the source in line for that.
+    pub(crate) fn get_in_line(&self, event: Ready) -> bool {
         let mut table = self.table.borrow_mut();
         let source = table.peek(event.token);
-        if source.is_some_and(|source| source.note(event.what)) {
+        let gets_in_line = source.is_some_and(|source| source.note(event.what));
+        if gets_in_line {
             self.line_up(event.token);
         }
+        gets_in_line
     }
 
     /// Calls made through handles, those they make included.

@@ -25,6 +25,7 @@
 //! ```
 
 mod networks;
+mod throttling;
 mod wrapping;
 
 use std::cell::Cell;
@@ -39,6 +40,7 @@ use crate::limits::Limits;
 use crate::reason::Reason;
 
 pub use self::networks::{FilterNetworks, LimitConnectionsByNetwork};
+pub use self::throttling::Throttling;
 pub use self::wrapping::{ProtocolWrapper, Wrapped, WrappingFactory};
 
 /// A factory with a limit on the number of connections that there are at the same time. One more is

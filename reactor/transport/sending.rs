@@ -9,7 +9,7 @@ use std::cell::RefMut;
 use std::io;
 
 use super::Transport;
-use crate::driver::Stream;
+use crate::driver::{Readiness, Stream};
 use crate::engine::dispatch::Dispatch;
 use crate::engine::table::Token;
 use crate::engine::timers::Nanos;
@@ -109,6 +109,20 @@ impl Transport {
             Some(stream) => f(&mut **stream),
             None => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+
+    /// Puts something around the socket.
+    pub(crate) fn wrap_stream(&self, wrap: impl FnOnce(Box<dyn Stream>) -> Box<dyn Stream>) {
+        let stream = self.0.stream.take();
+        self.0.stream.replace(stream.map(wrap));
+    }
+
+    /// Whether bytes are kept back by this side, around the socket.
+    pub(crate) fn is_held_back(&self, what: Readiness) -> bool {
+        let stream = self.0.stream.borrow();
+        stream
+            .as_ref()
+            .is_some_and(|stream| stream.holds_back(what))
     }
 
     /// Closes the socket.

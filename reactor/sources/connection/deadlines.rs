@@ -124,6 +124,12 @@ impl Connection {
     /// for all connections in each turn.
     fn peer_was_active(&mut self, engine: &Engine) -> bool {
         let state = self.transport.state();
+        if self.transport.is_held_back(Readiness::WRITABLE) {
+            // It has not been offered what it is waited for to take.
+            self.transport.reset_timeout();
+            self.transport.linger_from_now();
+            return true;
+        }
         if state.delivers() {
             return self.peer_has_sent(engine);
         }
@@ -174,7 +180,7 @@ impl Connection {
             Ok(_) | Err(_) => {}
         }
         self.ready.add(Readiness::READABLE);
-        if !self.may_read() {
+        if !self.may_read() || self.transport.is_held_back(Readiness::READABLE) {
             self.transport.reset_timeout();
         }
         self.line_up_if_readable(engine);

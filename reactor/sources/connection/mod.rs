@@ -57,7 +57,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(transport: Transport, built: Built, seat: Option<Rc<Seats>>) -> Box<Self> {
-        let (protocol, layers, permits) = built.into_parts();
+        let (protocol, layers, permits) = built.begin_on(&transport);
         Self::push_all(&transport, layers);
         Box::new(Self {
             transport,

@@ -7,6 +7,7 @@
 use std::io;
 
 use super::Connection;
+use crate::driver::Readiness;
 use crate::engine::Engine;
 use crate::observe::Cause;
 use crate::transport::{Action, Event as Closing, Mark, State};
@@ -123,7 +124,10 @@ impl Connection {
     /// Whether the peer has sent all that it will, and all of that was read. Never with layers, which may
     /// still have to send or to receive something of their own.
     fn peer_is_done(&self) -> bool {
-        self.transport.peer_is_done() && !self.is_readable() && self.layered.is_none()
+        self.transport.peer_is_done()
+            && !self.is_readable()
+            && !self.transport.is_held_back(Readiness::READABLE)
+            && self.layered.is_none()
     }
 
     fn shut_write(&mut self) {
