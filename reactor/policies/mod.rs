@@ -26,6 +26,7 @@
 
 mod networks;
 mod throttling;
+mod traffic;
 mod wrapping;
 
 use std::cell::Cell;
@@ -41,6 +42,7 @@ use crate::reason::Reason;
 
 pub use self::networks::{FilterNetworks, LimitConnectionsByNetwork};
 pub use self::throttling::Throttling;
+pub use self::traffic::{Logged, LoggedFactory, TrafficLog};
 pub use self::wrapping::{ProtocolWrapper, Wrapped, WrappingFactory};
 
 /// A factory with a limit on the number of connections that there are at the same time. One more is

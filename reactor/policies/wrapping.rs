@@ -190,7 +190,7 @@ impl<W: ProtocolWrapper<P>, P: Protocol> Protocol for Wrapped<W, P> {
     }
 }
 
-type ProtocolOf<F> = <<F as Factory>::Protocol as IntoAccepted>::Protocol;
+pub(super) type ProtocolOf<F> = <<F as Factory>::Protocol as IntoAccepted>::Protocol;
 
 /// A factory whose protocols are those of another one, each behind a [`ProtocolWrapper`]. Layers and
 /// permits of the other factory are kept, and what it refuses stays refused.

@@ -6,4 +6,5 @@ mod networks;
 #[path = "../support/mod.rs"]
 mod support;
 mod throttling;
+mod traffic;
 mod wrapping;
