@@ -8,20 +8,18 @@
 //! $ openssl s_client -quiet -CAfile cert.pem -connect localhost:1443      in another terminal: type something
 //! ```
 //!
-//! Make other files, and after ten seconds new clients see them; a client that is connected goes on. With a third
-//! file, certificates of authorities, only clients are let in that one of them has signed:
-//! `-cert` and `-key` of `openssl s_client`.
+//! Make other files, and type `pkill -HUP -x tls`: new clients see them, and a client that is connected goes on. With
+//! a third file, certificates of authorities, only clients are let in that one of them has signed: `-cert` and
+//! `-key` of `openssl s_client`.
 //!
 //! The one idea: a protocol is notified when the handshake is done, and may ask then what was agreed on.
 
 use std::env;
 use std::io::{self, Write};
-use std::time::Duration;
 
+use reactor::lifecycle::Signal;
 use reactor::tls::{Pem, TlsServerConfig};
-use reactor::{LoopingCall, Protocol, Reactor, Reason, Transport};
-
-const RENEWAL: Duration = Duration::from_secs(10);
+use reactor::{Protocol, Reactor, Reason, Transport};
 
 struct Echo;
 
@@ -62,14 +60,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let reactor = Reactor::new()?;
     let at = env::var("AT").unwrap_or_else(|_| "127.0.0.1:1443".to_owned());
     let port = reactor.listen_tls(at, &tls, |_| Echo)?;
+    reactor.on_signal(Signal::Hup, move || {
+        let _ = match tls.reload() {
+            Ok(()) => writeln!(io::stdout(), "New clients see the new certificates."),
+            Err(error) => writeln!(io::stdout(), "The certificates stay as they are: {error}"),
+        };
+    })?;
+    // Behind all that it needs, so that whoever has read this may send the signal.
     let _ = writeln!(io::stdout(), "Listening at {}.", port.local_addr());
-
-    let renewal = LoopingCall::new(&reactor, move |_| {
-        if let Err(error) = tls.reload() {
-            log::warn!("the certificates stay as they are: {error}");
-        }
-    });
-    renewal.start(RENEWAL).add_errback(drop); // until the loop stops
     reactor.run()?;
     Ok(())
 }

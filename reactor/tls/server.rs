@@ -189,7 +189,7 @@ impl TlsServerConfig {
     /// Live connections keep what they have. Sessions of before are resumed, unless the authorities for clients
     /// are others now.
     ///
-    /// Call it when a certificate was renewed, for example on SIGHUP, or every hour. A certificate and its key are
+    /// Call it when a certificate was renewed, on [SIGHUP](crate::Reactor::on_signal) for example, or every hour. A certificate and its key are
     /// two files, which cannot be renewed at the same moment: a call between the two is an error and changes
     /// nothing.
     ///

@@ -1,11 +1,12 @@
 //! The example that tells what TLS has agreed on, as its users run it.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdout, Command};
 
-use crate::{file, piped, s_client};
+use crate::{Folder, file, piped, s_client};
 
 /// The program, which is built if it is not there or is old.
 fn program() -> String {
@@ -33,37 +34,82 @@ fn program() -> String {
     program.to_str().expect("it is text").to_owned()
 }
 
-/// Killed when it is dropped.
-struct Running(Child);
+/// The program as it runs. Killed when it is dropped.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    port: u16,
+}
+
+impl Running {
+    fn start(files: &[&str]) -> Self {
+        let mut command = piped(&program(), files);
+        let mut child = command.env("AT", "127.0.0.1:0").spawn().expect("it starts");
+        let stdout = child.stdout.take().expect("it is a pipe");
+        let mut running = Self {
+            child,
+            lines: BufReader::new(stdout).lines(),
+            port: 0,
+        };
+        let listening = running.line();
+        let port = listening.trim_end_matches('.').rsplit(':').next();
+        running.port = port.and_then(|port| port.parse().ok()).expect("a port");
+        running
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        let line = self.lines.next().expect("it prints a line");
+        line.expect("it is text")
+    }
+
+    fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(status.is_ok_and(|status| status.success()));
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 #[test]
 fn the_example_tells_each_client_how_its_connection_is_protected() {
     let files = ["server.pem", "server.key", "ca.pem"].map(file);
-    let mut command = piped(&program(), &files.each_ref().map(String::as_str));
-    let mut running = Running(command.env("AT", "127.0.0.1:0").spawn().expect("it starts"));
-    let mut printed = BufReader::new(running.0.stdout.take().expect("it is a pipe")).lines();
-    let mut line = || {
-        printed
-            .next()
-            .expect("it prints a line")
-            .expect("it is text")
-    };
-    let listening = line();
-    let port = listening.trim_end_matches('.').rsplit(':').next();
-    let port = port.and_then(|port| port.parse().ok()).expect("a port");
+    let mut running = Running::start(&files.each_ref().map(String::as_str));
     let (cert, key) = (file("client.pem"), file("client.key"));
     let shows = ["-servername", "localhost", "-cert", &cert, "-key", &key];
-    // The answer comes before the end, since the input ends with a line for `s_client` itself.
-    let said = s_client(port, &[&shows[..], &["-tls1_2"]].concat(), "Q\n");
+    let said = s_client(running.port, &[&shows[..], &["-tls1_2"]].concat(), "Q\n");
     assert!(said.contains("Verify return code: 0 (ok)"), "{said}");
-    assert!(line().ends_with("the peer closed the connection"));
-    s_client(port, &["-tls1_3"], "");
-    assert!(line().ends_with("the client has sent no certificate, and one is required"));
+    assert!(running.line().ends_with("the peer closed the connection"));
+    s_client(running.port, &["-tls1_3"], "");
+    let refused = "the client has sent no certificate, and one is required";
+    assert!(running.line().ends_with(refused));
+}
+
+#[test]
+fn the_example_reads_its_certificates_again_at_a_signal() {
+    let folder = Folder::new("signal");
+    let (chain, key) = (folder.path("cert.pem"), folder.path("key.pem"));
+    let write = |name: &str| fs::copy(file(name), &chain).expect("a file");
+    write("server.pem");
+    fs::copy(file("server.key"), &key).expect("a file");
+    let mut running = Running::start(&[&chain, &key]);
+    write("renewed.pem"); // and not its key
+    running.hang_up();
+    let said = running.line();
+    assert!(
+        said.starts_with("The certificates stay as they are: "),
+        "{said}"
+    );
+    assert!(said.ends_with("they do not belong together"), "{said}");
+    fs::copy(file("renewed.key"), &key).expect("a file");
+    running.hang_up();
+    assert_eq!(running.line(), "New clients see the new certificates.");
+    let said = s_client(running.port, &["-showcerts"], "");
+    assert_eq!(said.matches("BEGIN CERTIFICATE").count(), 1, "{said}");
 }
