@@ -9,7 +9,7 @@ use reactor::lifecycle::{Phase, StopLimits, SystemEvent};
 use reactor::testing::{Peer, Simulation};
 use reactor::{Reactor, Transport};
 
-use crate::support::{Heard, Log, SECOND, Then, millis};
+use crate::support::{Heard, Log, Probe, SECOND, Then, millis};
 use crate::{after, note_triggers, serve};
 
 /// A server whose protocols stay in a stop, and a client of it.
@@ -108,20 +108,40 @@ fn ports_accept_and_connections_go_on_until_the_lame_duck_time_is_over() {
 #[test]
 fn a_second_signal_ends_a_stop_at_once_whatever_callbacks_ask_for() {
     let simulation = Simulation::new();
-    let _client = stay(&simulation);
-    set_limits(&simulation, 60 * SECOND, 60 * SECOND);
     let weak = simulation.reactor().downgrade();
     let lengthen = move || {
         let reactor = weak.upgrade().expect("it runs this");
         reactor.shutdown(600 * SECOND);
         reactor.stop();
     };
+    let (log, at_data) = (Log::default(), lengthen.clone());
+    let for_factory = log.clone();
+    let factory = move |_| {
+        let at_data = at_data.clone();
+        Probe::new(&for_factory, move |heard: &Heard<'_>, _: &Transport| {
+            if let Heard::Data(_) = heard {
+                at_data();
+            }
+            Then::Nothing
+        })
+    };
     let reactor = simulation.reactor();
+    reactor
+        .listen_tcp("10.0.0.1:7", factory)
+        .expect("it is free");
+    let client = simulation.connect("10.0.0.1:7");
+    set_limits(&simulation, 60 * SECOND, 60 * SECOND);
     reactor.add_system_event_trigger(Phase::During, SystemEvent::Shutdown, lengthen);
     terminate_after(&simulation, SECOND);
-    terminate_after(&simulation, 3 * SECOND);
+    let network = simulation.clone();
+    after(&simulation, 3 * SECOND, move |_| {
+        client.write(b"hello");
+        network.spend(SECOND); // so that the loop wakes to both at once
+        assert!(network.terminate());
+    });
     reactor.run().expect("the loop runs");
-    assert!(simulation.elapsed() < 3 * SECOND + millis(1));
+    assert!(log.contains("hello"), "{log:?}");
+    assert!(simulation.elapsed() < 4 * SECOND + millis(1));
     assert!(!reactor.is_stopping());
 }
 

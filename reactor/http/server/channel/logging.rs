@@ -41,7 +41,8 @@ impl HttpChannel {
 
     pub(super) fn log_as_lost(&mut self, reason: &Reason) {
         if let Some((entry, bytes)) = self.take_unlogged() {
-            // Also where the operating system had taken the rest: a reset drops that, too.
+            // Also where the operating system had taken the rest, since a reset drops that, too. So a client that
+            // has read everything and keeps the connection open until the grace is over counts as cut off.
             let why = (!reason.is_clean()).then(|| reason.to_string());
             entry.write(&self.site.wall_clock, bytes, why.as_deref());
         }
