@@ -14,7 +14,6 @@ use crate::engine::dispatch::Dispatch;
 use crate::engine::table::Token;
 use crate::engine::timers::Nanos;
 use crate::observe::Event;
-use crate::time::Instant;
 use crate::unsent::Unsent;
 
 /// What keeps a flush from being all that there is to do.
@@ -267,7 +266,7 @@ impl Transport {
     }
 
     #[cfg(feature = "http")]
-    pub(crate) fn taken_at(&self) -> Instant {
+    pub(crate) fn taken_at(&self) -> crate::time::Instant {
         self.0.loop_side.instant(self.taken_nanos())
     }
 }
