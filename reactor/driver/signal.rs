@@ -12,6 +12,10 @@ pub(crate) enum Signal {
     Usr2,
     Winch,
     /// A child has ended. Not for programs: whoever spawns children takes their status.
+    #[cfg_attr(
+        not(all(feature = "os", unix)),
+        expect(dead_code, reason = "only the operating system has children")
+    )]
     Child,
 }
 
