@@ -100,6 +100,7 @@ pub mod framing;
 pub mod http;
 
 // Where to listen and to connect, how many may connect, and encryption.
+mod client_service;
 pub mod endpoints;
 pub mod policies;
 pub mod proxy_protocol;
@@ -154,6 +155,7 @@ pub mod testing;
 
 pub use accepted::{Accepted, IntoAccepted};
 pub use address::{Address, BadAddress, UnixAddress};
+pub use client_service::{Backoff, ClientFactory, ClientService, Connect};
 pub use connection_id::ConnectionId;
 pub use cooperator::CooperativeTask;
 pub use deferred::{Deferred, Failure, Resolver};

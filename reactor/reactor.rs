@@ -165,7 +165,8 @@ impl Reactor {
     ) where
         R: Outcome<Output = ()>,
     {
-        self.0.triggers().add(phase, event, f, Location::caller());
+        let place = Location::caller();
+        let _ = self.0.triggers().add(phase, event, f, place);
     }
 
     /// Leaves SIGINT and SIGTERM to the caller, with `false`; set it before [`run`](Self::run). With

@@ -94,6 +94,9 @@ pub(crate) trait Driver: Descriptors {
     /// Finds the addresses of a host.
     fn resolve(&mut self, host: &str, port: u16) -> Resolution;
 
+    /// A number of which all bits are random: by the seed in a simulation, so that a run repeats.
+    fn random(&mut self) -> u64;
+
     /// What wakes the loop from another thread.
     fn waker(&self) -> Arc<dyn Wake>;
 

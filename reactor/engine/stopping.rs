@@ -84,6 +84,14 @@ impl Engine {
         self.life.stage.get() != Stage::Up
     }
 
+    /// Whether a stop has got as far as to end connections and attempts.
+    pub(crate) fn is_draining(&self) -> bool {
+        !matches!(
+            self.life.stage.get(),
+            Stage::Up | Stage::Asked | Stage::Preparing
+        )
+    }
+
     pub(super) fn has_stopped(&self) -> bool {
         self.life.stage.get() == Stage::Stopped
     }

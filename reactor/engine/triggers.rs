@@ -13,6 +13,7 @@ use crate::observe::{Callback, Cause};
 /// The triggers that were not called yet, and those whose Deferreds are waited for.
 #[derive(Default)]
 pub(crate) struct Triggers {
+    last_id: Cell<u64>,
     set: RefCell<Vec<Trigger>>,
     /// How many Deferreds that triggers of this stop returned have not fired.
     waiting: RefCell<Rc<Cell<usize>>>,
@@ -35,6 +36,7 @@ impl Triggers {
 }
 
 struct Trigger {
+    id: u64,
     phase: Phase,
     event: SystemEvent,
     call: Contained<Box<dyn FnOnce() -> Deferred<()>>>,
@@ -43,17 +45,21 @@ struct Trigger {
 }
 
 impl Triggers {
-    /// Sets a trigger.
+    /// Sets a trigger. Returns by what it may be removed again.
     pub(crate) fn add<R>(
         &self,
         phase: Phase,
         event: SystemEvent,
         f: impl FnOnce() -> R + 'static,
         place: &'static Location<'static>,
-    ) where
+    ) -> u64
+    where
         R: Outcome<Output = ()>,
     {
+        let id = self.last_id.get() + 1;
+        self.last_id.set(id);
         let trigger = Trigger {
+            id,
             phase,
             event,
             name: std::any::type_name_of_val(&f),
@@ -61,6 +67,14 @@ impl Triggers {
             place,
         };
         self.set.borrow_mut().push(trigger);
+        id
+    }
+
+    /// Removes a trigger, by what `add` returned. Does nothing when it was called.
+    pub(crate) fn remove(&self, id: u64) {
+        let at = self.set.borrow().iter().position(|set| set.id == id);
+        let removed = at.map(|at| self.set.borrow_mut().remove(at));
+        drop(removed); // what it holds, outside the borrow
     }
 
     /// Calls the triggers of an event, those that they set included.

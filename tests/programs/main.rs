@@ -8,4 +8,5 @@ mod deployed;
 mod orgs;
 mod output;
 mod primes;
+mod reconnecting;
 mod running;

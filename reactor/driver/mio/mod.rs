@@ -12,6 +12,7 @@ mod stdio;
 mod tcp;
 mod unix;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::ToSocketAddrs;
 #[cfg(unix)]
@@ -253,6 +254,12 @@ impl Driver for MioDriver {
         Resolution::Ask(Box::new(move || {
             Ok((host.as_str(), port).to_socket_addrs()?.collect())
         }))
+    }
+
+    fn random(&mut self) -> u64 {
+        // Its keys are the system's random numbers, once a thread, and others each time: good enough to spread
+        // clients, and no crate.
+        RandomState::new().build_hasher().finish()
     }
 
     fn waker(&self) -> Arc<dyn Wake> {

@@ -241,6 +241,10 @@ impl Driver for SimulatedDriver {
         Resolution::Known(self.network.borrow().resolve(host, port))
     }
 
+    fn random(&mut self) -> u64 {
+        self.network.borrow_mut().random.next()
+    }
+
     fn waker(&self) -> Arc<dyn Wake> {
         Arc::clone(&self.waker) as Arc<dyn Wake>
     }

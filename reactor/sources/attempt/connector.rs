@@ -18,6 +18,7 @@ use std::rc::{Rc, Weak};
 use crate::deferred::{Deferred, Failure, Resolver};
 use crate::engine::Engine;
 use crate::engine::table::Token;
+use crate::handle::Handle;
 use crate::reason::Reason;
 use crate::transport::Transport;
 
@@ -179,6 +180,17 @@ impl Connector {
         progress.waiting.push(resolver);
         drop(progress);
         deferred
+    }
+
+    /// As [`connected`](Self::connected), with a handle of the connection's protocol, of type `P`, in place of
+    /// its transport, which [`Handle::transport`] has.
+    ///
+    /// The connector does not know which protocols its factory makes: a call through a handle of another
+    /// type is not made, and logged as an error. [`Reactor::connect_protocol`](crate::Reactor::connect_protocol)
+    /// knows.
+    #[track_caller]
+    pub fn protocol<P: 'static>(&self) -> Deferred<Handle<P>> {
+        self.connected().map(|transport| transport.handle())
     }
 
     /// Whether the attempt has neither succeeded nor failed nor been given up. It has succeeded
