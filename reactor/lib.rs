@@ -28,6 +28,7 @@
 //! Where to read next:
 //!
 //! - [`Protocol`] and [`Transport`]: the events of a connection, and what one may ask of it.
+//! - [`datagram`]: UDP, with broadcast and multicast.
 //! - [`framing`]: lines and messages in place of bytes. [`Group`]: one message to many.
 //! - [`endpoints`]: `tcp:1400`, places to listen and to connect in words. [`policies`]: how many
 //!   may connect.
@@ -92,6 +93,9 @@ mod limits;
 mod network;
 mod reason;
 mod throttle;
+
+// Datagrams.
+pub mod datagram;
 
 // From bytes to what they mean.
 pub mod framing;

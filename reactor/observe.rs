@@ -134,6 +134,14 @@ pub enum Cause {
     ShutdownRequested,
     /// `Protocol::connection_lost`.
     ConnectionLost,
+    /// `DatagramProtocol::start_protocol`.
+    StartProtocol,
+    /// `DatagramProtocol::datagram_received`.
+    DatagramReceived,
+    /// `DatagramProtocol::connection_refused`.
+    ConnectionRefused,
+    /// `DatagramProtocol::stop_protocol`.
+    StopProtocol,
     /// A protocol, a factory, a layer or a future is dropped.
     Dropped,
     /// A method of a layer.
@@ -177,6 +185,10 @@ impl Cause {
             Self::TimedOut => "timed_out",
             Self::ShutdownRequested => "shutdown_requested",
             Self::ConnectionLost => "connection_lost",
+            Self::StartProtocol => "start_protocol",
+            Self::DatagramReceived => "datagram_received",
+            Self::ConnectionRefused => "connection_refused",
+            Self::StopProtocol => "stop_protocol",
             Self::Dropped => "drop",
             Self::Layer => "layer",
             Self::HandleCall => "handle call",

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::fd::AsFd;
 use std::panic::Location;
@@ -17,6 +17,7 @@ use crate::address::{Address, UnixAddress};
 use crate::adopted::{AdoptedListener, AdoptedStream};
 use crate::cooperating;
 use crate::cooperator::CooperativeTask;
+use crate::datagram::{DatagramProtocol, DatagramTransport};
 use crate::deferred::{Clock, Deferred, Failure, Outcome, TaskOutcome};
 use crate::delayed_call::DelayedCall;
 #[cfg(all(feature = "os", unix))]
@@ -37,6 +38,7 @@ use crate::sources::beginning;
 #[cfg(unix)]
 use crate::sources::foreign::{self, CannotWatch, ForeignSource, Interest, SourceEvent};
 use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::sources::udp;
 use crate::throttle::{Rates, Throttle};
 use crate::time::Instant;
 #[cfg(feature = "tls")]
@@ -288,6 +290,50 @@ impl Reactor {
     /// [`connect_tcp`](Self::connect_tcp).
     pub fn connect_unix(&self, path: impl Into<UnixAddress>, factory: impl Factory) -> Connector {
         attempt::connect_to(&self.0, Address::Unix(path.into()), factory)
+    }
+
+    /// Opens a UDP socket, whose [datagrams](crate::datagram) `protocol` receives, from anybody. The address is as
+    /// of [`listen_tcp`](Self::listen_tcp); with `0.0.0.0:0` it is a client's. Until it is stopped it keeps
+    /// [`run`](Self::run) from returning.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be resolved, is in use, or cannot be bound by this user on this machine.
+    pub fn listen_udp(
+        &self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        protocol: impl DatagramProtocol,
+    ) -> Result<DatagramTransport, CannotListen> {
+        udp::listen(&self.0, address, false, protocol)
+    }
+
+    /// As [`listen_udp`](Self::listen_udp), at a port that other programs listen at in the same way, as
+    /// is the rule for multicast: each of them receives what is sent to a
+    /// [group](DatagramTransport::join_group).
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_udp`](Self::listen_udp).
+    pub fn listen_multicast(
+        &self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        protocol: impl DatagramProtocol,
+    ) -> Result<DatagramTransport, CannotListen> {
+        udp::listen(&self.0, address, true, protocol)
+    }
+
+    /// Opens a UDP socket for one peer, at a port that the operating system chooses:
+    /// [`DatagramTransport::connect`] says what that means.
+    ///
+    /// # Errors
+    ///
+    /// When there is no route to the peer, or the process may have no more descriptors.
+    pub fn connect_udp(
+        &self,
+        peer: SocketAddr,
+        protocol: impl DatagramProtocol,
+    ) -> io::Result<DatagramTransport> {
+        udp::connect(&self.0, peer, protocol)
     }
 
     /// Makes a connection of the [standard input and output](Address::Stdio), and gives it a protocol of

@@ -9,6 +9,7 @@
 //! loop remembers what it left unread.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,6 +18,7 @@ use crate::address::Address;
 use crate::engine::table::Token;
 use crate::time::Instant;
 
+mod datagrams;
 mod descriptors;
 #[cfg(all(feature = "os", unix))]
 pub(crate) mod mio;
@@ -27,6 +29,7 @@ mod signal;
 pub(crate) mod simulated;
 mod socket;
 
+pub(crate) use self::datagrams::{DatagramOption, DatagramSocket};
 pub(crate) use self::descriptors::Descriptors;
 pub(crate) use self::options::{ConnectOptions, ListenOptions};
 pub(crate) use self::readiness::Readiness;
@@ -87,6 +90,15 @@ pub(crate) trait Driver: Descriptors {
 
     /// The standard input and output of the process. What is true of them already is no event.
     fn stdio(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Readiness)>;
+
+    /// Opens a socket for datagrams, which is readable under `token`. One that is shared lets others that are
+    /// shared have the same address.
+    fn bind_datagrams(
+        &mut self,
+        address: SocketAddr,
+        is_shared: bool,
+        token: Token,
+    ) -> io::Result<Box<dyn DatagramSocket>>;
 
     /// How many file descriptors the process may have.
     fn descriptor_limit(&self) -> usize;

@@ -6,6 +6,7 @@
 //! - `beginning`: a connection that was made elsewhere, until it has its protocol
 //! - `attempt`: an attempt to connect, and each address that it tries
 //! - `factories`: what both ask for protocols
+//! - `udp`: a socket for datagrams, with its protocol
 //! - `foreign`: a descriptor of the program's own
 
 mod arrival;
@@ -17,6 +18,7 @@ mod factories;
 pub(crate) mod foreign;
 pub(crate) mod port;
 mod seats;
+pub(crate) mod udp;
 
 // An idle connection is this and its transport, and should be small. A word more would be 16 bytes, since
 // the allocator rounds up.

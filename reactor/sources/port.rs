@@ -366,7 +366,7 @@ pub struct CannotListen {
 }
 
 impl CannotListen {
-    fn at(address: String, source: io::Error) -> Self {
+    pub(super) fn at(address: String, source: io::Error) -> Self {
         Self { address, source }
     }
 

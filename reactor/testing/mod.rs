@@ -47,6 +47,7 @@
 //! ```
 
 mod conversation;
+mod datagrams;
 mod peer;
 mod witness;
 
@@ -62,6 +63,7 @@ use crate::lifecycle::Signal;
 use crate::reactor::Reactor;
 
 pub use self::conversation::Conversation;
+pub use self::datagrams::DatagramPeer;
 pub use self::peer::{Peer, PeerListener};
 pub use crate::driver::simulated::Conditions;
 
@@ -248,6 +250,16 @@ impl Simulation {
     #[must_use = "a listener that is dropped does not listen"]
     pub fn listen(&self, address: impl fmt::Display) -> PeerListener {
         PeerListener::listen(&self.network, parse(&self.network, &address))
+    }
+
+    /// A UDP socket that the test plays. Port 0 lets the network choose.
+    ///
+    /// # Panics
+    ///
+    /// When `address` is not an IP address and a port, or the reactor has it.
+    #[must_use = "a peer that is dropped closes its socket"]
+    pub fn datagram_peer(&self, address: impl fmt::Display) -> DatagramPeer {
+        DatagramPeer::bind(&self.network, parse(&self.network, &address))
     }
 
     /// What is at the other side of the reactor's [`stdio`](Reactor::stdio): what the test writes is the

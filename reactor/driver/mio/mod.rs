@@ -10,11 +10,12 @@ mod registrations;
 mod signals;
 mod stdio;
 mod tcp;
+mod udp;
 mod unix;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -26,12 +27,13 @@ use mio::{Events, Interest, Poll, Token as MioToken, Waker};
 use self::registrations::Registrations;
 use self::signals::Signals;
 use self::tcp::{MioListener, MioStream};
+use self::udp::MioDatagrams;
 use self::unix::{MioUnixListener, MioUnixStream};
 use crate::address::Address;
 use crate::adopted::{AdoptedListener, AdoptedStream};
 use crate::driver::{
-    Clock, ConnectOptions, Descriptors, Driver, EVENTS, ListenOptions, Listener, Readiness, Ready,
-    Resolution, Signal, Stream, Wake, WallClock,
+    Clock, ConnectOptions, DatagramSocket, Descriptors, Driver, EVENTS, ListenOptions, Listener,
+    Readiness, Ready, Resolution, Signal, Stream, Wake, WallClock,
 };
 use crate::engine::table::Token;
 use crate::time::{self, Instant};
@@ -238,6 +240,16 @@ impl Driver for MioDriver {
     fn stdio(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, Readiness)> {
         let (stream, early) = stdio::stdio(&self.registrations, token)?;
         Ok((Box::new(stream), early))
+    }
+
+    fn bind_datagrams(
+        &mut self,
+        address: SocketAddr,
+        is_shared: bool,
+        token: Token,
+    ) -> io::Result<Box<dyn DatagramSocket>> {
+        let socket = MioDatagrams::bind(address, is_shared, &self.registrations, token)?;
+        Ok(Box::new(socket))
     }
 
     fn descriptor_limit(&self) -> usize {

@@ -25,6 +25,9 @@ pub struct Conditions {
     pub(super) window_step: RangeInclusive<usize>,
     pub(super) surprises: u32,
     pub(super) resets: u32,
+    pub(super) datagram_loss: u32,
+    pub(super) datagram_duplicates: u32,
+    pub(super) datagram_reordering: u32,
 }
 
 impl Conditions {
@@ -41,12 +44,15 @@ impl Conditions {
             window_step: 0..=0,
             surprises: 0,
             resets: 0,
+            datagram_loss: 0,
+            datagram_duplicates: 0,
+            datagram_reordering: 0,
         }
     }
 
     /// A network that does everything that a correct one may do, often: what is sent is split
     /// anywhere and comes late, buffers are small, events are reordered or have no cause. It loses
-    /// nothing and resets nothing.
+    /// no bytes of a connection and resets none; of datagrams it loses some.
     #[must_use]
     pub fn chaotic() -> Self {
         Self {
@@ -57,6 +63,9 @@ impl Conditions {
             window_step: 0..=10_000,
             surprises: 100,
             resets: 0,
+            datagram_loss: 50,
+            datagram_duplicates: 50,
+            datagram_reordering: 100,
         }
     }
 
@@ -112,6 +121,29 @@ impl Conditions {
     #[must_use]
     pub fn resets(mut self, per_thousand: u32) -> Self {
         self.resets = per_thousand;
+        self
+    }
+
+    /// How many datagrams in a thousand are lost on their way.
+    #[must_use]
+    pub fn datagram_loss(mut self, per_thousand: u32) -> Self {
+        self.datagram_loss = per_thousand;
+        self
+    }
+
+    /// How many datagrams in a thousand arrive twice.
+    #[must_use]
+    pub fn datagram_duplicates(mut self, per_thousand: u32) -> Self {
+        self.datagram_duplicates = per_thousand;
+        self
+    }
+
+    /// How many datagrams in a thousand take up to ten times longer than the longest
+    /// [`latency`](Self::latency), so that later ones overtake them. Where the latency is a range, others do
+    /// so as well: each datagram has its own.
+    #[must_use]
+    pub fn datagram_reordering(mut self, per_thousand: u32) -> Self {
+        self.datagram_reordering = per_thousand;
         self
     }
 }

@@ -1,5 +1,6 @@
 //! The events that a wait returns: for which source, of what, and when.
 
+use super::datagram_end::DatagramId;
 use super::end::{EndId, Owner};
 use super::network::{Network, PortId};
 use crate::driver::{EVENTS, Readiness, Ready};
@@ -10,6 +11,7 @@ use crate::engine::table::Token;
 pub(super) enum Source {
     End(EndId),
     Port(PortId),
+    Datagrams(DatagramId),
 }
 
 impl Network {
@@ -70,6 +72,11 @@ impl Network {
                 port.news = false;
                 (port.token?, Readiness::READABLE)
             }
+            Source::Datagrams(id) => {
+                let end = self.datagrams.get_mut(&id)?;
+                end.news = false;
+                (end.token?, Readiness::READABLE)
+            }
             Source::End(id) => {
                 let end = self.ends.get_mut(&id)?;
                 let news = std::mem::take(&mut end.news);
@@ -97,9 +104,11 @@ impl Network {
             Owner::Script { .. } | Owner::Backlog | Owner::Nobody => None,
         });
         let ports = self.ports.values().filter_map(|port| port.token);
+        let datagrams = self.datagrams.values().filter_map(|end| end.token);
         // Those of closed sockets as well: an event may be on its way when its socket is closed.
         let tokens: Vec<Token> = open
             .chain(ports)
+            .chain(datagrams)
             .chain(self.closed.iter().copied())
             .collect();
         let index = self.random.below(tokens.len() as u64) as usize;

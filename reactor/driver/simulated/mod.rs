@@ -6,6 +6,8 @@
 //!   events.rs      what a wait returns
 //!   end.rs         one end of a connection: two buffers and flags
 //!   carriage.rs    how bytes, ends of streams and resets get from one end to the other
+//!   datagram_end.rs, datagrams.rs   sockets for datagrams, and how these get from one to others
+//!   places.rs      which addresses mean one place
 //!   names.rs       what has no IP address
 //!   stdio.rs       the standard input and output
 //!   socket.rs      the sockets that the reactor holds
@@ -22,10 +24,13 @@
 
 mod carriage;
 mod conditions;
+mod datagram_end;
+mod datagrams;
 mod end;
 mod events;
 mod names;
 mod network;
+mod places;
 mod random;
 mod script;
 mod socket;
@@ -40,10 +45,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use self::datagrams::SimulatedDatagrams;
 use self::socket::{SimulatedListener, SimulatedStream};
 use super::{
-    Clock, ConnectOptions, Descriptors, Driver, ListenOptions, Listener, Readiness, Ready,
-    Resolution, Signal, Stream, Wake, WallClock,
+    Clock, ConnectOptions, DatagramSocket, Descriptors, Driver, ListenOptions, Listener, Readiness,
+    Ready, Resolution, Signal, Stream, Wake, WallClock,
 };
 use crate::address::Address;
 #[cfg(unix)]
@@ -52,6 +58,7 @@ use crate::engine::table::Token;
 use crate::time::Instant;
 
 pub use self::conditions::Conditions;
+pub(crate) use self::datagram_end::DatagramId;
 pub(crate) use self::end::{EndId, Owner};
 pub(crate) use self::network::{Fault, Network, PortId};
 
@@ -209,6 +216,19 @@ impl Driver for SimulatedDriver {
             address,
             keepalive: options.keepalive,
         }))
+    }
+
+    fn bind_datagrams(
+        &mut self,
+        address: SocketAddr,
+        is_shared: bool,
+        token: Token,
+    ) -> io::Result<Box<dyn DatagramSocket>> {
+        let mut network = self.network.borrow_mut();
+        let id = network.bind_datagrams(address, is_shared, Some(token))?;
+        drop(network);
+        let network = Rc::clone(&self.network);
+        Ok(Box::new(SimulatedDatagrams { network, id }))
     }
 
     fn descriptor_limit(&self) -> usize {

@@ -10,9 +10,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use super::conditions::Conditions;
+use super::datagram_end::{Datagrams, OnItsWay};
 use super::end::{End, EndId, Owner};
 use super::events::Source;
 use super::names::{Names, stands_for_unix};
+use super::places::{any_of, collide, is_every_address};
 use super::random::Random;
 use crate::driver::Readiness;
 use crate::driver::Signal;
@@ -49,6 +51,8 @@ pub(super) enum Happening {
     Silence(EndId),
     /// A reset arrives at an end, behind these last bytes.
     Reset(EndId, Vec<u8>),
+    /// Of a datagram.
+    Datagram(OnItsWay),
 }
 
 /// What becomes of attempts to connect to an address.
@@ -83,6 +87,7 @@ pub(crate) struct Network {
     agenda: BinaryHeap<Reverse<(Instant, u64, Happening)>>,
     pub(super) ends: BTreeMap<EndId, End>,
     pub(super) ports: BTreeMap<PortId, Port>,
+    pub(super) datagrams: Datagrams,
     pub(super) faults: BTreeMap<SocketAddr, Fault>,
     pub(super) hosts: BTreeMap<String, Vec<IpAddr>>,
     pub(super) names: Names,
@@ -117,6 +122,7 @@ impl Network {
             agenda: BinaryHeap::new(),
             ends: BTreeMap::new(),
             ports: BTreeMap::new(),
+            datagrams: BTreeMap::new(),
             faults: BTreeMap::new(),
             hosts: BTreeMap::from([("localhost".to_owned(), localhost)]),
             names: Names::default(),
@@ -169,16 +175,6 @@ impl Network {
     }
 }
 
-/// Whether a port at `all` is one at every address of `one`'s family.
-fn is_every_address(all: SocketAddr, one: SocketAddr) -> bool {
-    let is_same_family = all.is_ipv4() == one.is_ipv4();
-    is_same_family && all.ip().is_unspecified() && all.port() == one.port()
-}
-
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    one == other || is_every_address(one, other) || is_every_address(other, one)
-}
-
 /// The agenda.
 impl Network {
     /// Lets something happen after the network's latency.
@@ -214,6 +210,7 @@ impl Network {
                 }
                 Happening::Silence(end) => self.break_end(end, io::ErrorKind::TimedOut),
                 Happening::Reset(to, last_words) => self.reset(to, &last_words),
+                Happening::Datagram(what) => self.datagram_happens(what),
             }
         }
     }
@@ -280,13 +277,9 @@ impl Network {
         if let Owner::Loop(_) = owner {
             self.take_descriptor()?;
         }
-        // A loopback address is reached from itself, others from one in the same documentation
-        // range (RFC 5737) that nobody listens at by chance.
         let from = from.unwrap_or(match address.ip() {
             _ if stands_for_unix(address) => Names::nobody(),
-            ip if ip.is_loopback() => ip,
-            IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
-            IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+            ip => any_of(ip),
         });
         let local = SocketAddr::new(from, self.free_port());
         let id = self.new_end(owner, local, address);
