@@ -28,7 +28,7 @@
 //! ```
 //!
 //! A datagram may be lost, come twice, or overtake another: at each place between two programs, their own
-//! sockets included. What needs an answer sets a timer and asks again.
+//! sockets included. What needs an answer sets a timer and asks again: `examples/dns` does so.
 
 mod multicast;
 mod not_sent;

@@ -4,6 +4,7 @@ mod async_client;
 mod behind_proxy;
 mod chat_api;
 mod dashboard;
+mod datagrams;
 mod deployed;
 mod orgs;
 mod output;

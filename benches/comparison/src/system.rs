@@ -122,6 +122,43 @@ pub fn receive(socket: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     check_length(unsafe { libc::recv(socket, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
 }
 
+/// Takes the next datagram, and says where it comes from.
+#[inline]
+pub fn receive_from(socket: RawFd, buffer: &mut [u8]) -> io::Result<(usize, libc::sockaddr_in)> {
+    // SAFETY: the structure is plain numbers, for which zero is a value.
+    let mut from: libc::sockaddr_in = unsafe { mem::zeroed() };
+    let mut length = mem::size_of_val(&from) as libc::socklen_t;
+    // SAFETY: the pointers are to a live, exclusive slice and to an address of the length given.
+    let received = check_length(unsafe {
+        libc::recvfrom(
+            socket,
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            0,
+            (&raw mut from).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok((received, from))
+}
+
+/// Sends a datagram.
+#[inline]
+pub fn send_to(socket: RawFd, bytes: &[u8], to: &libc::sockaddr_in) -> io::Result<usize> {
+    let length = mem::size_of_val(to) as libc::socklen_t;
+    // SAFETY: the pointers are to a live slice and to a live address of the length given.
+    check_length(unsafe {
+        libc::sendto(
+            socket,
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            libc::MSG_NOSIGNAL,
+            (&raw const *to).cast(),
+            length,
+        )
+    })
+}
+
 /// Sends what the socket takes, which may be less than all.
 #[inline]
 pub fn send(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
@@ -190,8 +227,17 @@ impl Epoll {
 
     /// Registers both directions, edge-triggered. Closing the descriptor takes it out again.
     pub fn add(&self, descriptor: RawFd, token: usize) -> io::Result<()> {
+        self.add_for(BOTH_DIRECTIONS, descriptor, token)
+    }
+
+    /// As [`add`](Self::add), for a socket of which nothing waits to be sent.
+    pub fn add_readable(&self, descriptor: RawFd, token: usize) -> io::Result<()> {
+        self.add_for(libc::EPOLLIN | libc::EPOLLET, descriptor, token)
+    }
+
+    fn add_for(&self, events: libc::c_int, descriptor: RawFd, token: usize) -> io::Result<()> {
         let mut event = libc::epoll_event {
-            events: BOTH_DIRECTIONS as u32,
+            events: events as u32,
             u64: token as u64,
         };
         // SAFETY: the pointer is to a live event, which the kernel copies.

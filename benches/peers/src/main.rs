@@ -23,7 +23,7 @@ impl Comparison for Peers {
     type Scenario = Scenario;
 
     const PROGRAM: &'static str = "peers";
-    const SCENARIOS: &'static str = "echo-N, bulk, fan-out-N, churn, idle-N";
+    const SCENARIOS: &'static str = "echo-N, udp-N, bulk, fan-out-N, churn, idle-N";
     const QUICK: &'static str = "under 40 s";
 
     fn servers() -> Vec<&'static str> {
@@ -36,13 +36,19 @@ impl Comparison for Peers {
                 Scenario::Echo(1),
                 Scenario::Echo(50),
                 Scenario::Echo(1000),
+                Scenario::Udp(50),
                 Scenario::Bulk,
                 Scenario::FanOut(100),
                 Scenario::FanOut(1000),
                 Scenario::Churn,
             ],
             Part::Memory => &[Scenario::Idle(5000)],
-            Part::SystemCalls => &[Scenario::Echo(50), Scenario::Churn, Scenario::FanOut(100)],
+            Part::SystemCalls => &[
+                Scenario::Echo(50),
+                Scenario::Udp(50),
+                Scenario::Churn,
+                Scenario::FanOut(100),
+            ],
             Part::Instructions => &[Scenario::Echo(50)],
         }
     }

@@ -11,6 +11,8 @@ use comparison::Comparison;
 pub(crate) enum Scenario {
     /// `echo-N`: N connections, each with one 64-byte message under way.
     Echo(usize),
+    /// `udp-N`: N sockets, each with one 64-byte datagram under way, to one socket of the server.
+    Udp(usize),
     /// `bulk`: a few connections that keep a window of bytes under way.
     Bulk,
     /// `fan-out-N`: a few people talk, N others and they themselves listen.
@@ -25,6 +27,7 @@ impl comparison::Scenario for Scenario {
     fn program(self) -> &'static [&'static str] {
         match self {
             Self::Echo(_) | Self::Bulk | Self::Churn | Self::Idle(_) => &["echo"],
+            Self::Udp(_) => &["udp"],
             Self::FanOut(_) => &["chat"],
         }
     }
@@ -32,6 +35,7 @@ impl comparison::Scenario for Scenario {
     fn counted(self) -> &'static str {
         match self {
             Self::Echo(_) => "message",
+            Self::Udp(_) => "datagram",
             Self::Bulk => "byte",
             Self::FanOut(_) => "delivery",
             Self::Churn | Self::Idle(_) => "connection",
@@ -41,6 +45,7 @@ impl comparison::Scenario for Scenario {
     fn operations(self) -> &'static str {
         match self {
             Self::Echo(_) => "messages",
+            Self::Udp(_) => "datagrams",
             Self::Bulk => "MB",
             Self::FanOut(_) => "deliveries",
             Self::Churn | Self::Idle(_) => "connections",
@@ -50,7 +55,7 @@ impl comparison::Scenario for Scenario {
     fn counted_an_operation(self) -> f64 {
         match self {
             Self::Bulk => 1_000_000.0,
-            Self::Echo(_) | Self::FanOut(_) | Self::Churn | Self::Idle(_) => 1.0,
+            Self::Echo(_) | Self::Udp(_) | Self::FanOut(_) | Self::Churn | Self::Idle(_) => 1.0,
         }
     }
 
@@ -63,6 +68,7 @@ impl fmt::Display for Scenario {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Echo(connections) => write!(formatter, "echo-{connections}"),
+            Self::Udp(sockets) => write!(formatter, "udp-{sockets}"),
             Self::Bulk => write!(formatter, "bulk"),
             Self::FanOut(receivers) => write!(formatter, "fan-out-{receivers}"),
             Self::Churn => write!(formatter, "churn"),
@@ -81,6 +87,7 @@ impl FromStr for Scenario {
             "churn" => Ok(Self::Churn),
             _ => counted("echo-")
                 .map(Self::Echo)
+                .or_else(|| counted("udp-").map(Self::Udp))
                 .or_else(|| counted("fan-out-").map(Self::FanOut))
                 .or_else(|| counted("idle-").map(Self::Idle))
                 .ok_or_else(|| {

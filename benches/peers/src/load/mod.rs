@@ -12,6 +12,7 @@ use comparison::load::{Exchange, Load, open_served};
 use crate::scenario::Scenario;
 
 mod bulk;
+mod datagrams;
 mod echo;
 mod fan_out;
 
@@ -27,6 +28,7 @@ pub(crate) fn connect(scenario: Scenario, port: u16) -> Result<Box<dyn Load>> {
             open_served(port, 0, connections, &OneEcho)?,
             echo::Echo::new(connections),
         )?),
+        Scenario::Udp(sockets) => Box::new(datagrams::Datagrams::connect(port, sockets)?),
         Scenario::Bulk => Box::new(bulk::Bulk::connect(port)?),
         Scenario::FanOut(receivers) => Box::new(fan_out::FanOut::connect(port, receivers)?),
         Scenario::Churn => {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 
 use comparison::system::{self, would_block};
 use comparison::{READ_BUFFER, Result, announce};
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
@@ -25,6 +25,9 @@ struct Connection {
 }
 
 pub(super) fn run(mode: Mode) -> Result<()> {
+    if matches!(mode, Mode::Udp) {
+        return serve_datagrams();
+    }
     let mut listener = TcpListener::from_std(system::listen()?);
     let mut poll = Poll::new()?;
     poll.registry()
@@ -47,6 +50,33 @@ pub(super) fn run(mode: Mode) -> Result<()> {
             match event.token() {
                 LISTENER => server.accept(&listener, &poll)?,
                 Token(key) => server.serve(key, event.is_writable()),
+            }
+        }
+    }
+}
+
+fn serve_datagrams() -> Result<()> {
+    let mut socket = UdpSocket::bind("127.0.0.1:0".parse()?)?;
+    let mut poll = Poll::new()?;
+    poll.registry()
+        .register(&mut socket, LISTENER, Interest::READABLE)?;
+    announce(socket.local_addr()?)?;
+    let mut events = Events::with_capacity(1024);
+    let mut buffer = vec![0; READ_BUFFER];
+    loop {
+        if let Err(error) = poll.poll(&mut events, None) {
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error.into());
+        }
+        loop {
+            match socket.recv_from(&mut buffer) {
+                Ok((length, from)) => {
+                    socket.send_to(&buffer[..length], from)?;
+                }
+                Err(error) if would_block(&error) => break,
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -89,7 +119,7 @@ impl Server {
         }
         let is_open = matches!(connection.read_all(&mut self.buffer), Ok(true));
         match self.mode {
-            Mode::Echo => self.answer(key),
+            Mode::Echo | Mode::Udp => self.answer(key),
             Mode::Chat => self.broadcast(key),
         }
         if !is_open {

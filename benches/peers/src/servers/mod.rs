@@ -1,4 +1,4 @@
-//! The servers that are compared, each in its own file: the same two programs, an echo and a chat.
+//! The servers that are compared, each in its own file: the same programs, an echo, one of datagrams, and a chat.
 //!
 //! All run on one thread. A chat sends each line to everybody but the one who wrote it.
 
@@ -26,10 +26,11 @@ pub(crate) const BUILT: &[(&str, Run)] = &[
     ("observed", ours::run_observed),
 ];
 
-/// Which of the two programs to run.
+/// Which of the programs to run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mode {
     Echo,
+    Udp,
     Chat,
 }
 
@@ -39,9 +40,10 @@ impl FromStr for Mode {
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "echo" => Ok(Self::Echo),
+            "udp" => Ok(Self::Udp),
             "chat" => Ok(Self::Chat),
             _ => Err(format!(
-                "no server mode is called `{name}`; there are echo and chat"
+                "no server mode is called `{name}`; there are echo, udp and chat"
             )),
         }
     }
@@ -49,7 +51,9 @@ impl FromStr for Mode {
 
 pub(crate) fn run(server: &str, program: &[&str]) -> Result<()> {
     let [mode] = program else {
-        return Err("a server wants to know whether it is an echo or a chat".into());
+        return Err(
+            "a server wants to know whether it is an echo, of datagrams or not, or a chat".into(),
+        );
     };
     let run = BUILT.iter().find(|(name, _)| *name == server);
     let (_, run) = run.ok_or_else(|| format!("no server is called `{server}`"))?;

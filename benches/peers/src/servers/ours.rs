@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use comparison::{Result, announce};
+use reactor::datagram::{DatagramProtocol, DatagramTransport};
 use reactor::framing::{LineProtocol, LineReceiver, LineTransport};
 use reactor::observe::{Event, Observer};
 use reactor::{Factory, Group, Protocol, Reactor, Reason, Transport};
@@ -36,6 +37,7 @@ impl Observer for Counting {
 fn serve(reactor: &Reactor, mode: Mode) -> Result<()> {
     let address = match mode {
         Mode::Echo => listen(reactor, |_| Echo)?,
+        Mode::Udp => reactor.listen_udp("127.0.0.1:0", Datagrams)?.local_addr(),
         Mode::Chat => {
             let everybody = Group::new();
             listen(reactor, move |_| {
@@ -61,6 +63,14 @@ struct Echo;
 impl Protocol for Echo {
     fn data_received(&mut self, transport: &Transport, data: &[u8]) {
         transport.write(data);
+    }
+}
+
+struct Datagrams;
+
+impl DatagramProtocol for Datagrams {
+    fn datagram_received(&mut self, transport: &DatagramTransport, data: &[u8], from: SocketAddr) {
+        transport.send_to(data, from);
     }
 }
 

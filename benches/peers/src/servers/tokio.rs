@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use comparison::{Result, announce, system};
+use comparison::{READ_BUFFER, Result, announce, system};
 use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Mutex, mpsc};
 use tokio_stream::StreamExt;
 use tokio_util::codec::{Framed, LinesCodec};
@@ -24,13 +24,26 @@ pub(super) fn run(mode: Mode) -> Result<()> {
         .enable_io()
         .build()?;
     runtime.block_on(async {
+        if matches!(mode, Mode::Udp) {
+            return serve_datagrams().await;
+        }
         let listener = TcpListener::from_std(system::listen()?)?;
         announce(listener.local_addr()?)?;
         match mode {
-            Mode::Echo => serve_echo(&listener).await,
+            Mode::Echo | Mode::Udp => serve_echo(&listener).await,
             Mode::Chat => serve_chat(&listener).await,
         }
     })
+}
+
+async fn serve_datagrams() -> Result<()> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    announce(socket.local_addr()?)?;
+    let mut buffer = vec![0; READ_BUFFER];
+    loop {
+        let (length, from) = socket.recv_from(&mut buffer).await?;
+        socket.send_to(&buffer[..length], from).await?;
+    }
 }
 
 async fn serve_echo(listener: &TcpListener) -> Result<()> {

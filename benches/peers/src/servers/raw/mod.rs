@@ -6,10 +6,12 @@ use super::Mode;
 
 mod chat;
 mod echo;
+mod udp;
 
 pub(super) fn run(mode: Mode) -> Result<()> {
     match mode {
         Mode::Echo => raw::serve(echo::Echo::default()),
+        Mode::Udp => udp::serve(),
         Mode::Chat => raw::serve(chat::Chat::default()),
     }
 }
