@@ -22,6 +22,9 @@
 //! | [`BadNetwork`](crate::BadNetwork) | parsing a [`Network`](crate::Network) |
 //! | `BadProxyHeader`, of [`proxy_protocol`](crate::proxy_protocol) | [`Header::read`](crate::proxy_protocol::Header::read): bytes do not begin with a PROXY header |
 //! | [`NotSent`](crate::datagram::NotSent) | [`try_send_to`](crate::datagram::DatagramTransport::try_send_to): a datagram was not sent |
+//! | **`process`**, with the feature | |
+//! | `CannotSpawn` | `spawn_process`, and whatever else starts a child: there is no such program, or no room for it |
+//! | `ProcessFailed`, `OutputTooLong` | `get_output`: the command failed, or wrote too much |
 //! | **[`deferred`](crate::deferred)** | |
 //! | [`Panicked`](crate::deferred::Panicked) | a callback of a Deferred, a task, or work on a thread panicked |
 //! | [`Cancelled`](crate::deferred::Cancelled) | a Deferred was cancelled |

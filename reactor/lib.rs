@@ -131,6 +131,11 @@ mod weak_reactor;
 // What other threads may hold.
 pub mod threads;
 
+// Programs that it starts.
+#[cfg(all(feature = "process", unix))]
+#[cfg_attr(docsrs, doc(cfg(feature = "process")))]
+pub mod process;
+
 // Other loops, its start and stop, and what it does, for observers.
 #[cfg(unix)]
 pub mod embedding;

@@ -166,6 +166,8 @@ pub enum Cause {
     Request,
     /// A descriptor of `Reactor::add_source` is ready, or lost.
     SourceEvent,
+    /// A child process was made, has exited or ended, or is asked to end.
+    ProcessEvent,
 }
 
 impl Cause {
@@ -201,6 +203,7 @@ impl Cause {
             Self::DeferredFired => "Deferred",
             Self::Request => "request",
             Self::SourceEvent => "source event",
+            Self::ProcessEvent => "process event",
         }
     }
 }

@@ -9,6 +9,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::fd::AsFd;
 use std::panic::Location;
+#[cfg(all(feature = "process", unix))]
+use std::process::Output;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -31,6 +33,8 @@ use crate::engine::running::RunError;
 use crate::factory::Factory;
 use crate::lifecycle::{Phase, Signal, StopLimits, SystemEvent};
 use crate::observe::Observer;
+#[cfg(all(feature = "process", unix))]
+use crate::process::{self, CannotSpawn, Process, ProcessCommand, ProcessProtocol};
 use crate::remote_reactor::RemoteReactor;
 use crate::signal_watch::SignalWatch;
 use crate::sources::attempt::{self, Connector};
@@ -418,6 +422,65 @@ impl Reactor {
         factory: impl Factory,
     ) -> Result<ListeningPort, CannotListen> {
         port::adopt(&self.0, listener.into(), factory)
+    }
+
+    /// Starts a child process: see [`process`](crate::process). Its exit, and what it writes, are events of
+    /// `protocol`, none of which is called before this method has returned. A
+    /// [`Command`](std::process::Command) is a [`ProcessCommand`] by itself.
+    ///
+    /// The start blocks until the child has begun, or failed to: about a millisecond.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such program, the operating system gives no process or descriptors for it, and in a
+    /// simulation. No child is left then.
+    #[cfg(all(feature = "process", unix))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
+    pub fn spawn_process(
+        &self,
+        command: impl Into<ProcessCommand>,
+        protocol: impl ProcessProtocol,
+    ) -> Result<Process, CannotSpawn> {
+        process::spawn(&self.0, command.into(), protocol)
+    }
+
+    /// Starts a child process, and makes one connection of its standard input and output, for a protocol of
+    /// `factory`; its standard error is left to the command. When the connection is lost, the child is asked
+    /// to terminate, and is killed after three seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn_process`](Self::spawn_process).
+    #[cfg(all(feature = "process", unix))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
+    pub fn connect_process(
+        &self,
+        command: impl Into<ProcessCommand>,
+        factory: impl Factory,
+    ) -> Result<Transport, CannotSpawn> {
+        process::connect(&self.0, command.into(), factory)
+    }
+
+    /// Runs a command, and fires with what it wrote to its standard output, when it has exited and all have
+    /// closed that. Its standard input is empty, unless it was [left](ProcessCommand::keep_stdin) to the command.
+    ///
+    /// Fails with [`ProcessFailed`](crate::process::ProcessFailed) when it does not succeed, with
+    /// [`CannotSpawn`] when it was not started, and with [`OutputTooLong`](crate::process::OutputTooLong) when it
+    /// wrote more than [`ProcessCommand::output_limit`]. Cancelling the Deferred kills it.
+    #[cfg(all(feature = "process", unix))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
+    #[must_use = "the output is lost with the Deferred"]
+    pub fn get_output(&self, command: impl Into<ProcessCommand>) -> Deferred<Vec<u8>> {
+        process::get_output(&self.0, command.into())
+    }
+
+    /// As [`get_output`](Self::get_output), but fires with the output, the error and the status of a command
+    /// that does not succeed, too.
+    #[cfg(all(feature = "process", unix))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "process")))]
+    #[must_use = "the output is lost with the Deferred"]
+    pub fn get_output_and_status(&self, command: impl Into<ProcessCommand>) -> Deferred<Output> {
+        process::get_output_and_status(&self.0, command.into())
     }
 
     /// Watches a descriptor of the program's own, and calls `callback` whenever it is ready: see

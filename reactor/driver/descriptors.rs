@@ -5,6 +5,8 @@
 use std::io;
 #[cfg(unix)]
 use std::os::fd::{BorrowedFd, OwnedFd};
+#[cfg(all(feature = "process", unix))]
+use std::process::{Child, Command};
 #[cfg(unix)]
 use std::time::Duration;
 
@@ -46,6 +48,10 @@ pub(crate) trait Descriptors {
         keepalive: Option<Duration>,
         token: Token,
     ) -> io::Result<Box<dyn Listener>>;
+
+    /// Starts a child process.
+    #[cfg(all(feature = "process", unix))]
+    fn spawn(&mut self, command: &mut Command) -> io::Result<Child>;
 
     /// A descriptor that is readable when a wait would return something.
     #[cfg(unix)]

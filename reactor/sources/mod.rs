@@ -8,6 +8,7 @@
 //! - `factories`: what both ask for protocols
 //! - `udp`: a socket for datagrams, with its protocol
 //! - `foreign`: a descriptor of the program's own
+//! - `process`: a child process
 
 mod arrival;
 pub(crate) mod attempt;
@@ -17,6 +18,8 @@ mod factories;
 #[cfg(unix)]
 pub(crate) mod foreign;
 pub(crate) mod port;
+#[cfg(all(feature = "process", unix))]
+pub(crate) mod process;
 mod seats;
 pub(crate) mod udp;
 

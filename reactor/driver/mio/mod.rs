@@ -130,6 +130,11 @@ impl Descriptors for MioDriver {
         adopting::adopt_listener(listener, keepalive, Rc::clone(&self.registrations), token)
     }
 
+    #[cfg(feature = "process")]
+    fn spawn(&mut self, command: &mut std::process::Command) -> io::Result<std::process::Child> {
+        command.spawn()
+    }
+
     #[cfg(unix)]
     fn descriptor(&self) -> io::Result<OwnedFd> {
         self.registrations.registry().as_fd().try_clone_to_owned()

@@ -145,6 +145,14 @@ impl Descriptors for SimulatedDriver {
         Err(has_no_descriptors())
     }
 
+    #[cfg(all(feature = "process", unix))]
+    fn spawn(&mut self, _: &mut std::process::Command) -> io::Result<std::process::Child> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a simulation starts no processes",
+        ))
+    }
+
     #[cfg(unix)]
     fn descriptor(&self) -> io::Result<OwnedFd> {
         Err(has_no_descriptors())
