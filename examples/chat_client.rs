@@ -20,6 +20,11 @@ impl Protocol for Terminal {
         self.0.write(typed);
     }
 
+    /// Nothing more is typed, and what the others still say is printed until the chat closes, too.
+    fn read_closed(&mut self, _: &Transport) {
+        self.0.lose_write_connection();
+    }
+
     /// Whoever reads the output is behind. The chat waits, and so this program's memory is bounded.
     fn writing_paused(&mut self, _: &Transport) {
         self.0.pause_reading();

@@ -84,8 +84,12 @@ impl<P> Accepted<P> {
     /// is nearest to the socket: `listen_tls` of a reactor encrypts whatever the layers of
     /// its factory make.
     #[must_use]
-    pub fn with_layer(mut self, layer: impl Layer) -> Self {
-        self.layers.insert(0, Contained::new(Box::new(layer)));
+    pub fn with_layer(self, layer: impl Layer) -> Self {
+        self.with_boxed_layer(Box::new(layer))
+    }
+
+    pub(crate) fn with_boxed_layer(mut self, layer: Box<dyn Layer>) -> Self {
+        self.layers.insert(0, Contained::new(layer));
         self
     }
 

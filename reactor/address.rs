@@ -70,7 +70,7 @@ pub enum UnixAddress {
     Path(PathBuf),
     /// A name of Linux' abstract namespace, which no file belongs to, without the zero byte in front of
     /// it.
-    Abstract(Vec<u8>),
+    Abstract(Box<[u8]>),
 }
 
 impl UnixAddress {
@@ -90,7 +90,7 @@ impl<P: Into<PathBuf>> From<P> for UnixAddress {
     fn from(path: P) -> Self {
         let path = path.into();
         match path.to_str().and_then(|text| text.strip_prefix('@')) {
-            Some(name) => Self::Abstract(name.as_bytes().to_vec()),
+            Some(name) => Self::Abstract(name.as_bytes().into()),
             None => Self::Path(path),
         }
     }
@@ -104,6 +104,22 @@ impl fmt::Display for UnixAddress {
             Self::Abstract(name) => write!(f, "@{}", visible(&String::from_utf8_lossy(name))),
         }
     }
+}
+
+/// Who is at the other side of a UNIX socket, as the kernel knows it: the process that has connected, or has
+/// listened, and its user and group at that time. See
+/// [`Transport::peer_credentials`](crate::Transport::peer_credentials).
+#[cfg(feature = "descriptors")]
+#[cfg_attr(docsrs, doc(cfg(feature = "descriptors")))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The process. It may be gone by now, and its number another's.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
 }
 
 impl From<SocketAddr> for Address {

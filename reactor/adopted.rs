@@ -40,6 +40,10 @@ pub struct AdoptedStream {
 }
 
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "os"),
+    expect(dead_code, reason = "a simulation adopts nothing")
+)]
 pub(crate) enum StdStream {
     Tcp(TcpStream),
     Unix(UnixStream),
@@ -142,9 +146,17 @@ impl From<UnixStream> for AdoptedStream {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "os"),
+    expect(dead_code, reason = "a simulation adopts nothing")
+)]
 pub struct AdoptedListener(pub(crate) StdListener);
 
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "os"),
+    expect(dead_code, reason = "a simulation adopts nothing")
+)]
 pub(crate) enum StdListener {
     Tcp(TcpListener),
     Unix(UnixListener),

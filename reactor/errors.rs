@@ -37,6 +37,7 @@
 //! | [`MessageTooLong`](crate::framing::MessageTooLong) | sending a message that the framing cannot express |
 //! | **[`endpoints`](crate::endpoints)** | |
 //! | [`BadEndpoint`](crate::endpoints::BadEndpoint) | parsing an endpoint; its [`Mistake`](crate::endpoints::Mistake) says what is wrong, and where |
+//! | [`BadPrefix`](crate::endpoints::BadPrefix) | [`register_server`](crate::endpoints::register_server) and [`register_client`](crate::endpoints::register_client): the prefix is known already, or is not one |
 //! | **[`http`](crate::http), the agent** | |
 //! | [`RequestError`](crate::http::RequestError) | a request failed: no connection, no valid answer, too many redirects |
 //! | [`UnexpectedStatus`](crate::http::UnexpectedStatus) | [`get_page`](crate::http::get_page): the answer is not a success |

@@ -163,6 +163,8 @@ pub mod errors;
 pub mod testing;
 
 pub use accepted::{Accepted, IntoAccepted};
+#[cfg(feature = "descriptors")]
+pub use address::Credentials;
 pub use address::{Address, BadAddress, UnixAddress};
 pub use client_service::{Backoff, ClientFactory, ClientService, Connect};
 pub use connection_id::ConnectionId;

@@ -375,7 +375,7 @@ impl Reactor {
         tls: &TlsServerConfig,
         factory: impl Factory,
     ) -> Result<ListeningPort, CannotListen> {
-        tls::listen(&self.0, address, tls, factory)
+        tls::listen(&self.0, address, ListenOptions::default(), tls, factory)
     }
 
     /// Connects to a TCP port, and speaks [TLS](crate::tls) with a server that has a certificate for
@@ -391,7 +391,7 @@ impl Reactor {
         tls: &TlsClientConfig,
         factory: impl Factory,
     ) -> Connector {
-        tls::connect(&self.0, host, port, tls, factory)
+        tls::connect(&self.0, host, port, None, tls, factory)
     }
 
     /// Makes a connection of a socket of the standard library, or of pipes, and gives it a protocol of

@@ -327,3 +327,22 @@ fn a_reset_of_a_unix_socket_is_an_end_for_its_peer() {
     });
     drop(port);
 }
+
+#[cfg(all(feature = "descriptors", target_os = "linux"))]
+#[test]
+fn both_sides_know_who_the_other_one_is() {
+    let directory = Directory::new();
+    let path = directory.socket();
+    let reactor = reactor();
+    let port = reactor.listen_unix(&path, |_| Echo).expect("a socket");
+    let connected = reactor.connect_unix(&path, |_| Echo).connected();
+    let transport = reactor.run_until(connected).expect("it is connected");
+    let peer = transport.peer_credentials().expect("Linux tells");
+    assert_eq!(peer.pid, std::process::id());
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&path).expect("the file"));
+    assert_eq!(peer.uid, owner);
+    transport.abort_connection();
+    port.stop_listening();
+    reactor.run().expect("it ends");
+    assert!(transport.peer_credentials().is_none(), "it is lost");
+}

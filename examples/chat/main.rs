@@ -13,6 +13,7 @@
 //! ```text
 //! $ cargo run --example chat -- tcp:1400 tcp:1401:interface=127.0.0.1
 //! $ cargo run --example chat -- tcp:1400:keepalive=30       who is unreachable for so long is gone
+//! $ cargo run --example chat -- unix:/tmp/chat.sock         for this machine only
 //! $ cargo run --example chat -- --api tcp:8081:interface=127.0.0.1      or --no-api
 //! $ CHAT_TOKEN=secret cargo run --example chat        only who knows it may change the banner
 //! $ cargo run --example chat -- --name chat.example   also by this name may somebody change it
@@ -70,15 +71,14 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn tell_what_to_type(port: &ListeningPort) -> io::Result<()> {
+    let mut out = io::stdout();
     let at = reachable(port);
+    if let Some(socket) = port.local_addr().unix_addr() {
+        return writeln!(out, "Type this in other terminals: nc -U {socket}");
+    }
     match at.rsplit_once(':') {
-        Some((host, port)) => {
-            writeln!(
-                io::stdout(),
-                "Type this in other terminals: nc {host} {port}"
-            )
-        }
-        None => writeln!(io::stdout(), "Listening at {at}"),
+        Some((host, port)) => writeln!(out, "Type this in other terminals: nc {host} {port}"),
+        None => writeln!(out, "Listening at {at}"),
     }
 }
 

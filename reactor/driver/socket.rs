@@ -4,6 +4,8 @@ use std::io;
 
 use super::readiness::Readiness;
 use crate::address::Address;
+#[cfg(feature = "descriptors")]
+use crate::address::Credentials;
 use crate::engine::table::Token;
 
 /// A connection's socket, or pipes. No method blocks; `WouldBlock` says that an event will come.
@@ -26,6 +28,11 @@ pub(crate) trait Stream {
     fn holds_back(&self, what: Readiness) -> bool {
         let _ = what;
         false
+    }
+    /// Who is at the other side, where the kernel tells.
+    #[cfg(feature = "descriptors")]
+    fn credentials(&self) -> Option<Credentials> {
+        None
     }
 }
 

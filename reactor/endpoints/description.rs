@@ -10,6 +10,7 @@
 //! kind's names.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::endpoints::mistake::{Misplaced, Mistake};
@@ -80,6 +81,18 @@ impl Description {
 }
 
 impl Arguments {
+    /// That there are no arguments. One that is empty is none: `stdio:`.
+    pub(super) fn none(self) -> Result<(), Misplaced> {
+        let given = self
+            .list
+            .into_iter()
+            .find(|argument| argument.name.is_some() || !argument.value.is_empty());
+        match given {
+            None => Ok(()),
+            Some(argument) => Err((argument.at, Mistake::TooManyArguments { expected: &[] })),
+        }
+    }
+
     /// The arguments by their names, of which this is the whole list, in the order in which they
     /// may be given without a name.
     pub(super) fn named<const N: usize>(
@@ -134,6 +147,13 @@ impl Value {
         }
     }
 
+    /// The same, and where it is in the string.
+    #[cfg(feature = "tls")]
+    pub(super) fn text_and_place(self) -> Result<(usize, String), Misplaced> {
+        let at = self.given.as_ref().map_or(self.end, |(at, _)| *at);
+        Ok((at, self.text()?))
+    }
+
     /// The number of a port to listen at, of which zero is any.
     pub(super) fn port(self) -> Result<u16, Misplaced> {
         self.parsed("a number from 0 to 65535", port)
@@ -143,6 +163,48 @@ impl Value {
     pub(super) fn port_of_server(self) -> Result<u16, Misplaced> {
         self.parsed("a number from 1 to 65535", |value| {
             port(value).filter(|port| *port > 0)
+        })
+    }
+
+    /// How many clients may wait.
+    pub(super) fn backlog(self) -> Result<i32, Misplaced> {
+        self.parsed("a number of clients, at least 1", |value| {
+            number(value)?.try_into().ok().filter(|count| *count > 0)
+        })
+    }
+
+    /// The permissions of a file.
+    pub(super) fn mode(self) -> Result<u32, Misplaced> {
+        self.parsed("an octal number, as 660", |value| {
+            let mode = u32::from_str_radix(value, 8).ok();
+            mode.filter(|mode| *mode <= 0o777 && value.bytes().all(|byte| byte.is_ascii_digit()))
+        })
+    }
+
+    pub(super) fn yes_or_no(self) -> Result<bool, Misplaced> {
+        self.parsed("yes or no", |value| match value {
+            "yes" | "true" | "1" => Some(true),
+            "no" | "false" | "0" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// An address of this machine.
+    pub(super) fn ip(self) -> Result<IpAddr, Misplaced> {
+        self.parsed("an IP address", |value| value.parse().ok())
+    }
+
+    /// A place in a list.
+    #[cfg(feature = "descriptors")]
+    pub(super) fn index(self) -> Result<usize, Misplaced> {
+        self.parsed("a number from 0 on", |value| number(value)?.try_into().ok())
+    }
+
+    /// The number of a descriptor.
+    #[cfg(feature = "descriptors")]
+    pub(super) fn descriptor(self) -> Result<i32, Misplaced> {
+        self.parsed("the number of a descriptor, from 3 on", |value| {
+            number(value)?.try_into().ok().filter(|number| *number > 2)
         })
     }
 
@@ -185,9 +247,27 @@ impl Value {
 }
 
 fn port(value: &str) -> Option<u16> {
+    number(value)?.try_into().ok()
+}
+
+fn number(value: &str) -> Option<u64> {
     // `parse` would take a plus sign.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| value.parse().ok()).flatten()
+}
+
+/// What is before the first colon that is not escaped, without escapes, and where that colon is, or the end.
+pub(super) fn segment(text: &str) -> (String, usize) {
+    let mut segment = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            ':' => return (segment, at),
+            '\\' => segment.extend(characters.next().map(|(_, escaped)| escaped)),
+            other => segment.push(other),
+        }
+    }
+    (segment, text.len())
 }
 
 /// A value, escaped so that it is read as it is.

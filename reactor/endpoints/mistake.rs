@@ -33,7 +33,7 @@ pub enum Mistake {
         /// The word.
         kind: String,
         /// The words that are known.
-        expected: Vec<&'static str>,
+        expected: Vec<String>,
     },
     /// An argument has a name that this kind of endpoint does not know.
     UnknownArgument {
@@ -66,6 +66,14 @@ pub enum Mistake {
         /// What it is.
         value: String,
     },
+    /// The word before the first colon is of a kind that the crate was compiled without.
+    NeedsFeature {
+        /// The feature of the crate.
+        feature: &'static str,
+    },
+    /// An argument names what cannot be used, such as the file of a certificate; or what is behind a prefix of
+    /// the program's own is invalid. It says why.
+    Unusable(String),
     /// The string ends with a backslash, which has nothing to escape.
     DanglingEscape,
 }
@@ -142,6 +150,9 @@ impl fmt::Display for Mistake {
                 let expected = expected.join(", ");
                 write!(f, "unknown argument {name:?}, expected one of: {expected}")
             }
+            Self::TooManyArguments { expected: [] } => {
+                f.write_str("too many arguments, expected: none")
+            }
             Self::TooManyArguments { expected } => {
                 let expected = expected.join(", ");
                 write!(
@@ -156,6 +167,11 @@ impl fmt::Display for Mistake {
                 expected,
                 value,
             } => write!(f, "{name} is {expected}, not {value:?}"),
+            Self::NeedsFeature { feature } => write!(
+                f,
+                "this kind needs the feature `{feature}` of the crate reactor"
+            ),
+            Self::Unusable(why) => f.write_str(why),
             Self::DanglingEscape => write!(f, "a backslash needs a character to escape"),
         }
     }

@@ -113,7 +113,7 @@ fn unix_address(path: &[u8; UNIX_PATH]) -> Address {
     let end = path.iter().rposition(|byte| *byte != 0);
     Address::Unix(match (path[0], end) {
         (_, None) => UnixAddress::Unnamed,
-        (0, Some(end)) => UnixAddress::Abstract(path[1..=end].to_vec()),
+        (0, Some(end)) => UnixAddress::Abstract(path[1..=end].into()),
         (_, Some(_)) => {
             let path = path.split(|byte| *byte == 0).next().unwrap_or_default();
             // A name on the proxy's machine, where there is no file of ours: what is no UTF-8 is only to be shown.

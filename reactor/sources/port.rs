@@ -329,6 +329,18 @@ pub struct ListeningPort {
 }
 
 impl ListeningPort {
+    /// A port that has accepted its one connection, and listens no more: the standard input is such a place.
+    pub(crate) fn of_one(engine: &Rc<Engine>, local: Address) -> Self {
+        let token = engine.reserve();
+        engine.remove(token);
+        Self {
+            engine: Rc::downgrade(engine),
+            token,
+            local: Rc::new(LocalEnd::from(local)),
+            lobby: SharedLobby::default(),
+        }
+    }
+
     /// Where it listens, with the port that the operating system chose.
     #[must_use]
     pub fn local_addr(&self) -> &Address {
@@ -366,7 +378,7 @@ pub struct CannotListen {
 }
 
 impl CannotListen {
-    pub(super) fn at(address: String, source: io::Error) -> Self {
+    pub(crate) fn at(address: String, source: io::Error) -> Self {
         Self { address, source }
     }
 

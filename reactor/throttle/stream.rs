@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 use super::bucket::{Bucket, Place};
 use crate::address::Address;
+#[cfg(feature = "descriptors")]
+use crate::address::Credentials;
 use crate::driver::{Readiness, Stream};
 use crate::engine::table::Token;
 
@@ -133,5 +135,10 @@ impl Stream for ThrottledStream {
 
     fn reset_on_drop(&mut self) {
         self.stream.reset_on_drop();
+    }
+
+    #[cfg(feature = "descriptors")]
+    fn credentials(&self) -> Option<Credentials> {
+        self.stream.credentials()
     }
 }

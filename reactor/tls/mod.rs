@@ -86,7 +86,7 @@ mod server;
 
 use std::fmt;
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::rc::Rc;
 
 use crate::driver::ListenOptions;
@@ -110,6 +110,7 @@ pub(crate) fn connect(
     engine: &Rc<Engine>,
     host: &str,
     port: u16,
+    bind_address: Option<IpAddr>,
     tls: &TlsClientConfig,
     factory: impl Factory,
 ) -> Connector {
@@ -117,7 +118,7 @@ pub(crate) fn connect(
         Ok(layer) => {
             let mut layer = Some(layer);
             let factory = TlsFactory::new(factory, move || layer.take());
-            attempt::connect(engine, host, port, None, factory)
+            attempt::connect(engine, host, port, bind_address, factory)
         }
         Err(error) => {
             let name = format!("{host}:{port}");
@@ -130,6 +131,7 @@ pub(crate) fn connect(
 pub(crate) fn listen(
     engine: &Rc<Engine>,
     address: impl ToSocketAddrs + fmt::Debug,
+    options: ListenOptions,
     tls: &TlsServerConfig,
     factory: impl Factory,
 ) -> Result<ListeningPort, CannotListen> {
@@ -137,7 +139,7 @@ pub(crate) fn listen(
     port::listen(
         engine,
         address,
-        ListenOptions::default(),
+        options,
         TlsFactory::new(factory, move || Some(tls.layer())),
     )
 }

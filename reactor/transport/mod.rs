@@ -5,6 +5,7 @@
 //! end of the turn. So a transport never calls back, may be used while any `RefCell` is borrowed,
 //! and a handle that was kept after the connection was lost is harmless.
 //!
+//! - `credentials`: who is at the other side of a UNIX socket
 //! - `closing`, `ending`: how a connection ends, as a table, and why
 //! - `directions`: what has no peer whose end it could wait for
 //! - `reading`: whether it is read, and why not
@@ -17,6 +18,8 @@
 //! - `pushing`, `layering`: layers on their way to the connection, and what they have negotiated
 
 mod closing;
+#[cfg(feature = "descriptors")]
+mod credentials;
 mod directions;
 mod ending;
 mod group_flow;

@@ -131,9 +131,9 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_wrong_endpoint_is_told_what_was_expected() {
     for (wrong, expected) in [
-        ("", "expected one of: tcp"),
-        ("1400", "expected one of: tcp"),
-        ("udp:1400", "expected one of: tcp"),
+        ("", "expected one of: tcp, tcp6, unix"),
+        ("1400", "expected one of: tcp, tcp6, unix"),
+        ("udp:1400", "expected one of: tcp, tcp6, unix"),
         ("tcp", "port is missing"),
         ("tcp:chat", "port is a number from 0 to 65535"),
         ("tcp:65536", "port is a number from 0 to 65535"),

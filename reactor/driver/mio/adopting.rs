@@ -11,6 +11,8 @@ use super::registrations::Registrations;
 use super::tcp::{MioListener, MioStream};
 use super::unix::{MioUnixListener, MioUnixStream};
 use crate::address::Address;
+#[cfg(feature = "descriptors")]
+use crate::address::Credentials;
 use crate::adopted::{AdoptedListener, AdoptedStream, StdListener, StdStream};
 use crate::driver::{Listener, Readiness, Stream};
 use crate::engine::table::Token;
@@ -115,4 +117,9 @@ impl Stream for Shared {
     }
 
     fn reset_on_drop(&mut self) {}
+
+    #[cfg(feature = "descriptors")]
+    fn credentials(&self) -> Option<Credentials> {
+        self.0.credentials()
+    }
 }

@@ -23,6 +23,11 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::lookahead::Lookahead;
 use super::registrations::Registrations;
 use super::tcp::BACKLOG;
+#[cfg(all(
+    feature = "descriptors",
+    any(target_os = "linux", target_os = "android")
+))]
+use crate::address::Credentials;
 use crate::address::{Address, UnixAddress};
 use crate::driver::{ListenOptions, Listener, Stream};
 use crate::engine::table::Token;
@@ -85,6 +90,19 @@ impl Stream for MioUnixStream {
 
     fn local_addr(&self) -> io::Result<Address> {
         self.stream.local_addr().map(from_std)
+    }
+
+    #[cfg(all(
+        feature = "descriptors",
+        any(target_os = "linux", target_os = "android")
+    ))]
+    fn credentials(&self) -> Option<Credentials> {
+        let peer = rustix::net::sockopt::socket_peercred(&self.stream).ok()?;
+        Some(Credentials {
+            pid: peer.pid.as_raw_nonzero().get().try_into().ok()?,
+            uid: peer.uid.as_raw(),
+            gid: peer.gid.as_raw(),
+        })
     }
 
     /// A UNIX socket has no reset of its own: its peer sees the end, or an error if it left bytes unread.
@@ -227,7 +245,7 @@ fn to_socket2(address: &UnixAddress) -> io::Result<SockAddr> {
         UnixAddress::Abstract(name) => {
             use std::os::unix::ffi::OsStrExt;
             // The kernel tells the two by the zero byte in front.
-            let name = [&[0], name.as_slice()].concat();
+            let name = [&[0], &**name].concat();
             SockAddr::unix(std::ffi::OsStr::from_bytes(&name))
         }
         _ => Err(no_such_name()),
@@ -253,7 +271,7 @@ fn no_such_name() -> io::Error {
 fn from_std(address: SocketAddr) -> Address {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(name) = address.as_abstract_name() {
-        return Address::Unix(UnixAddress::Abstract(name.to_vec()));
+        return Address::Unix(UnixAddress::Abstract(name.into()));
     }
     Address::Unix(match address.as_pathname() {
         Some(path) => UnixAddress::Path(path.to_owned()),

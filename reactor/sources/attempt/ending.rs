@@ -47,6 +47,7 @@ impl Attempt {
                     peer,
                     Rc::new(local.into()),
                 );
+                transport.set_directions(trial.directions);
                 let mut connection = Connection::new(transport.clone(), built, None);
                 // The news that it is established may have come with bytes, and with the peer's end.
                 connection.note_early(trial.seen, engine);

@@ -29,7 +29,7 @@ use self::connector::Owned;
 use self::trial::{Trial, not_connected};
 use super::factories::{SharedFactory, shared};
 use crate::address::Address;
-use crate::driver::{Readiness, Resolution};
+use crate::driver::{Driver, Readiness, Resolution, Stream};
 use crate::engine::table::Token;
 use crate::engine::threads::Lookup;
 use crate::engine::timers::TimerId;
@@ -38,6 +38,7 @@ use crate::factory::Factory;
 use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::time::Instant;
+use crate::transport::Directions;
 
 pub use self::connector::Connector;
 
@@ -52,6 +53,11 @@ const FULL_QUEUE: Duration = Duration::from_millis(10);
 const AT_THE_SAME_TIME: usize = 8;
 
 type Addresses = io::Result<Vec<SocketAddr>>;
+
+/// A stream, what is true of it already, and how it ends.
+pub(crate) type Opened = (Box<dyn Stream>, Readiness, Directions);
+
+type Open = Box<dyn FnOnce(&mut dyn Driver, Token) -> io::Result<Opened>>;
 
 /// An attempt in the loop's hands. The addresses that are tried share it.
 struct Attempt {
@@ -79,6 +85,8 @@ struct Search {
     lookup: Option<Lookup>,
     /// Addresses that were not tried yet.
     addresses: VecDeque<Address>,
+    /// What is opened instead of addresses.
+    opens: Option<Open>,
     /// Those that are being tried, the oldest first.
     trials: Vec<Token>,
     /// Why the address before failed.
@@ -107,6 +115,19 @@ pub(crate) fn connect_to(
 ) -> Connector {
     begin(engine, address.to_string(), None, factory, |attempt| {
         attempt.search.borrow_mut().addresses.push_back(address);
+        engine.wake(attempt.token);
+    })
+}
+
+/// Begins with a stream that needs no address: the standard input and output, pipes to a child.
+pub(crate) fn connect_opened(
+    engine: &Rc<Engine>,
+    name: String,
+    factory: impl Factory,
+    open: impl FnOnce(&mut dyn Driver, Token) -> io::Result<Opened> + 'static,
+) -> Connector {
+    begin(engine, name, None, factory, |attempt| {
+        attempt.search.borrow_mut().opens = Some(Box::new(open));
         engine.wake(attempt.token);
     })
 }
@@ -160,6 +181,7 @@ impl Attempt {
             timer,
             lookup: None,
             addresses: VecDeque::new(),
+            opens: None,
             trials: Vec::new(),
             last_error: Reason::ConnectTimeout,
         };
@@ -248,6 +270,17 @@ impl Attempt {
 
     /// An address that needed no look-up.
     fn try_what_was_known(self: &Rc<Self>, engine: &Engine) {
+        let opens = self.search.borrow_mut().opens.take();
+        if let Some(open) = opens {
+            match Trial::open(self, engine, open) {
+                Ok(token) => self.search.borrow_mut().trials.push(token),
+                Err(error) => {
+                    self.note_error(not_connected(error));
+                    self.failed(engine);
+                }
+            }
+            return;
+        }
         let is_new = {
             let search = self.search.borrow();
             search.trials.is_empty() && !search.addresses.is_empty()

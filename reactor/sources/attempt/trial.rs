@@ -9,12 +9,13 @@
 use std::io;
 use std::rc::Rc;
 
-use super::{Attempt, holds_up};
+use super::{Attempt, Open, holds_up};
 use crate::address::Address;
 use crate::driver::{ConnectOptions, Readiness, Stream};
 use crate::engine::table::Token;
 use crate::engine::{Engine, ReadBuffer, Source, Stop};
 use crate::reason::Reason;
+use crate::transport::Directions;
 
 /// One address that is being tried. Its token becomes that of the connection.
 pub(super) struct Trial {
@@ -22,6 +23,7 @@ pub(super) struct Trial {
     attempt: Rc<Attempt>,
     /// Taken by the connection that it becomes.
     pub(super) stream: Option<Box<dyn Stream>>,
+    pub(super) directions: Directions,
     /// What events have reported, for that connection.
     pub(super) seen: Readiness,
 }
@@ -43,9 +45,28 @@ impl Trial {
             token,
             attempt: Rc::clone(attempt),
             stream: Some(stream),
+            directions: Directions::Both,
             seen: Readiness::NONE,
         };
         engine.put(token, Box::new(trial));
+        Ok(token)
+    }
+
+    /// A stream that is established as soon as it is there.
+    pub(super) fn open(attempt: &Rc<Attempt>, engine: &Engine, open: Open) -> io::Result<Token> {
+        let token = engine.reserve();
+        let opened = open(&mut **engine.driver(), token);
+        let (stream, seen, directions) = opened.inspect_err(|_| engine.remove(token))?;
+        let trial = Self {
+            token,
+            attempt: Rc::clone(attempt),
+            stream: Some(stream),
+            directions,
+            seen,
+        };
+        engine.put(token, Box::new(trial));
+        // No event may come: a file is always ready.
+        engine.wake(token);
         Ok(token)
     }
 
