@@ -15,11 +15,12 @@
 //! - `forwarded`: the client behind proxies.
 //! - `limits`: how much a client may send, and how long it may take.
 //! - `channel/`: the protocol of one connection.
-//! - `writer`: the head of an answer as bytes.
+//! - `writer`: the head of an answer as bytes. `date`: its date.
 //! - `access_log`: one line for each request.
 
 pub(crate) mod site;
 
+mod date;
 mod shared;
 
 mod routing;

@@ -8,8 +8,8 @@
 //!
 //! Source: RFC 9112, sections 4, 6 and 9; RFC 9110, section 8.6.
 
+use crate::http::server::date::DateLine;
 use crate::http::server::response::Response;
-use crate::http::wire::date::DateLine;
 use crate::http::wire::framing::Framing;
 use crate::http::wire::method::Method;
 use crate::http::wire::status::Status;

@@ -57,7 +57,6 @@ pub(crate) mod host;
 pub(crate) mod limits;
 pub(crate) mod number;
 
-pub(crate) mod date;
 pub(crate) mod message_error;
 pub(crate) mod method;
 pub(crate) mod status;
