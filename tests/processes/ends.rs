@@ -165,3 +165,25 @@ fn a_panic_of_the_protocol_kills_the_child() {
     assert_eq!(process.status().and_then(|status| status.signal()), Some(9));
     assert!(log.contains("ended: signal: 9 (SIGKILL)"), "{log:?}");
 }
+
+#[test]
+fn a_stop_waits_for_a_grandchild_no_longer_than_its_grace() {
+    let (reactor, log) = (reactor(), Log::default());
+    let weak = reactor.downgrade();
+    let react = move |entry: &str, _: &Process| {
+        if entry.starts_with("exited") {
+            let reactor = weak.upgrade().expect("it runs");
+            reactor.shutdown(Duration::from_millis(20));
+        }
+    };
+    let command = shell("sleep 5 & exit 0");
+    let spawned = reactor.spawn_process(command, diary(&log, react));
+    spawned.expect("sh");
+    reactor.run().expect("the stop is over");
+    let entries = log.entries();
+    assert_eq!(log.count("stdout lost"), 1, "{entries:?}");
+    assert_eq!(
+        entries.last().map(String::as_str),
+        Some("ended: exit status: 0")
+    );
+}
