@@ -18,6 +18,10 @@ pub(crate) trait DatagramSocket {
 
 /// What is asked of a socket for datagrams while it is used.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(feature = "os"),
+    expect(dead_code, reason = "a simulation looks at some of it only")
+)]
 pub(crate) enum DatagramOption {
     Broadcast(bool),
     Join(IpAddr, MulticastInterface),

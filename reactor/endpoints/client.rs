@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::description::Arguments;
 use super::layered::{MakeLayer, WithLayers};
 use super::mistake::Misplaced;
-#[cfg(not(feature = "tls"))]
+#[cfg(not(all(feature = "tls", feature = "process", unix)))]
 use super::mistake::Mistake;
+#[cfg(all(feature = "process", unix))]
+use super::process::ProcessClient;
 use super::tcp::TcpClient;
 #[cfg(feature = "tls")]
 use super::tls::TlsClient;
@@ -30,6 +32,7 @@ pub(super) const CLIENTS: &[(&str, Read)] = &[
     }),
     ("tls", client_of_tls),
     ("ssl", client_of_tls),
+    ("process", process),
     ("stdio", |arguments| {
         arguments.none().map(|()| Client::Stdio)
     }),
@@ -43,6 +46,17 @@ fn client_of_tls(arguments: Arguments) -> Result<Client, Misplaced> {
 #[cfg(not(feature = "tls"))]
 fn client_of_tls(_: Arguments) -> Result<Client, Misplaced> {
     Err((0, Mistake::NeedsFeature { feature: "tls" }))
+}
+
+#[cfg(all(feature = "process", unix))]
+fn process(arguments: Arguments) -> Result<Client, Misplaced> {
+    ProcessClient::new(arguments).map(Client::Process)
+}
+
+#[cfg(not(all(feature = "process", unix)))]
+fn process(_: Arguments) -> Result<Client, Misplaced> {
+    let feature = "process";
+    Err((0, Mistake::NeedsFeature { feature }))
 }
 
 /// A place to connect to; see [`client_from_string`](super::client_from_string). Shown, it is a string that means the same, and two that are
@@ -60,6 +74,8 @@ pub(super) enum Client {
     Unix(UnixClient),
     #[cfg(feature = "tls")]
     Tls(Box<TlsClient>),
+    #[cfg(all(feature = "process", unix))]
+    Process(ProcessClient),
     Stdio,
 }
 
@@ -76,6 +92,8 @@ impl ClientEndpoint {
             Client::Unix(unix) => unix.connect(reactor, factory),
             #[cfg(feature = "tls")]
             Client::Tls(tls) => tls.connect(reactor, factory),
+            #[cfg(all(feature = "process", unix))]
+            Client::Process(process) => process.connect(reactor, factory),
             Client::Stdio => {
                 let name = self.to_string();
                 attempt::connect_opened(&reactor.0, name, factory, |driver, token| {
@@ -105,6 +123,8 @@ impl fmt::Display for ClientEndpoint {
             Client::Unix(unix) => unix.fmt(f),
             #[cfg(feature = "tls")]
             Client::Tls(tls) => tls.fmt(f),
+            #[cfg(all(feature = "process", unix))]
+            Client::Process(process) => process.fmt(f),
             Client::Stdio => f.write_str("stdio:"),
         }
     }

@@ -93,6 +93,16 @@ impl Arguments {
         }
     }
 
+    /// The arguments as they are, and the end of the string. An equals sign is one.
+    #[cfg(all(feature = "process", unix))]
+    pub(super) fn words(self) -> (usize, Vec<String>) {
+        let words = self.list.into_iter().map(|argument| match argument.name {
+            Some(name) => format!("{name}={}", argument.value),
+            None => argument.value,
+        });
+        (self.end, words.collect())
+    }
+
     /// The arguments by their names, of which this is the whole list, in the order in which they
     /// may be given without a name.
     pub(super) fn named<const N: usize>(

@@ -24,6 +24,7 @@
 //! | `tls`, `ssl` | `port`, `certificate`, `key`, `interface`, `keepalive`, `backlog`, `reuse_port`, `client_ca`, `alpn` | `host`, `port`, `timeout`, `bind_address`, `keepalive`, `ca`, `certificate`, `key`, `alpn` |
 //! | `systemd` | `index`, or `name` | |
 //! | `fd` | `number` | |
+//! | `process` | | a program and its arguments: `process:/usr/bin/sort:-r` |
 //! | `stdio` | none | none |
 //! | `haproxy` | `trust=…` and `timeout=…`, then the endpoint that the proxy connects to | |
 //!
@@ -41,7 +42,7 @@
 //! Certificates and keys are files in the PEM format, and read when the string is: one that cannot be used is a
 //! mistake in the string. `client_ca` has clients show a certificate that one of those authorities has signed;
 //! `ca` trusts those in place of the system's; `alpn` is a list with commas. `tls` needs the feature `tls`, and
-//! `systemd` and `fd` the feature `descriptors`. `unix` and `stdio` are there on Unix only.
+//! `systemd` and `fd` the feature `descriptors`, and `process` the feature `process`. `unix` and `stdio` are there on Unix only.
 //!
 //! `stdio` is the standard input and output as the one connection of a server, as inetd starts them, or of a
 //! client.
@@ -57,6 +58,8 @@ mod haproxy;
 mod inherited;
 mod layered;
 mod mistake;
+#[cfg(all(feature = "process", unix))]
+mod process;
 mod registry;
 mod server;
 mod suggestion;

@@ -1,5 +1,6 @@
 //! A child as one connection: its output is what is received, and its input what is written.
 
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use super::protocol::ProcessProtocol;
 use super::spawn::{give_up, start};
 use crate::accepted::IntoAccepted;
 use crate::address::Address;
-use crate::adopted::StdStream;
+use crate::adopted::{AdoptedStream, StdStream};
 use crate::engine::Engine;
 use crate::factory::{AcceptedBy, Factory};
 use crate::limits::Limits;
 use crate::reason::Reason;
+use crate::sources::attempt::{self, Connector};
 use crate::sources::beginning;
 use crate::transport::Transport;
 
@@ -60,6 +62,36 @@ impl<F: Factory> Factory for Leashed<F> {
     fn connection_failed(&mut self, reason: &Reason) {
         self.factory.connection_failed(reason);
     }
+}
+
+/// The same as an attempt to connect, which fails if the child cannot be started.
+pub(crate) fn connector(
+    engine: &Rc<Engine>,
+    name: String,
+    command: ProcessCommand,
+    factory: impl Factory,
+) -> Connector {
+    let command = command.keep_stderr().with_both_pipes();
+    // At once, and not when it is the attempt's turn: the child needs the engine, whose driver is lent then.
+    let (running, pipes) = match start(engine, command, Unattended) {
+        Ok(started) => started,
+        Err(error) => {
+            let error = io::Error::new(error.io_error().kind(), error.to_string());
+            return attempt::connect_failing(engine, name, factory, error);
+        }
+    };
+    let process = running.process.clone();
+    let stream = AdoptedStream::from(StdStream::Pipes {
+        reader: pipes.stdout,
+        writer: pipes.stdin,
+        peer: Address::Process(process.pid()),
+    });
+    let leash = Some(Leash(process));
+    attempt::connect_opened(engine, name, Leashed { factory, leash }, |driver, token| {
+        let directions = stream.directions();
+        let (stream, early) = driver.adopt(stream, None, token)?;
+        Ok((stream, early, directions))
+    })
 }
 
 /// Starts a child, and makes a connection of its input and output.

@@ -40,5 +40,5 @@ pub use self::protocol::ProcessProtocol;
 pub use self::signal::ProcessSignal;
 
 pub(crate) use self::collect::{get_output, get_output_and_status};
-pub(crate) use self::connect::connect;
+pub(crate) use self::connect::{connect, connector};
 pub(crate) use self::spawn::spawn;

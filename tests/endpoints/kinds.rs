@@ -377,3 +377,45 @@ impl reactor::Protocol for Silently {
         self.0.borrow_mut().extend(data);
     }
 }
+
+#[cfg(not(feature = "process"))]
+#[test]
+fn a_program_needs_the_feature_for_processes() {
+    let error = client_from_string("process:/bin/cat").unwrap_err();
+    assert!(error.to_string().contains("needs the feature `process`"));
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn a_program_is_connected_to_by_its_input_and_output() {
+    let endpoint = client(r"process:/bin/sh:-c:read line; echo a\=$line");
+    assert_eq!(client(&endpoint.to_string()), endpoint);
+    let reactor = Reactor::new().unwrap();
+    reactor.handle_signals(false);
+    let received = Rc::new(RefCell::new(Vec::new()));
+    let notes = Rc::clone(&received);
+    let connected = endpoint.connect(&reactor, move |_| Only(Rc::clone(&notes)));
+    let transport = reactor.run_until(connected.connected()).unwrap();
+    assert!(transport.peer_addr().to_string().starts_with("process "));
+    transport.write(b"hello\n");
+    reactor.run().unwrap();
+    assert_eq!(*received.borrow(), b"a=hello\n");
+    let missing = client("process:/no/such/program").connect(&reactor, |_| Silent);
+    let failure = reactor.run_until(missing.connected()).unwrap_err();
+    assert!(
+        failure.to_string().contains("/no/such/program"),
+        "{failure}"
+    );
+    let error = client_from_string("process:").unwrap_err();
+    assert!(error.to_string().contains("program is missing"), "{error}");
+}
+
+#[cfg(feature = "process")]
+struct Only(Rc<RefCell<Vec<u8>>>);
+
+#[cfg(feature = "process")]
+impl reactor::Protocol for Only {
+    fn data_received(&mut self, _: &reactor::Transport, data: &[u8]) {
+        self.0.borrow_mut().extend(data);
+    }
+}
