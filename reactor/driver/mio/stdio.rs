@@ -16,6 +16,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use super::pipe::{Owned, PipeStream};
