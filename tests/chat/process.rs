@@ -138,7 +138,7 @@ fn a_wrong_endpoint_is_told_what_was_expected() {
         ("tcp:chat", "port is a number from 0 to 65535"),
         ("tcp:65536", "port is a number from 0 to 65535"),
         ("tcp:0:colour=red", "expected one of: port, interface"),
-        ("tcp:0:127.0.0.1:50:", "expected: port, interface"),
+        ("tcp:0:127.0.0.1:50:5:no:1", "expected: port, interface"),
         ("tcp:0:interface=192.0.2.1", "cannot listen on"),
     ] {
         let said = refuses(wrong);
