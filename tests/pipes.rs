@@ -240,6 +240,18 @@ fn listener_of(log: &Log) -> Probe<impl FnMut(&Heard<'_>, &Transport) -> Then + 
     listener(log)
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_does_not_listen_is_not_adopted_as_one_that_does() {
+    use std::os::fd::OwnedFd;
+    let (ours, _theirs) = UnixStream::pair().expect("a pair");
+    let connected = UnixListener::from(OwnedFd::from(ours));
+    let error = reactor()
+        .adopt_listener(connected, |_| Silent)
+        .expect_err("it is connected");
+    assert!(error.to_string().contains("does not listen"), "{error}");
+}
+
 #[test]
 fn what_is_adopted_and_given_up_before_it_begins_has_no_protocol() {
     let (ours, mut theirs) = UnixStream::pair().expect("a pair");

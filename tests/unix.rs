@@ -125,6 +125,7 @@ fn a_socket_at_which_another_listens_is_refused_and_left_alone() {
         .listen_unix(&path, |_| Echo)
         .expect_err("it is alive");
     assert_eq!(error.io_error().kind(), io::ErrorKind::AddrInUse);
+    assert!(error.to_string().ends_with("take another path"), "{error}");
     // The look at whether it lives was a client, too.
     other.accept().expect("a client");
     UnixStream::connect(&path).expect("it still listens");

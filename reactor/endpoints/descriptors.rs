@@ -75,13 +75,6 @@ pub(super) fn by_number(number: i32) -> io::Result<AdoptedListener> {
 /// A socket that listens, of whichever family.
 fn listener(descriptor: OwnedFd) -> io::Result<AdoptedListener> {
     use rustix::net::sockopt;
-    let is_listening = sockopt::socket_acceptconn(&descriptor);
-    if !is_listening.map_err(io::Error::from)? {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the socket does not listen",
-        ));
-    }
     match sockopt::socket_domain(&descriptor)? {
         rustix::net::AddressFamily::UNIX => Ok(UnixListener::from(descriptor).into()),
         _ => Ok(TcpListener::from(descriptor).into()),

@@ -37,6 +37,9 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// goes and one that comes would be a line each.
 const LOG_AGAIN: Duration = Duration::from_secs(60);
 
+/// The longest path of a UNIX socket that every system takes as it is, without the zero byte behind it.
+const LONGEST_PATH: usize = 107;
+
 /// How many connections a port may have by default. Three quarters of the descriptors
 /// leave some for other ports, files and connections of the program's own, also where it has few.
 fn share(descriptors: usize) -> usize {
@@ -401,24 +404,39 @@ impl fmt::Display for CannotListen {
 
 impl CannotListen {
     fn advice(&self) -> Option<&'static str> {
-        let is_unix = self.address.starts_with("unix:");
-        match self.source.kind() {
-            io::ErrorKind::AddrInUse => Some(
-                "another program, or another copy of this one, listens there: stop it, or take another port",
-            ),
-            io::ErrorKind::AddrNotAvailable => Some("this machine does not have that address"),
-            io::ErrorKind::PermissionDenied if is_unix => {
-                Some("this user may not make a file in that directory")
-            }
-            io::ErrorKind::PermissionDenied => {
-                Some("ports below 1024 are not for every user: take another port")
-            }
-            io::ErrorKind::InvalidInput if is_unix => Some("a path has at most 107 bytes"),
-            io::ErrorKind::InvalidInput => {
-                Some("an address has a host and a port, as 127.0.0.1:1400 and [::1]:1400 do")
-            }
-            _ => None,
+        match self.address.strip_prefix("unix:") {
+            Some(path) => advice_of_path(path, self.source.kind()),
+            None => advice_of_port(self.source.kind()),
         }
+    }
+}
+
+fn advice_of_port(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::AddrInUse => Some(
+            "another program, or another copy of this one, listens there: stop it, or take another port",
+        ),
+        io::ErrorKind::AddrNotAvailable => Some("this machine does not have that address"),
+        io::ErrorKind::PermissionDenied => {
+            Some("ports below 1024 are not for every user: take another port")
+        }
+        io::ErrorKind::InvalidInput => {
+            Some("an address has a host and a port, as 127.0.0.1:1400 and [::1]:1400 do")
+        }
+        _ => None,
+    }
+}
+
+fn advice_of_path(path: &str, kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::AddrInUse => Some(
+            "another program, or another copy of this one, listens there: stop it, or take another path",
+        ),
+        io::ErrorKind::PermissionDenied => Some("this user may not make a file in that directory"),
+        io::ErrorKind::InvalidInput if path.len() > LONGEST_PATH => {
+            Some("a path has at most 107 bytes")
+        }
+        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use socket2::SockRef;
 
 use super::pipe::{Owned, PipeStream};
 use super::registrations::Registrations;
@@ -69,12 +70,14 @@ pub(super) fn adopt_listener(
 ) -> io::Result<Box<dyn Listener>> {
     match adopted.0 {
         StdListener::Tcp(listener) => {
+            check_listens(SockRef::from(&listener))?;
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener);
             let listener = MioListener::adopt(listener, keepalive, registrations, token)?;
             Ok(Box::new(listener))
         }
         StdListener::Unix(listener) => {
+            check_listens(SockRef::from(&listener))?;
             listener.set_nonblocking(true)?;
             let listener = UnixListener::from_std(listener);
             // Its file belongs to the one that has bound it.
@@ -82,6 +85,25 @@ pub(super) fn adopt_listener(
             Ok(Box::new(listener))
         }
     }
+}
+
+/// The type of a standard listener does not say that its socket listens, since it may be made of any
+/// descriptor. One that does not would fail at each `accept`.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn check_listens(socket: SockRef<'_>) -> io::Result<()> {
+    match socket.is_listener()? {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the socket does not listen",
+        )),
+    }
+}
+
+/// Elsewhere the system cannot be asked.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+fn check_listens(_: SockRef<'_>) -> io::Result<()> {
+    Ok(())
 }
 
 /// A socket that other processes have as well. A shutdown or a reset would be theirs, too.
