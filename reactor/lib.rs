@@ -187,7 +187,8 @@ pub use reason::Reason;
 pub use remote_reactor::{CallFromThreadError, RemoteReactor};
 pub use signal_watch::SignalWatch;
 pub use sources::attempt::Connector;
-pub use sources::port::{CannotListen, ListeningPort};
+pub use sources::cannot_listen::CannotListen;
+pub use sources::port::ListeningPort;
 pub use throttle::{Rates, Throttle};
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 pub use time::Instant;

@@ -39,9 +39,10 @@ use crate::remote_reactor::RemoteReactor;
 use crate::signal_watch::SignalWatch;
 use crate::sources::attempt::{self, Connector};
 use crate::sources::beginning;
+use crate::sources::cannot_listen::CannotListen;
 #[cfg(unix)]
 use crate::sources::foreign::{self, CannotWatch, ForeignSource, Interest, SourceEvent};
-use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::sources::port::{self, ListeningPort};
 use crate::sources::udp;
 use crate::throttle::{Rates, Throttle};
 use crate::time::Instant;

@@ -11,30 +11,12 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use reactor::Transport;
 use reactor::embedding::AdoptedStream;
 use reactor::testing::Simulation;
-use reactor::{Reactor, Transport};
 
+use support::real::{reactor, turn_until};
 use support::{Alive, Echo, Heard, Log, Probe, Silent, Then, listener, pattern};
-
-fn reactor() -> Reactor {
-    let reactor = Reactor::new().expect("a loop");
-    reactor.handle_signals(false);
-    reactor
-}
-
-/// Turns the loop until the condition is met.
-#[track_caller]
-fn turn_until(reactor: &Reactor, mut condition: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if condition() {
-            return;
-        }
-        let turn = reactor.turn(Some(Duration::from_secs(30)));
-        turn.expect("a turn");
-    }
-    panic!("it is not met after 1000 turns");
-}
 
 /// A protocol that closes nothing by itself.
 fn patient(

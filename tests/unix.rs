@@ -18,6 +18,7 @@ use std::time::Duration;
 use reactor::testing::Simulation;
 use reactor::{Address, Reactor, Reason, Transport, UnixAddress};
 
+use support::real::reactor;
 use support::{Client, Echo, Heard, Log, Probe, Then, pattern};
 
 /// A directory of one test, which is removed with it.
@@ -42,12 +43,6 @@ impl Drop for Directory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-fn reactor() -> Reactor {
-    let reactor = Reactor::new().expect("a loop");
-    reactor.handle_signals(false);
-    reactor
 }
 
 /// Runs the loop until the client, on a thread of its own, has ended.

@@ -10,7 +10,8 @@ use crate::endpoints::descriptors;
 use crate::endpoints::mistake::Misplaced;
 use crate::factory::Factory;
 use crate::reactor::Reactor;
-use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::sources::cannot_listen::CannotListen;
+use crate::sources::port::{self, ListeningPort};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Inherited {

@@ -20,7 +20,8 @@ use crate::factory::Factory;
 use crate::layer::Layer;
 use crate::reactor::Reactor;
 use crate::sources::beginning;
-use crate::sources::port::{CannotListen, ListeningPort};
+use crate::sources::cannot_listen::CannotListen;
+use crate::sources::port::ListeningPort;
 
 /// Reads the arguments of one kind.
 type Read = fn(Arguments) -> Result<Server, Misplaced>;

@@ -10,7 +10,8 @@ use crate::endpoints::mistake::Misplaced;
 use crate::factory::Factory;
 use crate::reactor::Reactor;
 use crate::sources::attempt::{self, Connector};
-use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::sources::cannot_listen::CannotListen;
+use crate::sources::port::{self, ListeningPort};
 
 /// Where a TCP port is, and the options of its socket.
 #[derive(Clone, Debug, PartialEq, Eq)]

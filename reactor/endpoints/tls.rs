@@ -8,7 +8,8 @@ use crate::endpoints::tcp::{TcpClient, TcpServer};
 use crate::factory::Factory;
 use crate::reactor::Reactor;
 use crate::sources::attempt::Connector;
-use crate::sources::port::{CannotListen, ListeningPort};
+use crate::sources::cannot_listen::CannotListen;
+use crate::sources::port::ListeningPort;
 use crate::tls::{self, Pem, TlsClientConfig, TlsIdentity, TlsServerConfig};
 
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 //!
 //! - `connection`: an established connection, of any kind of stream
 //! - `port`, `seats`: a listening port, and the places that it has
+//! - `cannot_listen`: why there is no port
 //! - `arrival`: a connection that waits for its PROXY header
 //! - `beginning`: a connection that was made elsewhere, until it has its protocol
 //! - `attempt`: an attempt to connect, and each address that it tries
@@ -13,6 +14,7 @@
 mod arrival;
 pub(crate) mod attempt;
 pub(crate) mod beginning;
+pub(crate) mod cannot_listen;
 pub(crate) mod connection;
 mod factories;
 #[cfg(unix)]

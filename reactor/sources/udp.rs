@@ -14,7 +14,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
 
-use super::port::CannotListen;
+use super::cannot_listen::CannotListen;
 use crate::contained::Contained;
 use crate::datagram::{DatagramProtocol, DatagramTransport, Received};
 use crate::driver::Readiness;

@@ -93,7 +93,8 @@ use crate::driver::ListenOptions;
 use crate::engine::Engine;
 use crate::factory::Factory;
 use crate::sources::attempt::{self, Connector};
-use crate::sources::port::{self, CannotListen, ListeningPort};
+use crate::sources::cannot_listen::CannotListen;
+use crate::sources::port::{self, ListeningPort};
 
 use self::factory::TlsFactory;
 

@@ -5,31 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use reactor::Reactor;
 use reactor::datagram::{MulticastInterface, NotSent};
 use reactor::observe::{Event, Observer};
 
 use super::support::Log;
+use super::support::real::{reactor, turn_until};
 use super::{CLOSED, Echo, Noting, at};
-
-fn reactor() -> Reactor {
-    let reactor = Reactor::new().expect("a loop");
-    reactor.handle_signals(false);
-    reactor
-}
-
-/// Turns the loop until the condition is met.
-#[track_caller]
-fn turn_until(reactor: &Reactor, mut condition: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if condition() {
-            return;
-        }
-        let turn = reactor.turn(Some(Duration::from_secs(30)));
-        turn.expect("a turn");
-    }
-    panic!("it is not met after 1000 turns");
-}
 
 /// A socket of the standard library, whose receives give up rather than hang.
 fn plain(address: &str) -> UdpSocket {

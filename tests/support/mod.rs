@@ -8,6 +8,8 @@
 )]
 
 mod log;
+#[cfg(feature = "os")]
+pub mod real;
 
 use std::cell::Cell;
 use std::fmt;
