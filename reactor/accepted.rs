@@ -51,11 +51,20 @@ use crate::transport::Transport;
 /// layers and the permits are dropped at once.
 pub struct Accepted<P> {
     protocol: P,
+    /// What most connections do not have, kept apart because the value is moved several times for each of them.
+    extras: Option<Box<Extras>>,
+}
+
+#[derive(Default)]
+struct Extras {
     /// The lowest one first.
-    layers: Vec<Contained<Box<dyn Layer>>>,
+    layers: Layers,
     permits: Permits,
     throttles: Vec<Throttle>,
 }
+
+/// The layers that a connection begins with.
+type Layers = Vec<Contained<Box<dyn Layer>>>;
 
 /// What is dropped with a connection. A list of boxes, and not a vector, because each connection has one
 /// and most are empty: this way that costs one word.
@@ -72,10 +81,12 @@ impl<P> Accepted<P> {
     pub fn new(protocol: P) -> Self {
         Self {
             protocol,
-            layers: Vec::new(),
-            permits: None,
-            throttles: Vec::new(),
+            extras: None,
         }
+    }
+
+    fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
     }
 
     /// Puts a layer between the socket and what is above it now, before `connection_made` is called.
@@ -89,7 +100,7 @@ impl<P> Accepted<P> {
     }
 
     pub(crate) fn with_boxed_layer(mut self, layer: Box<dyn Layer>) -> Self {
-        self.layers.insert(0, Contained::new(layer));
+        self.extras().layers.insert(0, Contained::new(layer));
         self
     }
 
@@ -98,9 +109,10 @@ impl<P> Accepted<P> {
     /// however the connection ends, also with a loop that is dropped and calls nothing any more.
     #[must_use]
     pub fn with_permit(mut self, permit: impl Any) -> Self {
-        self.permits = Some(Box::new(Permit {
+        let permits = &mut self.extras().permits;
+        *permits = Some(Box::new(Permit {
             value: Contained::new(Box::new(permit)),
-            others: self.permits,
+            others: permits.take(),
         }));
         self
     }
@@ -109,7 +121,7 @@ impl<P> Accepted<P> {
     /// [`Transport::throttle`](crate::Transport::throttle).
     #[must_use]
     pub fn with_throttle(mut self, throttle: &Throttle) -> Self {
-        self.throttles.push(throttle.clone());
+        self.extras().throttles.push(throttle.clone());
         self
     }
 
@@ -118,21 +130,19 @@ impl<P> Accepted<P> {
     pub fn map<Q>(self, wrap: impl FnOnce(P) -> Q) -> Accepted<Q> {
         Accepted {
             protocol: wrap(self.protocol),
-            layers: self.layers,
-            permits: self.permits,
-            throttles: self.throttles,
+            extras: self.extras,
         }
     }
 
     /// Puts the connection under the throttles, and returns the protocol, the layers and the permits.
-    pub(crate) fn begin_on(
-        self,
-        transport: &Transport,
-    ) -> (P, Vec<Contained<Box<dyn Layer>>>, Permits) {
-        for throttle in &self.throttles {
+    pub(crate) fn begin_on(self, transport: &Transport) -> (P, Layers, Permits) {
+        let Some(extras) = self.extras else {
+            return (self.protocol, Vec::new(), None);
+        };
+        for throttle in &extras.throttles {
             transport.throttle(throttle);
         }
-        (self.protocol, self.layers, self.permits)
+        (self.protocol, extras.layers, extras.permits)
     }
 }
 
@@ -169,7 +179,10 @@ impl<P> fmt::Debug for Accepted<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accepted")
             .field("protocol", &type_name::<P>())
-            .field("layers", &self.layers.len())
+            .field(
+                "layers",
+                &self.extras.as_ref().map_or(0, |extras| extras.layers.len()),
+            )
             .finish_non_exhaustive()
     }
 }
